@@ -1,0 +1,92 @@
+"""Checks of tensor input, shared by every public call.
+
+Checks on shapes and dtypes always run. Checks on values need numbers, so they are skipped under ``torch.compile`` and
+inside ``torch.func`` transforms, where a tensor has none.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from diffkin.errors import DtypeError, NonFiniteError, RotationError, ShapeError
+
+__all__ = [
+    "ROTATION_TOLERANCE",
+    "check_finite",
+    "check_floating",
+    "check_last",
+    "check_pose",
+    "check_rotation",
+    "has_values",
+    "is_transformed",
+]
+
+ROTATION_TOLERANCE = 1e-5
+"""Largest entry of ``|R^T R - I|`` for which a matrix still counts as a rotation."""
+
+
+def is_transformed() -> bool:
+    """Whether the caller runs inside a torch.func transform (grad, jacrev, jvp, vmap ...)."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def has_values(*tensors: Tensor) -> bool:
+    """Whether the numbers of these tensors can be looked at: not traced, not transformed, not on ``meta``."""
+    if torch.compiler.is_compiling() or is_transformed():
+        return False
+    return all(tensor.device.type != "meta" for tensor in tensors)
+
+
+def check_floating(tensor: Tensor, name: str) -> None:
+    """Raise unless ``tensor`` is a real floating-point tensor."""
+    if not isinstance(tensor, Tensor):
+        raise DtypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}. Wrap it in torch.as_tensor(...).")
+    if not tensor.is_floating_point():
+        raise DtypeError(f"{name} must be floating point, got {tensor.dtype}. Convert it with .to(torch.float64).")
+
+
+def check_last(tensor: Tensor, shape: tuple[int, ...], name: str) -> None:
+    """Raise unless ``tensor`` is floating point and its last axes are ``shape``."""
+    check_floating(tensor, name)
+    count = len(shape)
+    if tensor.ndim < count or tuple(tensor.shape[tensor.ndim - count :]) != shape:
+        wanted = "(*batch, " + ", ".join(str(length) for length in shape) + ")"
+        raise ShapeError(f"{name} must have shape {wanted}, got {tuple(tensor.shape)}.")
+
+
+def check_finite(tensor: Tensor, name: str) -> None:
+    """Raise if ``tensor`` holds NaN or infinity; skipped where values cannot be seen."""
+    if has_values(tensor) and not bool(torch.isfinite(tensor).all()):
+        bad = int((~torch.isfinite(tensor)).sum())
+        raise NonFiniteError(f"{name} holds {bad} NaN or infinite numbers; every number must be finite.")
+
+
+def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERANCE) -> None:
+    """Raise unless ``matrix`` (*batch, 3, 3) holds rotations up to rounding; says how far off it is."""
+    check_last(matrix, (3, 3), name)
+    if not has_values(matrix) or matrix.numel() == 0:
+        return
+    with torch.no_grad():
+        exact = matrix.detach().double()
+        check_finite(exact, name)
+        identity = torch.eye(3, dtype=torch.float64, device=exact.device)
+        gap = float((exact.transpose(-1, -2) @ exact - identity).abs().max())
+        if gap > tolerance:
+            raise RotationError(
+                f"{name} is not a rotation: |R^T R - I| is {gap:.3g}, at most {tolerance:g} is allowed. "
+                "Use diffkin.rotations.nearest_rotation(...) if the nearest rotation is meant."
+            )
+        if bool((torch.linalg.det(exact) < 0).any()):
+            raise RotationError(f"{name} is a reflection (determinant -1), not a rotation. Flip one of its axes.")
+
+
+def check_pose(pose: Tensor, name: str) -> None:
+    """Raise unless ``pose`` (*batch, 4, 4) holds rigid poses with last row (0, 0, 0, 1)."""
+    check_last(pose, (4, 4), name)
+    check_finite(pose, name)
+    if has_values(pose) and pose.numel():
+        row = pose.detach()[..., 3, :]
+        if bool((row - row.new_tensor([0.0, 0.0, 0.0, 1.0])).abs().max() > ROTATION_TOLERANCE):
+            raise RotationError(f"{name} must have the last row (0, 0, 0, 1), got {row.reshape(-1, 4)[0].tolist()}.")
+    check_rotation(pose[..., :3, :3], name)
