@@ -1,0 +1,191 @@
+"""Rigid transforms: poses ``T_a_b`` as (*batch, 4, 4) matrices with ``p_a = T_a_b p_b``.
+
+Tangent vectors are (*batch, 6): translation first [m], then rotation [rad].
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from diffkin._checks import check_last, check_pose
+from diffkin.errors import ShapeError
+from diffkin.rotations._algebra import matmul
+from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
+from diffkin.rotations.jacobians import left_jacobian, left_jacobian_inverse
+from diffkin.rotations.skew import hat
+
+__all__ = ["adjoint", "compose", "exp", "inverse", "log", "pose", "transform_points", "transform_vectors"]
+
+
+def pose(rotation: Tensor | None = None, translation: Tensor | None = None) -> Tensor:
+    """The pose of a rotation and a translation.
+
+    Args:
+        rotation: (*batch, 3, 3); the identity when left out.
+        translation: (*batch, 3) [m]; zero when left out. Leading axes broadcast.
+
+    Returns:
+        (*batch, 4, 4).
+
+    Raises:
+        ShapeError: The last axes are wrong, or both arguments were left out.
+    """
+    like = translation if rotation is None else rotation
+    if like is None:
+        raise ShapeError("pose(...) needs a rotation (*batch, 3, 3), a translation (*batch, 3) or both; got neither.")
+    if rotation is None:
+        rotation = torch.eye(3, dtype=like.dtype, device=like.device)
+    if translation is None:
+        translation = torch.zeros(3, dtype=like.dtype, device=like.device)
+    check_last(rotation, (3, 3), "rotation")
+    check_last(translation, (3,), "translation")
+    batch = torch.broadcast_shapes(rotation.shape[:-2], translation.shape[:-1])
+    return _assemble(rotation.expand(*batch, 3, 3), translation.expand(*batch, 3))
+
+
+def _assemble(rotation: Tensor, translation: Tensor) -> Tensor:
+    top = torch.cat([rotation, translation.unsqueeze(-1)], -1)
+    last = torch.zeros_like(top[..., :1, :])
+    last = torch.cat([last[..., :3], last[..., 3:] + 1.0], -1)
+    return torch.cat([top, last], -2)
+
+
+def compose(*poses: Tensor) -> Tensor:
+    """The product of poses from left to right: ``compose(T_a_b, T_b_c) = T_a_c``.
+
+    Args:
+        poses: One or more (*batch, 4, 4); leading axes broadcast.
+
+    Returns:
+        (*batch, 4, 4).
+
+    Raises:
+        ShapeError: The last axes are not (4, 4), or there is no pose.
+    """
+    if not poses:
+        raise ShapeError("compose(...) needs at least one pose (*batch, 4, 4), got none.")
+    for number, one in enumerate(poses):
+        check_last(one, (4, 4), f"pose {number}")
+    result = poses[0]
+    for one in poses[1:]:
+        result = matmul(result, one)
+    return result
+
+
+def inverse(transform: Tensor) -> Tensor:
+    """The inverse pose ``T_b_a`` of ``T_a_b``: ``(R^T, -R^T p)``.
+
+    Args:
+        transform: (*batch, 4, 4).
+
+    Returns:
+        (*batch, 4, 4).
+
+    Raises:
+        ShapeError: The last axes are not (4, 4).
+    """
+    check_last(transform, (4, 4), "transform")
+    rotation = transform[..., :3, :3].mT
+    return _assemble(rotation, -_apply(rotation, transform[..., :3, 3]))
+
+
+def exp(tangent: Tensor) -> Tensor:
+    """The exponential of SE(3): ``(R, p) = (exp(w), J_left(w) v)`` of the tangent ``(v, w)``. Smooth everywhere.
+
+    Barfoot, "State Estimation for Robotics", 2nd ed., section 8.1.3.
+
+    Args:
+        tangent: (*batch, 6): translation [m], rotation [rad].
+
+    Returns:
+        (*batch, 4, 4).
+
+    Raises:
+        ShapeError: The last axis is not 6.
+    """
+    check_last(tangent, (6,), "tangent")
+    along, turn = tangent[..., :3], tangent[..., 3:]
+    return _assemble(rotvec_to_matrix(turn), _apply(left_jacobian(turn), along))
+
+
+def log(transform: Tensor, *, check: bool = True) -> Tensor:
+    """The logarithm of SE(3): the tangent whose ``exp`` is the pose, its angle in [0, pi].
+
+    Smooth below the half turn, where the sign of the rotation is a choice (see ``rotations.matrix_to_rotvec``).
+
+    Args:
+        transform: (*batch, 4, 4).
+        check: Whether to check that it is a pose; ``False`` spares time in a loop.
+
+    Returns:
+        (*batch, 6): translation [m], rotation [rad].
+
+    Raises:
+        ShapeError: The last axes are not (4, 4).
+        RotationError: The rotation part is no rotation, or the last row is not (0, 0, 0, 1).
+    """
+    if check:
+        check_pose(transform, "transform")
+    turn = matrix_to_rotvec(transform[..., :3, :3], check=False)
+    return torch.cat([_apply(left_jacobian_inverse(turn), transform[..., :3, 3]), turn], -1)
+
+
+def adjoint(transform: Tensor) -> Tensor:
+    """The adjoint of a pose, ``T exp(xi) T^-1 = exp(Ad xi)``: ``[[R, hat(p) R], [0, R]]``.
+
+    It carries twists (linear, angular) and tangents (translation, rotation) from b's axes and origin to a's.
+
+    Args:
+        transform: (*batch, 4, 4) pose ``T_a_b``.
+
+    Returns:
+        (*batch, 6, 6).
+
+    Raises:
+        ShapeError: The last axes are not (4, 4).
+    """
+    check_last(transform, (4, 4), "transform")
+    rotation = transform[..., :3, :3]
+    top = torch.cat([rotation, matmul(hat(transform[..., :3, 3]), rotation)], -1)
+    return torch.cat([top, torch.cat([torch.zeros_like(rotation), rotation], -1)], -2)
+
+
+def transform_points(transform: Tensor, points: Tensor) -> Tensor:
+    """Carry points from b to a: ``p_a = R p_b + t``.
+
+    Args:
+        transform: (*batch, 4, 4) pose ``T_a_b``.
+        points: (*batch, 3) [m]; leading axes broadcast. For n points per pose give the pose as (*batch, 1, 4, 4).
+
+    Returns:
+        (*batch, 3) [m].
+
+    Raises:
+        ShapeError: The last axes are wrong.
+    """
+    check_last(transform, (4, 4), "transform")
+    check_last(points, (3,), "points")
+    return _apply(transform[..., :3, :3], points) + transform[..., :3, 3]
+
+
+def transform_vectors(transform: Tensor, vectors: Tensor) -> Tensor:
+    """Carry directions from b to a: ``v_a = R v_b``; the translation plays no part.
+
+    Args:
+        transform: (*batch, 4, 4) pose ``T_a_b``.
+        vectors: (*batch, 3); leading axes broadcast.
+
+    Returns:
+        (*batch, 3).
+
+    Raises:
+        ShapeError: The last axes are wrong.
+    """
+    check_last(transform, (4, 4), "transform")
+    check_last(vectors, (3,), "vectors")
+    return _apply(transform[..., :3, :3], vectors)
+
+
+def _apply(matrix: Tensor, vector: Tensor) -> Tensor:
+    return (matrix * vector.unsqueeze(-2)).sum(-1)
