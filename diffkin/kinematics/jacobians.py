@@ -1,0 +1,172 @@
+"""Jacobians of a link: the geometric one in closed form, and the same by three routes of automatic differentiation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from diffkin import autograd
+from diffkin._checks import is_transformed
+from diffkin.errors import closest
+from diffkin.kinematics import dispatch
+from diffkin.kinematics.poses import broadcast_batch, forward, full_precision, in_dtype_of
+from diffkin.kinematics.reference import joint_frames
+from diffkin.kinematics.tree import PRISMATIC, KinematicTree
+
+__all__ = ["FRAMES", "METHODS", "geometric", "jacobian"]
+
+METHODS = ("geometric", *autograd.METHODS)
+FRAMES = ("world", "local")
+
+
+def jacobian(
+    tree: KinematicTree,
+    q: Tensor,
+    link: int,
+    point: Tensor | None = None,
+    frame: str = "world",
+    method: str = "geometric",
+    base: Tensor | None = None,
+    backend: str | None = None,
+) -> Tensor:
+    """Jacobian (*batch, 6, dof) of a link, linear rows first; see ``Robot.jacobian`` for the arguments."""
+    if frame not in FRAMES:
+        raise closest(frame, FRAMES, "frame")
+    if method not in METHODS:
+        raise closest(method, METHODS, "method")
+    batch = q.shape[:-1]
+    if point is not None:
+        batch = broadcast_batch(batch, point.shape[:-1], "q", "point")
+    if base is not None:
+        batch = broadcast_batch(batch, base.shape[:-2], "q", "base")
+    if method == "geometric" and dispatch.kernel_applies(backend, tree, q, base, point):
+        return dispatch.jacobian(tree, q, link, point, frame == "local", base, batch)
+    tree, q, base = in_dtype_of(tree, q, base)
+    q = q.expand(*batch, tree.dof)
+    with full_precision(q):
+        if method == "geometric":
+            rows, rotation = geometric(tree, q.reshape(-1, tree.dof), link, _flat(point, batch, q))
+            rows, rotation = rows.reshape(*batch, 6, tree.dof), rotation.reshape(*batch, 3, 3)
+            if base is not None and frame == "world":
+                rows = _turn(base[..., :3, :3], rows)
+        else:
+            rows, rotation = _by_autograd(tree, q, link, point, base, method, backend)
+        return _turn(rotation.transpose(-1, -2), rows) if frame == "local" else rows
+
+
+def geometric(tree: KinematicTree, q: Tensor, link: int, point: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Closed form: ``(z x (p - o), z)`` for a revolute joint, ``(z, 0)`` for a prismatic one.
+
+    Args:
+        tree: The mechanism, in the dtype of ``q``.
+        q: (count, dof) coordinates.
+        link: Index of the link.
+        point: (count, 3) point in link axes, or None for its origin.
+
+    Returns:
+        (count, 6, dof) Jacobian in base axes, and (count, 3, 3) rotation of the link.
+    """
+    carrier = tree.link_joint[link]
+    mounts = tree.mounts if tree.mounts is not None else tree.derive()[1]
+    frames = joint_frames(tree, q, [carrier])
+    rotation, position = frames[carrier]
+    placed = torch.matmul(mounts[link], rotation)
+    turned, where = placed[:, :3], placed[:, 3] + position
+    if point is not None:
+        where = where + (turned * point.transpose(0, 1)).sum(1)
+    columns: list[Tensor | None] = [None] * tree.dof
+    for joint in tree.path(carrier):
+        rotation, position = frames[joint]
+        axis = rotation[:, 2]
+        if tree.kinds[joint] == PRISMATIC:
+            column = torch.cat((axis, torch.zeros_like(axis)))
+        else:
+            column = torch.cat((torch.linalg.cross(axis, where - position, dim=0), axis))
+        if tree.multiplier[joint] != 1.0:
+            column = column * tree.multiplier[joint]
+        before = columns[tree.coordinate[joint]]
+        columns[tree.coordinate[joint]] = column if before is None else before + column
+    zero = q.new_zeros(6, q.shape[0])
+    rows = [zero if column is None else column for column in columns]
+    full = torch.stack(rows) if rows else q.new_zeros(0, 6, q.shape[0])
+    return full.permute(2, 1, 0), turned.permute(2, 0, 1)
+
+
+def _by_autograd(
+    tree: KinematicTree,
+    q: Tensor,
+    link: int,
+    point: Tensor | None,
+    base: Tensor | None,
+    method: str,
+    backend: str | None,
+) -> tuple[Tensor, Tensor]:
+    """The same rows by differentiating the pose; second result the link's rotation.
+
+    With ``dR = hat(omega) R`` the seed ``hat(e_k) R / 2`` on the rotation gives the row of ``omega_k``, since
+    ``tr((hat(e_k) R)^T hat(omega) R) = 2 omega_k``.
+    """
+
+    def pose(at: Tensor) -> tuple[Tensor, Tensor]:
+        placed = forward(tree, at, [link], base, backend=backend).squeeze(-3)
+        rotation, where = placed[..., :3, :3], placed[..., :3, 3]
+        if point is not None:
+            where = where + (rotation * point.to(rotation.dtype).unsqueeze(-2)).sum(-1)
+        return rotation, where
+
+    hats = _unit_hats(q)
+    if method == "forward":
+        rotation, (turning, moving) = _push_forward(pose, q)  # (dof, *batch, 3, 3), (dof, *batch, 3)
+        spin = 0.5 * torch.einsum("kij,...jl,d...il->d...k", hats, rotation, turning)
+        return torch.cat((moving, spin), dim=-1).movedim(0, -1), rotation
+    if method == "reverse" or is_transformed():
+        (rotation, where), pull = torch.func.vjp(pose, q)
+        turn_seeds, move_seeds = _seeds(hats, rotation, where)
+        if method == "reverse":
+            rows = torch.func.vmap(lambda turn, move: pull((turn, move))[0])(turn_seeds, move_seeds)
+        else:
+            rows = torch.stack([pull((turn, move))[0] for turn, move in zip(turn_seeds, move_seeds, strict=True)])
+        return rows.movedim(0, -2), rotation
+    inputs = [q, tree.origins, tree.axes, tree.link_offsets, *(t for t in (point, base) if t is not None)]
+    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
+    with torch.enable_grad():
+        start = q if q.requires_grad and keep else q.detach().requires_grad_()
+        rotation, where = pose(start)
+        turn_seeds, move_seeds = _seeds(hats, rotation, where)
+        y = torch.cat((rotation.flatten(-2), where), dim=-1)
+        seeds = torch.cat((turn_seeds.flatten(-2), move_seeds), dim=-1)
+        rows = autograd.backward_seeds(y, start, seeds, create_graph=keep)
+    return rows.movedim(0, -2), rotation if keep else rotation.detach()
+
+
+def _push_forward(pose: Callable[[Tensor], tuple[Tensor, Tensor]], q: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Rotation of the link, and the derivatives of its pose along every coordinate, stacked first."""
+    directions = torch.eye(q.shape[-1], dtype=q.dtype, device=q.device)
+    directions = directions.reshape(q.shape[-1], *[1] * (q.ndim - 1), q.shape[-1]).expand(q.shape[-1], *q.shape)
+    moved = torch.func.vmap(lambda along: torch.func.jvp(pose, (q,), (along,))[1])(directions)
+    return pose(q)[0], moved
+
+
+def _seeds(hats: Tensor, rotation: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+    """Seeds on rotation and position for the six rows: three linear ones, then three angular ones."""
+    turn = 0.5 * torch.einsum("kij,...jl->k...il", hats, rotation)
+    unit = torch.eye(3, dtype=where.dtype, device=where.device)
+    move = unit.reshape(3, *[1] * (where.ndim - 1), 3).expand(3, *where.shape)
+    return torch.cat((torch.zeros_like(turn), turn)), torch.cat((move, torch.zeros_like(move)))
+
+
+def _unit_hats(like: Tensor) -> Tensor:
+    """(3, 3, 3): the cross-product matrices of the three unit vectors."""
+    entries = [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]]
+    return torch.tensor(entries, dtype=like.dtype, device=like.device)
+
+
+def _turn(rotation: Tensor, rows: Tensor) -> Tensor:
+    """Express linear and angular rows (*batch, 6, n) in axes turned by ``rotation``."""
+    return torch.cat((torch.matmul(rotation, rows[..., :3, :]), torch.matmul(rotation, rows[..., 3:, :])), dim=-2)
+
+
+def _flat(point: Tensor | None, batch: torch.Size, like: Tensor) -> Tensor | None:
+    return None if point is None else point.to(like.dtype).expand(*batch, 3).reshape(-1, 3)

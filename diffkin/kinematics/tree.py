@@ -1,0 +1,128 @@
+"""The kinematic tree: what a mechanism is once names and files are gone."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["PRISMATIC", "REVOLUTE", "KinematicTree"]
+
+REVOLUTE = 0
+PRISMATIC = 1
+
+
+@dataclass(frozen=True, eq=False)
+class KinematicTree:
+    """Moving joints in topological order, and the links that ride on them. Fixed joints are folded away.
+
+    Joint ``j`` has the pose ``T_parent_joint = origins[j] @ motion(axes[j], value_j)``, where the value is
+    ``multiplier[j] * q[coordinate[j]] + offset[j]``: a rotation about the axis [rad] for a revolute joint, a translation
+    along it [m] for a prismatic one. Link ``l`` has the pose ``T_base_joint @ link_offsets[l]`` with the joint
+    ``link_joint[l]``, or ``link_offsets[l]`` itself where that is -1, the base.
+
+    Attributes:
+        parents: Index of each joint's parent joint, -1 for the base. Parents come before their children.
+        kinds: ``REVOLUTE`` or ``PRISMATIC`` for each joint.
+        coordinate: Which entry of ``q`` drives each joint. Mimic joints share one.
+        multiplier: Factor from the coordinate to the joint's value, 1 unless the joint mimics.
+        offset: Added to the joint's value [rad or m], 0 unless the joint mimics.
+        dof: Length of ``q``.
+        link_joint: The joint that carries each link, -1 for the base.
+        origins: (joints, 4, 4) pose of each joint in its parent joint's frame at value zero.
+        axes: (joints, 3) unit axis of each joint in its own frame.
+        link_offsets: (links, 4, 4) pose of each link in the frame of its joint.
+        steps: (joints, 6, 3) derived from the above: what the forward pass multiplies by. Not to be given.
+        mounts: (links, 4, 3) derived likewise. Not to be given.
+    """
+
+    parents: tuple[int, ...]
+    kinds: tuple[int, ...]
+    coordinate: tuple[int, ...]
+    multiplier: tuple[float, ...]
+    offset: tuple[float, ...]
+    dof: int
+    link_joint: tuple[int, ...]
+    origins: Tensor
+    axes: Tensor
+    link_offsets: Tensor
+    steps: Tensor | None = field(init=False, repr=False, default=None)
+    mounts: Tensor | None = field(init=False, repr=False, default=None)
+    cache: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Where gradients flow to the geometry the derived tensors are made in each call instead, so that every call
+        # has a graph of its own to go backward through.
+        if not self.has_gradient:
+            steps, mounts = self.derive()
+            object.__setattr__(self, "steps", steps)
+            object.__setattr__(self, "mounts", mounts)
+
+    @property
+    def joints(self) -> int:
+        """How many joints move."""
+        return len(self.parents)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the geometry."""
+        return self.origins.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the geometry."""
+        return self.origins.device
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether gradients are asked for with respect to origins, axes or link offsets."""
+        return self.origins.requires_grad or self.axes.requires_grad or self.link_offsets.requires_grad
+
+    def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> KinematicTree:
+        """The same tree with its tensors in another dtype or on another device."""
+        return dataclasses.replace(
+            self,
+            origins=self.origins.to(dtype=dtype, device=device),
+            axes=self.axes.to(dtype=dtype, device=device),
+            link_offsets=self.link_offsets.to(dtype=dtype, device=device),
+        )
+
+    def path(self, joint: int) -> tuple[int, ...]:
+        """The joints from the base to ``joint``, that joint included; empty for -1."""
+        way: list[int] = []
+        while joint >= 0:
+            way.append(joint)
+            joint = self.parents[joint]
+        return tuple(reversed(way))
+
+    def derive(self) -> tuple[Tensor, Tensor]:
+        """The constants of the forward pass, in joint frames turned so that every axis is z.
+
+        Returns:
+            ``steps`` (joints, 6, 3): rows x, y, y, -x, z and the translation of the next frame's columns in the parent's
+            frame, so that one product and one mixing by cosine and sine carry a frame across a joint.
+            ``mounts`` (links, 4, 3): the three columns and the translation of each link in its joint's turned frame.
+        """
+        turn = _turn_z_to(self.axes)
+        root = torch.eye(3, dtype=self.dtype, device=self.device)[None]
+        padded = torch.cat((turn, root))  # index -1 is the base
+        before = padded[list(self.parents)].transpose(-1, -2)
+        rotation = before @ self.origins[:, :3, :3] @ turn
+        translation = before @ self.origins[:, :3, 3:]
+        x, y, z = rotation.unbind(-1)
+        steps = torch.stack((x, y, y, -x, z, translation[..., 0]), dim=-2)
+        carrier = padded[list(self.link_joint)].transpose(-1, -2)
+        mounts = (carrier @ self.link_offsets[:, :3, :]).transpose(-1, -2)
+        return steps, mounts
+
+
+def _turn_z_to(axes: Tensor) -> Tensor:
+    """Rotations (n, 3, 3) whose third column is the given axis; exactly the identity for z."""
+    near_x = axes[:, :1].abs() > 0.9
+    helper = torch.where(near_x, axes.new_tensor([0.0, 1.0, 0.0]), axes.new_tensor([1.0, 0.0, 0.0]))
+    first = helper - (helper * axes).sum(-1, keepdim=True) * axes
+    first = first / first.norm(dim=-1, keepdim=True)
+    return torch.stack((first, torch.linalg.cross(axes, first), axes), dim=-1)
