@@ -5,17 +5,38 @@ Tangent vectors are (*batch, 6): translation first [m], then rotation [rad].
 
 from __future__ import annotations
 
+from math import factorial
+
 import torch
 from torch import Tensor
 
 from diffkin._checks import check_last, check_pose
 from diffkin.errors import ShapeError
-from diffkin.rotations._algebra import matmul
+from diffkin.rotations import jacobians
+from diffkin.rotations._algebra import blend_series, dot, matmul
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
-from diffkin.rotations.jacobians import left_jacobian, left_jacobian_inverse
 from diffkin.rotations.skew import hat
 
-__all__ = ["adjoint", "compose", "exp", "inverse", "log", "pose", "transform_points", "transform_vectors"]
+__all__ = [
+    "adjoint",
+    "compose",
+    "exp",
+    "inverse",
+    "left_jacobian",
+    "left_jacobian_inverse",
+    "log",
+    "pose",
+    "right_jacobian",
+    "right_jacobian_inverse",
+    "transform_points",
+    "transform_vectors",
+]
+
+# Powers of the squared angle t^2: (t - sin t)/t^3, (t^2/2 + cos t - 1)/t^4, (2 t - 3 sin t + t cos t)/(2 t^5).
+_SERIES = [
+    [(-1) ** k / factorial(2 * k + 3), (-1) ** k / factorial(2 * k + 4), (-1) ** k * (k + 1) / factorial(2 * k + 5)]
+    for k in range(10)
+]
 
 
 def pose(rotation: Tensor | None = None, translation: Tensor | None = None) -> Tensor:
@@ -106,7 +127,7 @@ def exp(tangent: Tensor) -> Tensor:
     """
     check_last(tangent, (6,), "tangent")
     along, turn = tangent[..., :3], tangent[..., 3:]
-    return _assemble(rotvec_to_matrix(turn), _apply(left_jacobian(turn), along))
+    return _assemble(rotvec_to_matrix(turn), _apply(jacobians.left_jacobian(turn), along))
 
 
 def log(transform: Tensor, *, check: bool = True) -> Tensor:
@@ -128,7 +149,7 @@ def log(transform: Tensor, *, check: bool = True) -> Tensor:
     if check:
         check_pose(transform, "transform")
     turn = matrix_to_rotvec(transform[..., :3, :3], check=False)
-    return torch.cat([_apply(left_jacobian_inverse(turn), transform[..., :3, 3]), turn], -1)
+    return torch.cat([_apply(jacobians.left_jacobian_inverse(turn), transform[..., :3, 3]), turn], -1)
 
 
 def adjoint(transform: Tensor) -> Tensor:
@@ -147,8 +168,7 @@ def adjoint(transform: Tensor) -> Tensor:
     """
     check_last(transform, (4, 4), "transform")
     rotation = transform[..., :3, :3]
-    top = torch.cat([rotation, matmul(hat(transform[..., :3, 3]), rotation)], -1)
-    return torch.cat([top, torch.cat([torch.zeros_like(rotation), rotation], -1)], -2)
+    return _block_triangular(rotation, matmul(hat(transform[..., :3, 3]), rotation))
 
 
 def transform_points(transform: Tensor, points: Tensor) -> Tensor:
@@ -185,6 +205,95 @@ def transform_vectors(transform: Tensor, vectors: Tensor) -> Tensor:
     check_last(transform, (4, 4), "transform")
     check_last(vectors, (3,), "vectors")
     return _apply(transform[..., :3, :3], vectors)
+
+
+def _closed(angle: Tensor) -> Tensor:
+    square, sine, cosine = angle * angle, torch.sin(angle), torch.cos(angle)
+    first = (angle - sine) / (square * angle)
+    second = (0.5 * square + cosine - 1.0) / (square * square)
+    third = (2.0 * angle - 3.0 * sine + angle * cosine) / (2.0 * square * square * angle)
+    return torch.cat([first, second, third], -1)
+
+
+def _coupling(tangent: Tensor) -> Tensor:
+    """The upper right block Q of the left Jacobian (Barfoot, equation 8.91)."""
+    along, turn = tangent[..., :3], tangent[..., 3:]
+    first, second, third = blend_series(dot(turn, turn), _closed, _SERIES, 1.0).unsqueeze(-1).unbind(-2)
+    p, w = hat(along), hat(turn)
+    wp, pw = matmul(w, p), matmul(p, w)
+    wpw = matmul(w, pw)
+    ends = matmul(w, wp) + matmul(pw, w) - 3.0 * wpw
+    return 0.5 * p + first * (wp + pw + wpw) + second * ends + third * (matmul(wpw, w) + matmul(w, wpw))
+
+
+def _block_triangular(diagonal: Tensor, corner: Tensor) -> Tensor:
+    top = torch.cat([diagonal, corner], -1)
+    return torch.cat([top, torch.cat([torch.zeros_like(diagonal), diagonal], -1)], -2)
+
+
+def left_jacobian(tangent: Tensor) -> Tensor:
+    """Left Jacobian of the exponential: ``exp(xi + d) = exp(J d) exp(xi)`` to first order in d. Smooth everywhere.
+
+    ``[[J, Q], [0, J]]`` with J that of the rotation (Barfoot, "State Estimation for Robotics", 2nd ed., section 8.1.5).
+
+    Args:
+        tangent: (*batch, 6): translation [m], rotation [rad].
+
+    Returns:
+        (*batch, 6, 6).
+
+    Raises:
+        ShapeError: The last axis is not 6.
+    """
+    check_last(tangent, (6,), "tangent")
+    return _block_triangular(jacobians.left_jacobian(tangent[..., 3:]), _coupling(tangent))
+
+
+def left_jacobian_inverse(tangent: Tensor) -> Tensor:
+    """Inverse of the left Jacobian: ``[[J^-1, -J^-1 Q J^-1], [0, J^-1]]``. Smooth for angles below 2 pi.
+
+    Args:
+        tangent: (*batch, 6): translation [m], rotation [rad].
+
+    Returns:
+        (*batch, 6, 6).
+
+    Raises:
+        ShapeError: The last axis is not 6.
+    """
+    check_last(tangent, (6,), "tangent")
+    inner = jacobians.left_jacobian_inverse(tangent[..., 3:])
+    return _block_triangular(inner, -matmul(matmul(inner, _coupling(tangent)), inner))
+
+
+def right_jacobian(tangent: Tensor) -> Tensor:
+    """Right Jacobian of the exponential: ``exp(xi + d) = exp(xi) exp(J d)`` to first order in d; ``J_left(-xi)``.
+
+    Args:
+        tangent: (*batch, 6): translation [m], rotation [rad].
+
+    Returns:
+        (*batch, 6, 6).
+
+    Raises:
+        ShapeError: The last axis is not 6.
+    """
+    return left_jacobian(-tangent)
+
+
+def right_jacobian_inverse(tangent: Tensor) -> Tensor:
+    """Inverse of the right Jacobian; see ``left_jacobian_inverse``.
+
+    Args:
+        tangent: (*batch, 6): translation [m], rotation [rad].
+
+    Returns:
+        (*batch, 6, 6).
+
+    Raises:
+        ShapeError: The last axis is not 6.
+    """
+    return left_jacobian_inverse(-tangent)
 
 
 def _apply(matrix: Tensor, vector: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Jacobians of the exponential and their inverses (Barfoot, "State Estimation for Robotics", 2nd ed., section 8.1.5).
 
-``exp(v + d) = exp(J_left d) exp(v) = exp(v) exp(J_right d)`` to first order in d, with exp ``rotvec_to_matrix``. Hence ``omega_world = J_left dv/dt`` and ``omega_body = J_right dv/dt``.
+``exp(v + d) = exp(J_left d) exp(v) = exp(v) exp(J_right d)`` to first order in d, with exp ``rotvec_to_matrix``.
+Hence ``omega_world = J_left dv/dt`` and ``omega_body = J_right dv/dt``.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from diffkin.rotations._algebra import matmul, solve3
 from diffkin.rotations.exponential import rotvec_to_matrix
 from diffkin.rotations.skew import vee
 
-__all__ = ["nearest_rotation"]
+__all__ = ["nearest_rotation", "project_to_rotation"]
 
 
-def _project(matrix: Tensor) -> Tensor:
+def project_to_rotation(matrix: Tensor) -> Tensor:
     """``U diag(1, 1, det(U V^T)) V^T``, without derivatives."""
     with torch.no_grad():
         u, _, vh = torch.linalg.svd(matrix.detach())
@@ -46,7 +46,7 @@ def nearest_rotation(matrix: Tensor) -> Tensor:
     """
     check_last(matrix, (3, 3), "matrix")
     check_finite(matrix, "matrix")
-    rotation = _project(matrix)
+    rotation = project_to_rotation(matrix)
     for _ in range(2):
         k = matmul(rotation.mT, matrix)
         trace = k.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]

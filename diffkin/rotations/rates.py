@@ -1,7 +1,8 @@
-"""Rates of a chart's coordinates and angular velocity in body axes, each as the matrix of the other.
+"""Rates of quaternions, Rodrigues vectors and modified Rodrigues vectors, and angular velocity in body axes.
 
-``omega_body`` is meant throughout, for ``R_a_b`` that of b in b's axes: ``dR/dt = R hat(omega_body)``. For rotation
-vectors the pair is ``right_jacobian_inverse`` and ``right_jacobian``.
+Each map is a matrix times the other side. ``omega_body`` is that of ``dR/dt = R hat(omega_body)``. For rotation vectors
+the pair is ``right_jacobian_inverse`` and ``right_jacobian``, for Euler angles ``euler_rate_matrix`` and
+``body_rate_matrix``. Source: Schaub and Junkins, "Analytical Mechanics of Space Systems", chapter 3.
 """
 
 from __future__ import annotations
@@ -10,114 +11,136 @@ import torch
 from torch import Tensor
 
 from diffkin._checks import check_last
-from diffkin.rotations.euler import Sequence, parse_sequence
+from diffkin.rotations._algebra import check_nonzero, dot
+from diffkin.rotations.skew import hat
 
-__all__ = ["body_rate_matrix", "euler_rate_condition", "euler_rate_matrix"]
-
-
-def _intrinsic(angles: Tensor, sequence: str) -> tuple[Tensor, Sequence]:
-    """The same rotation read as an intrinsic sequence: the letters and the angles of an extrinsic one in reverse."""
-    parsed = parse_sequence(sequence)
-    check_last(angles, (3,), "angles")
-    if parsed.extrinsic:
-        return angles.flip(-1), parse_sequence(sequence[::-1].upper())
-    return angles, parsed
-
-
-def _away_from_zero(value: Tensor) -> Tensor:
-    """``value``, or the dtype's epsilon with its sign where it is smaller than that."""
-    eps = torch.finfo(value.dtype).eps
-    return torch.where(value.abs() < eps, torch.where(value < 0, -eps, eps).to(value.dtype), value)
+__all__ = [
+    "gibbs_body_rate_matrix",
+    "gibbs_rate_matrix",
+    "mrp_body_rate_matrix",
+    "mrp_rate_matrix",
+    "quat_xyzw_body_rate_matrix",
+    "quat_xyzw_rate_matrix",
+]
 
 
-def body_rate_matrix(angles: Tensor, sequence: str) -> Tensor:
-    """Matrix from Euler rates to angular velocity: ``omega_body = M d(angles)/dt``. Smooth everywhere.
+def _diagonal(factor: Tensor) -> Tensor:
+    """``factor I`` of (*batch, 1)."""
+    return factor.unsqueeze(-1) * torch.eye(3, dtype=factor.dtype, device=factor.device)
 
-    The columns are the three axes of turn in body axes (Schaub and Junkins, "Analytical Mechanics of Space Systems",
-    appendix B), in the order of the letters, lower case too.
+
+def _outer(vector: Tensor) -> Tensor:
+    return vector.unsqueeze(-1) * vector.unsqueeze(-2)
+
+
+def quat_xyzw_rate_matrix(quat_xyzw: Tensor) -> Tensor:
+    """Matrix from angular velocity to the quaternion's rate, ``dq/dt = M omega_body = q (omega_body, 0) / 2``.
+
+    Smooth everywhere. The length of q does not change.
 
     Args:
-        angles: (*batch, 3) [rad], in the order of the letters.
-        sequence: One of ``EULER_SEQUENCES``.
+        quat_xyzw: (*batch, 4).
+
+    Returns:
+        (*batch, 4, 3).
+
+    Raises:
+        ShapeError: The last axis is not 4.
+    """
+    check_last(quat_xyzw, (4,), "quat_xyzw")
+    half = 0.5 * quat_xyzw
+    vector = half[..., :3]
+    return torch.cat([_diagonal(half[..., 3:]) + hat(vector), -vector.unsqueeze(-2)], -2)
+
+
+def quat_xyzw_body_rate_matrix(quat_xyzw: Tensor) -> Tensor:
+    """Matrix from the quaternion's rate to angular velocity, ``omega_body = M dq/dt``.
+
+    ``4 / |q|^2`` times the transpose of ``quat_xyzw_rate_matrix``; a rate along q itself gives none.
+
+    Args:
+        quat_xyzw: (*batch, 4), any non-zero length.
+
+    Returns:
+        (*batch, 3, 4).
+
+    Raises:
+        ShapeError: The last axis is not 4.
+        RotationError: A quaternion is zero.
+    """
+    rate = quat_xyzw_rate_matrix(quat_xyzw)
+    check_nonzero(quat_xyzw, "quat_xyzw")
+    return rate.mT * (4.0 / dot(quat_xyzw, quat_xyzw)).unsqueeze(-1)
+
+
+def mrp_rate_matrix(mrp: Tensor) -> Tensor:
+    """Matrix from angular velocity to the rate of a modified Rodrigues vector, ``dm/dt = M omega_body``.
+
+    ``((1 - |m|^2) I + 2 hat(m) + 2 m m^T) / 4``. Smooth everywhere, on the shadow set too.
+
+    Args:
+        mrp: (*batch, 3).
 
     Returns:
         (*batch, 3, 3).
 
     Raises:
         ShapeError: The last axis is not 3.
-        UnknownNameError: There is no such sequence.
     """
-    angles, (axes, sign, proper, _) = _intrinsic(angles, sequence)
-    _, sb, sc = (sign * torch.sin(angles)).unbind(-1)
-    _, cb, cc = torch.cos(angles).unbind(-1)
-    o, i = torch.zeros_like(sb), torch.ones_like(sb)
-    if proper:
-        m = [[cb, o, i], [sb * sc, cc, o], [sb * cc, -sc, o]]
-    else:
-        m = [[cb * cc, sc, o], [-cb * sc, cc, o], [sb, o, i]]
-    if sequence.islower():
-        m = [row[::-1] for row in m]
-    entries = [entry for axis in range(3) for entry in m[axes.index(axis)]]
-    return torch.stack(entries, -1).unflatten(-1, (3, 3))
+    check_last(mrp, (3,), "mrp")
+    return 0.25 * _diagonal(1.0 - dot(mrp, mrp)) + 0.5 * (hat(mrp) + _outer(mrp))
 
 
-def euler_rate_matrix(angles: Tensor, sequence: str) -> Tensor:
-    """Matrix from angular velocity to Euler rates, the inverse of ``body_rate_matrix``: ``d(angles)/dt = M omega_body``.
+def mrp_body_rate_matrix(mrp: Tensor) -> Tensor:
+    """Matrix from the rate of a modified Rodrigues vector to angular velocity, ``omega_body = M dm/dt``.
 
-    Smooth off the pole (middle angle +-pi/2 for three different letters, 0 and pi when the first repeats), where it
-    does not exist: the cosine (sine) of the middle angle divided by is kept no smaller than the dtype's epsilon, so
-    large finite entries come back. See ``euler_rate_condition``.
+    ``16 / (1 + |m|^2)^2`` times the transpose of ``mrp_rate_matrix``. Smooth everywhere.
 
     Args:
-        angles: (*batch, 3) [rad], in the order of the letters.
-        sequence: One of ``EULER_SEQUENCES``.
+        mrp: (*batch, 3).
 
     Returns:
         (*batch, 3, 3).
 
     Raises:
         ShapeError: The last axis is not 3.
-        UnknownNameError: There is no such sequence.
     """
-    angles, (axes, sign, proper, _) = _intrinsic(angles, sequence)
-    _, sb, sc = (sign * torch.sin(angles)).unbind(-1)
-    _, cb, cc = torch.cos(angles).unbind(-1)
-    o, i = torch.zeros_like(sb), torch.ones_like(sb)
-    if proper:
-        divisor = _away_from_zero(sb)
-        u, v = sc / divisor, cc / divisor
-        m = [[o, u, v], [o, cc, -sc], [i, -cb * u, -cb * v]]
-    else:
-        divisor = _away_from_zero(cb)
-        u, v = cc / divisor, sc / divisor
-        m = [[u, -v, o], [sc, cc, o], [-sb * u, sb * v, i]]
-    if sequence.islower():
-        m = m[::-1]
-    entries = [row[axes.index(axis)] for row in m for axis in range(3)]
-    return torch.stack(entries, -1).unflatten(-1, (3, 3))
+    rate = mrp_rate_matrix(mrp)
+    return rate.mT * ((4.0 / (1.0 + dot(mrp, mrp))) ** 2).unsqueeze(-1)
 
 
-def euler_rate_condition(angles: Tensor, sequence: str) -> Tensor:
-    """Condition number (2-norm) of the Euler-rate map: how much it may amplify an error; 1 at best, grows to the pole.
+def gibbs_rate_matrix(gibbs: Tensor) -> Tensor:
+    """Matrix from angular velocity to the rate of a Rodrigues (Gibbs) vector, ``dg/dt = M omega_body``.
 
-    The squared singular values are 1, 1 + x and 1 - x with x the cosine between the first and third axis of turn, so
-    the number is ``(1 + |x|) / sqrt(1 - x^2)``. With b the middle angle it is ``(1 + |sin b|) / |cos b|`` for three
-    different letters and ``(1 + |cos b|) / |sin b|`` when the first repeats. At the pole 2 over the dtype's epsilon
-    comes back.
+    ``(I + hat(g) + g g^T) / 2``. Smooth everywhere.
 
     Args:
-        angles: (*batch, 3) [rad], in the order of the letters.
-        sequence: One of ``EULER_SEQUENCES``.
+        gibbs: (*batch, 3).
 
     Returns:
-        (*batch,).
+        (*batch, 3, 3).
 
     Raises:
         ShapeError: The last axis is not 3.
-        UnknownNameError: There is no such sequence.
     """
-    parsed = parse_sequence(sequence)
-    check_last(angles, (3,), "angles")
-    s, c = torch.sin(angles[..., 1]), torch.cos(angles[..., 1])
-    along, across = (c, s) if parsed.proper else (s, c)
-    return (1.0 + along.abs()) / _away_from_zero(across).abs()
+    check_last(gibbs, (3,), "gibbs")
+    return 0.5 * (_diagonal(torch.ones_like(gibbs[..., :1])) + hat(gibbs) + _outer(gibbs))
+
+
+def gibbs_body_rate_matrix(gibbs: Tensor) -> Tensor:
+    """Matrix from the rate of a Rodrigues (Gibbs) vector to angular velocity, ``omega_body = M dg/dt``.
+
+    ``2 (I - hat(g)) / (1 + |g|^2)``. Smooth everywhere.
+
+    Args:
+        gibbs: (*batch, 3).
+
+    Returns:
+        (*batch, 3, 3).
+
+    Raises:
+        ShapeError: The last axis is not 3.
+    """
+    check_last(gibbs, (3,), "gibbs")
+    factor = 2.0 / (1.0 + dot(gibbs, gibbs))
+    return _diagonal(factor) - hat(factor * gibbs)
