@@ -24,8 +24,8 @@ def build_robot(description: Description, base: str | None = None, tip: str | No
 
     ``q`` holds the joints that move of their own accord, in the order in which they are met going down from the base:
     depth first, branches in the order of the file. A mimic joint is driven by its source; sources that lie off the way
-    follow at the end of ``q``. Floating and planar joints that the whole robot hangs on are its base pose, so the link they
-    carry is the base, and what is above them is left out.
+    follow at the end of ``q``. Floating and planar joints that the whole robot hangs on are its base pose, so the link
+    they carry is the base, and what is above them is left out.
 
     Args:
         description: Links and joints of a model.
@@ -46,7 +46,6 @@ def build_robot(description: Description, base: str | None = None, tip: str | No
     root = _check_tree(description, where)
     by_name = {joint.name: joint for joint in description.joints}
     _check_limits(description, where)
-    drives = _resolve_mimics(by_name, where)
     for link in (base, tip):
         if link is not None and link not in description.links:
             raise closest(link, description.links, f"link of {where}:")
@@ -59,11 +58,13 @@ def build_robot(description: Description, base: str | None = None, tip: str | No
                 f"{where}: the {joint.kind} joint {joint.name!r} is not at the root. Such joints are the base pose of "
                 f"a robot; load the part below it with base={joint.child!r}, or a part without it with base and tip."
             )
-    return _assemble(description, start, tip, way, drives, by_name)
+    moving = [joint for joint in way if joint.kind in _MOVING]
+    drives = {joint.name: _resolve_mimic(joint, by_name, where) for joint in moving}
+    return _assemble(description, start, tip, way, drives)
 
 
 def _where(description: Description) -> str:
-    is_path = description.source and not description.source.lstrip("\ufeff \t\r\n").startswith("<")
+    is_path = description.source and not description.source.startswith("<")
     return description.source if is_path else f"robot {description.name!r}"
 
 
@@ -122,40 +123,35 @@ def _check_limits(description: Description, where: str) -> None:
 class _Drive:
     """The value of a joint is ``multiplier * value of source + offset``, and the source moves of its own accord."""
 
-    source: str
+    source: JointDescription
     multiplier: float
     offset: float
 
 
-def _resolve_mimics(by_name: dict[str, JointDescription], where: str) -> dict[str, _Drive]:
-    """What drives each moving joint in the end, chains of mimics followed to their source."""
-    drives: dict[str, _Drive] = {}
-    for joint in by_name.values():
-        if joint.kind not in _MOVING:
-            continue  # a mimic on a fixed joint says nothing
-        multiplier, offset, current = 1.0, 0.0, joint
-        passed = [joint.name]
-        while current.mimic is not None:
-            mimic = current.mimic
-            multiplier, offset = multiplier * mimic.multiplier, multiplier * mimic.offset + offset
-            source = by_name.get(mimic.source)
-            if source is None:
-                raise JointError(
-                    f"{where}: joint {current.name!r} mimics {mimic.source!r}, which does not exist. "
-                    + str(closest(mimic.source, by_name, "joint"))
-                )
-            if source.kind not in _MOVING:
-                raise JointError(
-                    f"{where}: joint {current.name!r} mimics the {source.kind} joint {source.name!r}, which has no "
-                    "value to copy. Name a moving joint, or remove the mimic."
-                )
-            if source.name in passed:
-                cycle = " -> ".join([*passed, source.name])
-                raise JointError(f"{where}: mimic joints copy each other in a circle: {cycle}. Free one of them.")
-            passed.append(source.name)
-            current = source
-        drives[joint.name] = _Drive(current.name, multiplier, offset)
-    return drives
+def _resolve_mimic(joint: JointDescription, by_name: dict[str, JointDescription], where: str) -> _Drive:
+    """What drives a moving joint in the end; a chain of mimics is followed to its source."""
+    multiplier, offset, current = 1.0, 0.0, joint
+    passed = [joint.name]
+    while current.mimic is not None:
+        mimic = current.mimic
+        multiplier, offset = multiplier * mimic.multiplier, multiplier * mimic.offset + offset
+        source = by_name.get(mimic.source)
+        if source is None:
+            raise JointError(
+                f"{where}: joint {current.name!r} mimics {mimic.source!r}, which does not exist. "
+                + str(closest(mimic.source, by_name, "joint"))
+            )
+        if source.kind not in _MOVING:
+            raise JointError(
+                f"{where}: joint {current.name!r} mimics the {source.kind} joint {source.name!r}, which has no value "
+                "to copy. Name a moving joint, or remove the mimic."
+            )
+        if source.name in passed:
+            cycle = " -> ".join([*passed, source.name])
+            raise JointError(f"{where}: mimic joints copy each other in a circle: {cycle}. Free one of them.")
+        passed.append(source.name)
+        current = source
+    return _Drive(current, multiplier, offset)
 
 
 # -- cutting --------------------------------------------------------------------------------------------------------
@@ -215,12 +211,13 @@ def _assemble(
     tip: str | None,
     way: list[JointDescription],
     drives: dict[str, _Drive],
-    by_name: dict[str, JointDescription],
 ) -> Robot:
-    moving = [joint for joint in way if joint.kind != "fixed"]
-    own = [joint.name for joint in moving if drives[joint.name].source == joint.name]
-    names = list(dict.fromkeys([*own, *(drives[joint.name].source for joint in moving)]))
-    coordinate = {name: index for index, name in enumerate(names)}
+    moving = [joint for joint in way if joint.name in drives]
+    drive = [drives[joint.name] for joint in moving]
+    on_the_way = {joint.name: joint for joint in moving if joint.mimic is None}
+    sources = {**on_the_way, **{each.source.name: each.source for each in drive}}
+    coordinate = {name: index for index, name in enumerate(sources)}
+    limits = torch.tensor([_limits(joint) for joint in sources.values()], dtype=torch.float64).reshape(-1, 2)
 
     # The joint that carries each link, and the link's pose in that joint's frame: this is where fixed joints vanish.
     carrier: dict[str, int] = {base: -1}
@@ -238,14 +235,13 @@ def _assemble(
     links = [link for link in carrier if link == base or link not in description.hidden]
     inner = {joint.parent for joint in way}
     leaves = tuple(link for link in links if link not in inner)
-    drive = [drives[joint.name] for joint in moving]
     tree = KinematicTree(
         parents=tuple(parents),
         kinds=tuple(PRISMATIC if joint.kind == "prismatic" else REVOLUTE for joint in moving),
-        coordinate=tuple(coordinate[each.source] for each in drive),
+        coordinate=tuple(coordinate[each.source.name] for each in drive),
         multiplier=tuple(each.multiplier for each in drive),
         offset=tuple(each.offset for each in drive),
-        dof=len(names),
+        dof=len(sources),
         link_joint=tuple(carrier[link] for link in links),
         origins=_stack(origins, (4, 4)),
         axes=_stack([joint.axis for joint in moving], (3,)),
@@ -254,12 +250,12 @@ def _assemble(
     return Robot(
         name=description.name,
         tree=tree,
-        joint_names=tuple(names),
+        joint_names=tuple(sources),
         link_names=tuple(links),
         base=base,
         tip=tip if tip is not None else (leaves[0] if len(leaves) == 1 else None),
-        lower=torch.tensor([_limits(by_name[name])[0] for name in names], dtype=torch.float64),
-        upper=torch.tensor([_limits(by_name[name])[1] for name in names], dtype=torch.float64),
+        lower=limits[:, 0].clone(),
+        upper=limits[:, 1].clone(),
         source=description.source,
         leaves=leaves,
     )

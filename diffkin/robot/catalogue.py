@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diffkin.errors import MissingDependencyError, closest
 from diffkin.robot.robot import Robot
+from diffkin.robot.xml import open_document
 
 __all__ = ["load_robot", "robot_names"]
 
@@ -53,7 +54,8 @@ def load_robot(name_or_path: str | os.PathLike[str], base: str | None = None, ti
     """Load a robot by name or from a file.
 
     Args:
-        name_or_path: One of ``robot_names()``, the path of a URDF or MJCF file, or a ``package://`` address.
+        name_or_path: One of ``robot_names()``, the path of a URDF or MuJoCo model, its XML text, or a ``package://``
+            address.
         base: Link whose frame poses are given in; the root if None.
         tip: Last link. None means the usual tip of a named robot, and the whole tree of a file.
 
@@ -72,7 +74,8 @@ def load_robot(name_or_path: str | os.PathLike[str], base: str | None = None, ti
         return dataclasses.replace(robot, name=text)
     if isinstance(name_or_path, str) and _is_name(text):
         raise closest(text, _ROBOTS, "robot")
-    return Robot.from_urdf(name_or_path, base, tip)
+    is_mjcf = open_document(name_or_path, "robot", "mujoco").root.tag == "mujoco"
+    return (Robot.from_mjcf if is_mjcf else Robot.from_urdf)(name_or_path, base, tip)
 
 
 def _is_name(text: str) -> bool:

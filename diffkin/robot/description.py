@@ -15,7 +15,6 @@ class Mimic:
     """A joint's value is ``multiplier * value of source + offset``."""
 
     source: str
-    hidden: frozenset[str] = frozenset()
     multiplier: float = 1.0
     offset: float = 0.0
 

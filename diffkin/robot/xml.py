@@ -35,19 +35,21 @@ class Document:
         root: The root element, of lxml.
         source: Absolute path of the file, or the text itself where it was given as one.
         label: How messages call it.
+        is_text: Whether it was given as text.
     """
 
     root: Any
     source: str
     label: str
+    is_text: bool
 
 
-def open_document(path_or_xml: str | os.PathLike[str], root_tag: str) -> Document:
+def open_document(path_or_xml: str | os.PathLike[str], *root_tags: str) -> Document:
     """Read and parse XML, refusing what a model file has no use for: document types and entities of any kind.
 
     Args:
         path_or_xml: Path of a file, a ``package://`` address, or the text itself.
-        root_tag: The name that the root element must have.
+        root_tags: The names that the root element may have.
 
     Returns:
         The document.
@@ -58,9 +60,11 @@ def open_document(path_or_xml: str | os.PathLike[str], root_tag: str) -> Documen
     """
     if not isinstance(path_or_xml, (str, os.PathLike)):
         raise ModelFileError(f"A model is given as a path or as XML text (str), got {type(path_or_xml).__name__}.")
+    wanted = " or ".join(f"<{tag}>" for tag in root_tags)
     if isinstance(path_or_xml, str) and path_or_xml.lstrip("\ufeff \t\r\n").startswith("<"):
-        source, label, encoding = path_or_xml, "the XML text", "utf-8"
-        content = path_or_xml.lstrip("\ufeff \t\r\n").encode("utf-8", errors="surrogatepass")
+        # An encoding that the text declares was that of a file; as UTF-8 it reaches both parsers.
+        source, label, encoding = path_or_xml.lstrip("\ufeff \t\r\n"), "the XML text", "utf-8"
+        content = source.encode("utf-8", errors="surrogatepass")
         _check_size(len(content), label)
     else:
         path = find_file(path_or_xml)
@@ -70,11 +74,14 @@ def open_document(path_or_xml: str | os.PathLike[str], root_tag: str) -> Documen
         except OSError as error:
             raise ModelFileError(f"Cannot read {label}: {error.strerror}.") from error
         if not content.strip():
-            raise ModelFileError(f"{label} is empty; a model file with a <{root_tag}> was expected.")
+            raise ModelFileError(f"{label} is empty; a model file with {wanted} was expected.")
     root = _parse(content, encoding, label)
-    if root.tag != root_tag:
-        raise ModelFileError(f"{label} holds <{root.tag}>, expected <{root_tag}> as the outermost element.")
-    return Document(root, source, label)
+    if root.tag not in root_tags:
+        hint = {"robot": " A URDF is loaded by from_urdf.", "mujoco": " A MuJoCo model is loaded by from_mjcf."}
+        raise ModelFileError(
+            f"{label} holds <{root.tag}>, expected {wanted} as the outermost element.{hint.get(root.tag, '')}"
+        )
+    return Document(root, source, label, encoding is not None)
 
 
 def find_file(path: str | os.PathLike[str]) -> Path:
@@ -144,9 +151,7 @@ def numbers(text: str, count: int, what: str) -> NDArray[np.float64]:
 
 def _check_size(size: int, label: str) -> None:
     if size > MAX_BYTES:
-        raise ModelFileError(
-            f"{label} has {size} bytes; a model file may have at most {MAX_BYTES}. Is it a model file?"
-        )
+        raise ModelFileError(f"{label} has {size} bytes, at most {MAX_BYTES} are read. Is it a model file?")
 
 
 def _find_in_packages(address: str) -> str:
@@ -183,7 +188,7 @@ def _parse(content: bytes, encoding: str | None, label: str) -> Any:
     # Expat goes first: it is strict, and it stops at the first sign of a document type, before any entity is made.
     first = expat.ParserCreate(encoding)
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any) -> Any:
         raise ModelFileError(
             f"{label} declares a document type or entities (<!DOCTYPE ...>), which are refused: they can read other "
             "files or fill the memory. Remove the declaration."
@@ -201,8 +206,8 @@ def _parse(content: bytes, encoding: str | None, label: str) -> Any:
 
     from lxml import etree
 
-    # Expat has found it well-formed; ``recover`` only lets prefixes pass that no namespace was declared for, which
-    # descriptions made for Gazebo have.
+    # Expat has found it well-formed; ``recover`` lets pass what real descriptions have besides: prefixes without a
+    # namespace and versions of XML that never were.
     parser = etree.XMLParser(
         encoding=encoding,
         resolve_entities=False,
@@ -215,7 +220,7 @@ def _parse(content: bytes, encoding: str | None, label: str) -> Any:
     )
     root = etree.fromstring(content, parser)
     for entry in parser.error_log:
-        if "NAMESPACE" not in entry.type_name and "NS_" not in entry.type_name:
+        if entry.level == etree.ErrorLevels.FATAL and entry.type != etree.ErrorTypes.ERR_UNKNOWN_VERSION:
             raise ModelFileError(f"{label} cannot be parsed: {entry.message} (line {entry.line}). Correct it there.")
     if root is None:
         raise ModelFileError(f"{label} holds no XML element.")
