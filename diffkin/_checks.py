@@ -6,6 +6,8 @@ inside ``torch.func`` transforms, where a tensor has none.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -41,7 +43,9 @@ def has_values(*tensors: Tensor) -> bool:
 def check_floating(tensor: Tensor, name: str) -> None:
     """Raise unless ``tensor`` is a real floating-point tensor."""
     if not isinstance(tensor, Tensor):
-        raise DtypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}. Wrap it in torch.as_tensor(...).")
+        raise DtypeError(
+            f"{name} must be a torch.Tensor, got {type(tensor).__name__}. Wrap it in torch.as_tensor(...)."
+        )
     if not tensor.is_floating_point():
         raise DtypeError(f"{name} must be floating point, got {tensor.dtype}. Convert it with .to(torch.float64).")
 
@@ -69,15 +73,19 @@ def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERA
         return
     with torch.no_grad():
         exact = matrix.detach().double()
-        check_finite(exact, name)
         identity = torch.eye(3, dtype=torch.float64, device=exact.device)
-        gap = float((exact.transpose(-1, -2) @ exact - identity).abs().max())
+        worst = (exact.transpose(-1, -2) @ exact - identity).abs().max()
+        x, y, z = exact.unbind(-2)
+        handedness = (torch.linalg.cross(x, y) * z).sum(-1).min()
+        gap, determinant = torch.stack([worst, handedness]).tolist()  # one look at the values, for speed
+        if not math.isfinite(gap):
+            check_finite(exact, name)
         if gap > tolerance:
             raise RotationError(
                 f"{name} is not a rotation: |R^T R - I| is {gap:.3g}, at most {tolerance:g} is allowed. "
                 "Use diffkin.rotations.nearest_rotation(...) if the nearest rotation is meant."
             )
-        if bool((torch.linalg.det(exact) < 0).any()):
+        if determinant < 0:
             raise RotationError(f"{name} is a reflection (determinant -1), not a rotation. Flip one of its axes.")
 
 

@@ -63,8 +63,9 @@ def blend_series(
 ) -> Tensor:
     """Even functions of an angle: their power series near zero, their closed form elsewhere.
 
-    Both branches get a harmless argument where they are not taken (the double *where*), so that no NaN flows back, and
-    the series is a polynomial in the *squared* angle, so that every derivative at zero is right.
+    Both branches get a harmless constant argument where they are not taken (``clamp`` does the work of the double
+    *where*), so that no NaN flows back, and the series is a polynomial in the *squared* angle, so that every derivative
+    at zero is right.
 
     Args:
         square: (*batch, 1) squared angle or length.
@@ -75,13 +76,12 @@ def blend_series(
     Returns:
         (*batch, m) values.
     """
-    small = square < threshold
-    near = torch.where(small, square, 0.0)
+    near = square.clamp(max=threshold)
     rows = torch.tensor(series, dtype=square.dtype, device=square.device).unbind(0)
     value = rows[-1]
     for row in reversed(rows[:-1]):
         value = torch.addcmul(row, near, value)
-    return torch.where(small, value, closed(torch.sqrt(torch.where(small, 1.0, square))))
+    return torch.where(square < threshold, value, closed(torch.sqrt(square.clamp(min=threshold))))
 
 
 def check_nonzero(vector: Tensor, name: str) -> None:

@@ -91,7 +91,7 @@ def euler_to_matrix(angles: Tensor, sequence: str) -> Tensor:
     return torch.stack(entries, -1).unflatten(-1, (3, 3))
 
 
-def matrix_to_euler(matrix: Tensor, sequence: str) -> Tensor:
+def matrix_to_euler(matrix: Tensor, sequence: str, *, check: bool = True) -> Tensor:
     """Euler angles of a rotation matrix, the inverse of ``euler_to_matrix``.
 
     The third angle is one atan2; its rotation is then undone and the first two are read off what remains, so the angles
@@ -103,6 +103,7 @@ def matrix_to_euler(matrix: Tensor, sequence: str) -> Tensor:
     Args:
         matrix: (*batch, 3, 3) rotations.
         sequence: One of ``EULER_SEQUENCES``: upper case intrinsic, lower case extrinsic.
+        check: Whether to check that they are rotations; ``False`` spares time in a loop.
 
     Returns:
         (*batch, 3) [rad], in the order of the letters.
@@ -113,7 +114,10 @@ def matrix_to_euler(matrix: Tensor, sequence: str) -> Tensor:
         UnknownNameError: There is no such sequence.
     """
     axes, sign, proper, extrinsic = parse_sequence(sequence)
-    check_rotation(matrix, "matrix")
+    if check:
+        check_rotation(matrix, "matrix")
+    else:
+        check_last(matrix, (3, 3), "matrix")
     canonical = matrix.mT if extrinsic else matrix
     m = [[canonical[..., p, q] for q in axes] for p in axes]
     flip = (sign < 0) != extrinsic

@@ -23,7 +23,7 @@ _EXP_SERIES = [
         (-1) ** k / (2 * 4**k * factorial(2 * k + 1)),
         (-1) ** k / (4**k * factorial(2 * k)),
     ]
-    for k in range(8)
+    for k in range(6)
 ]
 _MATRIX_SERIES = [row[:2] for row in _EXP_SERIES]
 _QUAT_SERIES = [row[1:] for row in _EXP_SERIES]
@@ -67,7 +67,7 @@ def rotvec_to_matrix(rotvec: Tensor) -> Tensor:
     """
     check_last(rotvec, (3,), "rotvec")
     square = dot(rotvec, rotvec)
-    factors = blend_series(square, _matrix_closed, _MATRIX_SERIES, 0.25)
+    factors = blend_series(square, _matrix_closed, _MATRIX_SERIES, 0.0625)
     bent = rotvec * factors[..., 1:]
     outer = bent.unsqueeze(-1) * (bent + bent).unsqueeze(-2)
     cosine = 1.0 - 2.0 * dot(bent, bent)
@@ -94,6 +94,8 @@ def matrix_to_rotvec(matrix: Tensor, *, check: bool = True) -> Tensor:
     """
     if check:
         check_rotation(matrix, "matrix")
+    else:
+        check_last(matrix, (3, 3), "matrix")
     return _row_to_rotvec(quaternion_row(matrix))
 
 
@@ -112,7 +114,7 @@ def rotvec_to_quat_xyzw(rotvec: Tensor) -> Tensor:
         ShapeError: The last axis is not 3.
     """
     check_last(rotvec, (3,), "rotvec")
-    factors = blend_series(dot(rotvec, rotvec), _quat_closed, _QUAT_SERIES, 0.25)
+    factors = blend_series(dot(rotvec, rotvec), _quat_closed, _QUAT_SERIES, 0.0625)
     quat = torch.cat([rotvec * factors[..., :1], factors[..., 1:]], -1)
     return torch.where(factors[..., 1:] < 0, -quat, quat)
 

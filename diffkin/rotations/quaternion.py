@@ -71,6 +71,8 @@ def matrix_to_quat_xyzw(matrix: Tensor, *, check: bool = True) -> Tensor:
     """
     if check:
         check_rotation(matrix, "matrix")
+    else:
+        check_last(matrix, (3, 3), "matrix")
     row = quaternion_row(matrix)
     return row / torch.sqrt(dot(row, row))
 

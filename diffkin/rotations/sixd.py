@@ -36,10 +36,8 @@ def rot6d_to_matrix(rot6d: Tensor) -> Tensor:
         check_nonzero(a, "The first vector of rot6d")
         check_nonzero(b, "The second vector of rot6d")
         sine_squared = nn.detach() / (aa.detach() * bb.detach())
-        if not bool((sine_squared > torch.finfo(rot6d.dtype).eps ** 2).all()):
-            raise RotationError(
-                "rot6d holds two parallel vectors, which span no plane. Give two that are not parallel."
-            )
+        if not bool((sine_squared > (4.0 * torch.finfo(rot6d.dtype).eps) ** 2).all()):
+            raise RotationError("rot6d holds two parallel vectors, which span no plane; give two that do.")
     x = a / torch.sqrt(torch.where(aa == 0, 1.0, aa))
     z = normal / torch.sqrt(torch.where(nn == 0, 1.0, nn))
     return torch.stack([x, torch.linalg.cross(z, x), z], -1)
