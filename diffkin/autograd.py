@@ -1,7 +1,7 @@
 """Jacobians and Hessians of any function from backward seeds, reverse mode and forward mode.
 
-A backward pass with the seed ``v`` gives ``v^T J``: one unit seed gives one row of the Jacobian J. Nothing here knows of
-robots.
+A backward pass with the seed ``v`` gives ``v^T J``: one unit seed gives one row of the Jacobian J. Nothing here knows
+of robots.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def jacobian(
     if method == "forward":
         return _with_graph(torch.func.jacfwd(f), x, create_graph)
     if is_transformed():  # a graph inside a torch.func transform is torch.func's own
-        y, pull = torch.func.vjp(f, x)
+        y, pull = torch.func.vjp(f, x)  # type: ignore[misc]
         rows = [pull(seed)[0] for seed in unit_seeds(y)]
         return torch.stack(rows).reshape(*y.shape, *x.shape) if rows else x.new_zeros(*y.shape, *x.shape)
     with torch.enable_grad():

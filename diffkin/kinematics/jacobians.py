@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,10 +12,10 @@ from diffkin._checks import is_transformed
 from diffkin.errors import closest
 from diffkin.kinematics import dispatch
 from diffkin.kinematics.poses import broadcast_batch, forward, full_precision, in_dtype_of
-from diffkin.kinematics.reference import joint_frames
+from diffkin.kinematics.reference import joint_frames, link_frame, stack_poses
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
 
-__all__ = ["FRAMES", "METHODS", "geometric", "jacobian"]
+__all__ = ["FRAMES", "METHODS", "geometric", "jacobian", "poses_and_jacobians"]
 
 METHODS = ("geometric", *autograd.METHODS)
 FRAMES = ("world", "local")
@@ -68,16 +68,27 @@ def geometric(tree: KinematicTree, q: Tensor, link: int, point: Tensor | None) -
     Returns:
         (count, 6, dof) Jacobian in base axes, and (count, 3, 3) rotation of the link.
     """
-    carrier = tree.link_joint[link]
-    mounts = tree.mounts if tree.mounts is not None else tree.derive()[1]
-    frames = joint_frames(tree, q, [carrier])
-    rotation, position = frames[carrier]
-    placed = torch.matmul(mounts[link], rotation)
-    turned, where = placed[:, :3], placed[:, 3] + position
+    frames = joint_frames(tree, q, [tree.link_joint[link]])
+    rotation, where = link_frame(tree, frames, link)
     if point is not None:
-        where = where + (turned * point.transpose(0, 1)).sum(1)
+        where = where + (rotation * point.transpose(0, 1)).sum(1)
+    return _columns(tree, frames, link, where), rotation.permute(2, 0, 1)
+
+
+def poses_and_jacobians(tree: KinematicTree, q: Tensor, links: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Poses (count, links, 4, 4) and geometric Jacobians (count, links, 6, dof) of several links in one pass."""
+    if not links:
+        return q.new_zeros(q.shape[0], 0, 4, 4), q.new_zeros(q.shape[0], 0, 6, tree.dof)
+    frames = joint_frames(tree, q, [tree.link_joint[link] for link in links])
+    places = [link_frame(tree, frames, link) for link in links]
+    jacobians = [_columns(tree, frames, link, where) for link, (_, where) in zip(links, places, strict=True)]
+    return stack_poses(places), torch.stack(jacobians, dim=1)
+
+
+def _columns(tree: KinematicTree, frames: dict[int, tuple[Tensor, Tensor]], link: int, where: Tensor) -> Tensor:
+    """The Jacobian (count, 6, dof) of a point (3, count) that rides on a link."""
     columns: list[Tensor | None] = [None] * tree.dof
-    for joint in tree.path(carrier):
+    for joint in tree.path(tree.link_joint[link]):
         rotation, position = frames[joint]
         axis = rotation[:, 2]
         if tree.kinds[joint] == PRISMATIC:
@@ -88,10 +99,10 @@ def geometric(tree: KinematicTree, q: Tensor, link: int, point: Tensor | None) -
             column = column * tree.multiplier[joint]
         before = columns[tree.coordinate[joint]]
         columns[tree.coordinate[joint]] = column if before is None else before + column
-    zero = q.new_zeros(6, q.shape[0])
+    zero = where.new_zeros(6, where.shape[1])
     rows = [zero if column is None else column for column in columns]
-    full = torch.stack(rows) if rows else q.new_zeros(0, 6, q.shape[0])
-    return full.permute(2, 1, 0), turned.permute(2, 0, 1)
+    full = torch.stack(rows) if rows else where.new_zeros(0, 6, where.shape[1])
+    return full.permute(2, 1, 0)
 
 
 def _by_autograd(
@@ -122,7 +133,7 @@ def _by_autograd(
         spin = 0.5 * torch.einsum("kij,...jl,d...il->d...k", hats, rotation, turning)
         return torch.cat((moving, spin), dim=-1).movedim(0, -1), rotation
     if method == "reverse" or is_transformed():
-        (rotation, where), pull = torch.func.vjp(pose, q)
+        (rotation, where), pull = torch.func.vjp(pose, q)  # type: ignore[misc]
         turn_seeds, move_seeds = _seeds(hats, rotation, where)
         if method == "reverse":
             rows = torch.func.vmap(lambda turn, move: pull((turn, move))[0])(turn_seeds, move_seeds)
@@ -159,7 +170,11 @@ def _seeds(hats: Tensor, rotation: Tensor, where: Tensor) -> tuple[Tensor, Tenso
 
 def _unit_hats(like: Tensor) -> Tensor:
     """(3, 3, 3): the cross-product matrices of the three unit vectors."""
-    entries = [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]]
+    entries = [
+        [[0, 0, 0], [0, 0, -1], [0, 1, 0]],
+        [[0, 0, 1], [0, 0, 0], [-1, 0, 0]],
+        [[0, -1, 0], [1, 0, 0], [0, 0, 0]],
+    ]
     return torch.tensor(entries, dtype=like.dtype, device=like.device)
 
 

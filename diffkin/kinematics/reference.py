@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
 
-__all__ = ["joint_frames", "link_poses"]
+__all__ = ["joint_frames", "link_frame", "link_poses", "stack_poses"]
 
 
 def joint_frames(tree: KinematicTree, q: Tensor, joints: Sequence[int]) -> dict[int, tuple[Tensor, Tensor]]:
@@ -61,16 +61,23 @@ def link_poses(tree: KinematicTree, q: Tensor, links: Sequence[int]) -> Tensor:
     Returns:
         (count, len(links), 4, 4) poses ``T_base_link``.
     """
-    count = q.shape[0]
     if not links:
-        return q.new_zeros(count, 0, 4, 4) + q.sum() * 0.0
-    mounts = tree.mounts if tree.mounts is not None else tree.derive()[1]
+        return q.new_zeros(q.shape[0], 0, 4, 4)
     frames = joint_frames(tree, q, [tree.link_joint[link] for link in links])
-    poses = []
-    for link in links:
-        rotation, position = frames[tree.link_joint[link]]
-        placed = torch.matmul(mounts[link], rotation)  # (3, 4, count)
-        poses.append(torch.cat((placed[:, :3], (placed[:, 3] + position)[:, None]), dim=1))
-    upper = torch.stack(poses).permute(3, 0, 1, 2)
-    last = q.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(count, len(links), 1, 4)
+    return stack_poses([link_frame(tree, frames, link) for link in links])
+
+
+def link_frame(tree: KinematicTree, frames: dict[int, tuple[Tensor, Tensor]], link: int) -> tuple[Tensor, Tensor]:
+    """Rotation (3, 3, count) and position (3, count) of a link, from the frame of the joint that carries it."""
+    mounts = tree.mounts if tree.mounts is not None else tree.derive()[1]
+    rotation, position = frames[tree.link_joint[link]]
+    placed = torch.matmul(mounts[link], rotation)
+    return placed[:, :3], placed[:, 3] + position
+
+
+def stack_poses(places: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Poses (count, links, 4, 4) from rotations (3, 3, count) and positions (3, count)."""
+    upper = torch.stack([torch.cat((rotation, position[:, None]), dim=1) for rotation, position in places])
+    upper = upper.permute(3, 0, 1, 2)
+    last = upper.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*upper.shape[:2], 1, 4)
     return torch.cat((upper, last), dim=-2)

@@ -20,9 +20,9 @@ class KinematicTree:
     """Moving joints in topological order, and the links that ride on them. Fixed joints are folded away.
 
     Joint ``j`` has the pose ``T_parent_joint = origins[j] @ motion(axes[j], value_j)``, where the value is
-    ``multiplier[j] * q[coordinate[j]] + offset[j]``: a rotation about the axis [rad] for a revolute joint, a translation
-    along it [m] for a prismatic one. Link ``l`` has the pose ``T_base_joint @ link_offsets[l]`` with the joint
-    ``link_joint[l]``, or ``link_offsets[l]`` itself where that is -1, the base.
+    ``multiplier[j] * q[coordinate[j]] + offset[j]``: a rotation about the axis [rad] for a revolute joint, a
+    translation along it [m] for a prismatic one. Link ``l`` has the pose ``T_base_joint @ link_offsets[l]`` with the
+    joint ``link_joint[l]``, or ``link_offsets[l]`` itself where that is -1, the base.
 
     Attributes:
         parents: Index of each joint's parent joint, -1 for the base. Parents come before their children.
@@ -102,8 +102,8 @@ class KinematicTree:
         """The constants of the forward pass, in joint frames turned so that every axis is z.
 
         Returns:
-            ``steps`` (joints, 6, 3): rows x, y, y, -x, z and the translation of the next frame's columns in the parent's
-            frame, so that one product and one mixing by cosine and sine carry a frame across a joint.
+            ``steps`` (joints, 6, 3): rows x, y, y, -x, z and translation of the next frame in the parent's frame, so
+            that one product and one mixing by cosine and sine carry a frame across a joint.
             ``mounts`` (links, 4, 3): the three columns and the translation of each link in its joint's turned frame.
         """
         turn = _turn_z_to(self.axes)

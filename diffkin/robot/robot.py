@@ -158,7 +158,7 @@ class Robot:
 
     @property
     def periodic(self) -> Bool[Tensor, " dof"]:
-        """(dof,) whether a coordinate may be wrapped by full turns: unlimited, and turning its joints by whole turns."""
+        """(dof,) whether a coordinate may be wrapped by full turns: unlimited, its joints turned by whole turns."""
         free = torch.isinf(self.lower) & torch.isinf(self.upper)
         whole = torch.ones(self.dof, dtype=torch.bool)
         for joint, coordinate in enumerate(self.tree.coordinate):
@@ -225,8 +225,8 @@ class Robot:
             backend: None, or "reference" to force the plain torch path.
 
         Returns:
-            (*batch, 4, 4) pose ``T_base_tip``, or (*batch, len(links), 4, 4) where links are named; in the world's frame
-            where ``base`` is given.
+            (*batch, 4, 4) pose ``T_base_tip``, or (*batch, len(links), 4, 4) where links are named; in the frame of the
+            world where ``base`` is given.
 
         Raises:
             diffkin.errors.ShapeError: Wrong last axis.
@@ -254,14 +254,15 @@ class Robot:
     ) -> Float[Tensor, "*batch 6 dof"]:
         """Jacobian of a link: ``(v, omega) = J @ dq/dt``, linear rows first.
 
-        Column j of a revolute joint with axis z through o is ``(z x (p - o), z)``, of a prismatic one ``(z, 0)`` (Siciliano
-        et al., Robotics: Modelling, Planning and Control, 3.1).
+        Column j of a revolute joint with axis z through o is ``(z x (p - o), z)``, of a prismatic one ``(z, 0)``
+        (Siciliano et al., Robotics: Modelling, Planning and Control, 3.1).
 
         Args:
             q: (*batch, dof) coordinates [rad or m].
             link: Name of the link; the tip if None.
-            point: (3,) or (*batch, 3) point in the link's axes whose velocity the linear rows give [m]; its origin if None.
-            frame: "world" (axes of the base, or of the world where ``base`` is given) or "local" (axes of the link).
+            point: (3,) or (*batch, 3) point in the link's axes whose velocity the linear rows give [m]; its origin if
+                None.
+            frame: "world" (axes of the base, or of the world where ``base`` is given) or "local" (of the link).
             method: "geometric", "backward_seeds", "reverse" or "forward"; all agree.
             base: (*batch, 4, 4) pose of the base in the world.
             backend: None, or "reference" to force the plain torch path.
@@ -315,8 +316,8 @@ class Robot:
     def manipulability(self, q: Float[Tensor, "*batch dof"], link: str | None = None) -> Float[Tensor, "*batch"]:
         """Yoshikawa's manipulability, differentiable.
 
-        ``w = sqrt(det(J J^T))``, with ``det(J^T J)`` for fewer than six coordinates (Yoshikawa, Manipulability of Robotic
-        Mechanisms, IJRR 1985). At a singular configuration w is 0 and its gradient is given as 0.
+        ``w = sqrt(det(J J^T))``, with ``det(J^T J)`` for fewer than six coordinates (Yoshikawa, Manipulability of
+        Robotic Mechanisms, IJRR 1985). At a singular configuration w is 0 and its gradient is given as 0.
 
         Args:
             q: (*batch, dof) coordinates [rad or m].

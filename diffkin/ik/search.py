@@ -1,0 +1,143 @@
+"""Restarts: descents from one start after another until a problem is solved, for all problems of a batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffkin.ik.descent import Descent, Method, descend
+from diffkin.ik.newton import LevenbergMarquardt
+from diffkin.ik.problem import Problem, State
+from diffkin.ik.starts import Starts
+
+__all__ = ["Found", "Progress", "search"]
+
+Progress = Callable[[int, int], None]
+"""Called with how many problems are finished (solved, or given up) and how many there are."""
+
+_BATCH = 512  # descents worth running side by side: few unsolved problems try several starts at once
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The best end point of each problem: (count, dof), (count, 4, 4) or None, then (count,) each."""
+
+    q: Tensor
+    base: Tensor | None
+    met: Tensor
+    iterations: Tensor
+    restarts: Tensor
+    history: Tensor | None
+
+
+def search(
+    problem: Problem,
+    method: Method,
+    starts: Starts,
+    count: int,
+    max_restarts: int,
+    max_iterations: int,
+    nearest_of: int = 1,
+    keep_history: bool = False,
+    progress: Progress | None = None,
+) -> Found:
+    """Solve ``count`` problems, each from its own starts in the order of their rank.
+
+    A problem's answer is that of its lowest-ranked start that succeeds; with ``nearest_of`` k > 1 it is, of its first k
+    successes, the one nearest to its first start. Without any success it is the end point of lowest cost.
+
+    Args:
+        problem: The problems.
+        method: How to go downhill.
+        starts: Where from.
+        count: How many problems.
+        max_restarts: Starts after the first.
+        max_iterations: For each start.
+        nearest_of: How many solutions to choose from.
+        keep_history: Whether to record the best error after each iteration.
+        progress: Called after each round of starts.
+
+    Returns:
+        The best of each problem.
+    """
+    every = torch.arange(count, device=problem.tree.device)
+    first = starts.at(0, every)
+    best = first
+    cost = torch.full((count,), torch.inf, dtype=first.q.dtype, device=first.q.device)
+    rank_of, hits, spent = (torch.zeros_like(every) for _ in range(3))
+    near = cost.clone()
+    trace: list[Tensor] = []
+    pending, rank = every, 0
+    while len(pending) and rank <= max_restarts:
+        side = max(1, min(_BATCH // len(pending), 16, max_restarts + 1 - rank)) if rank or count == 1 else 1
+        parts = [starts.at(rank + k, pending) for k in range(side)]
+        state = _join(parts)
+        watch = _watcher(trace, count) if keep_history else None
+        end = _run(method, problem, state, max_iterations, watch)
+        for k in range(side):  # in the order of rank, so that company changes nothing
+            rows = slice(k * len(pending), (k + 1) * len(pending))
+            open_ = hits[pending] < nearest_of
+            q, met, value = end.state.q[rows], end.met[rows], end.cost[rows]
+            away = (q - first.q[pending]).square().sum(-1)
+            if nearest_of > 1:
+                improved = torch.where(met, away < near[pending], (hits[pending] == 0) & (value < cost[pending]))
+            else:
+                improved = met | (value < cost[pending])
+            taken = pending[open_ & improved]
+            chosen = (open_ & improved).nonzero().squeeze(-1)
+            spent[pending] += torch.where(open_, end.iterations[rows], 0)
+            best.q[taken] = q[chosen]
+            if best.base is not None and end.state.base is not None:
+                best.base[taken] = end.state.base[rows][chosen]
+            cost[taken], rank_of[taken] = value[chosen], rank + k
+            near[taken] = torch.where(met[chosen], away[chosen], near[taken])
+            hits[pending] += (open_ & met).long()
+        rank += side
+        pending = pending[hits[pending] < nearest_of]
+        if progress is not None:
+            progress(count - len(pending), count)
+    if progress is not None:
+        progress(count, count)
+    history = torch.cummin(torch.stack(trace), dim=0).values if trace else None
+    return Found(best.q, best.base, hits > 0, spent, rank_of, history)
+
+
+def _run(
+    method: Method,
+    problem: Problem,
+    state: State,
+    max_iterations: int,
+    watch: Callable[[Tensor, Tensor], None] | None,
+) -> Descent:
+    """One descent a start; tasks of priority 1 end with a short descent for those of priority 0 alone."""
+    end = descend(method, problem, state, max_iterations, watch)
+    if not problem.has_second:
+        return end
+    kept = [k for k, task in enumerate(problem.tasks) if task.priority == 0]
+    strict = dataclasses.replace(
+        problem, tasks=[problem.tasks[k] for k in kept], links=[problem.links[k] for k in kept]
+    )
+    start = State(end.state.q, end.state.base, state.problem)
+    last = descend(LevenbergMarquardt(), strict, start, 16)
+    return Descent(last.state, end.cost, last.met, end.iterations + last.iterations)
+
+
+def _join(parts: list[State]) -> State:
+    bases = [part.base for part in parts if part.base is not None]
+    return State(
+        torch.cat([part.q for part in parts]),
+        torch.cat(bases) if bases else None,
+        torch.cat([part.problem for part in parts]),
+    )
+
+
+def _watcher(trace: list[Tensor], count: int) -> Callable[[Tensor, Tensor], None]:
+    def watch(problem: Tensor, cost: Tensor) -> None:
+        row = trace[-1].clone() if trace else torch.full((count,), torch.inf, dtype=cost.dtype, device=cost.device)
+        trace.append(row.scatter_reduce(0, problem, (2.0 * cost).sqrt(), "amin"))
+
+    return watch

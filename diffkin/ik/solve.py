@@ -1,0 +1,248 @@
+"""``solve_ik``: the public call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffkin import rotations, transforms
+from diffkin._checks import check_finite, check_last, check_pose
+from diffkin.errors import OptionError, ShapeError, closest
+from diffkin.ik import fused
+from diffkin.ik.descent import Method
+from diffkin.ik.first_order import LBFGS, Adam, GradientDescent
+from diffkin.ik.gradients import attach_gradient
+from diffkin.ik.newton import GaussNewton, LevenbergMarquardt
+from diffkin.ik.problem import FREE_BASE, Problem, State
+from diffkin.ik.result import IKResult
+from diffkin.ik.search import Found, Progress, search
+from diffkin.ik.starts import Starts
+from diffkin.ik.tasks import OrientationTask, PoseTask, Task
+
+if TYPE_CHECKING:
+    from diffkin.robot import Robot
+
+__all__ = ["SOLVERS", "solve_ik"]
+
+SOLVERS: dict[str, type] = {
+    "levenberg_marquardt": LevenbergMarquardt,
+    "gauss_newton": GaussNewton,
+    "gradient_descent": GradientDescent,
+    "adam": Adam,
+    "lbfgs": LBFGS,
+}
+
+
+def solve_ik(
+    robot: Robot,
+    target: Float[Tensor, "*batch 4 4"] | Task | Sequence[Task],
+    q0: Float[Tensor, "*batch dof"] | None = None,
+    solver: str | Method = "levenberg_marquardt",
+    position_tolerance: float | None = None,
+    rotation_tolerance: float | None = None,
+    max_restarts: int | None = None,
+    max_iterations: int | None = None,
+    seed: int = 0,
+    differentiable: bool = False,
+    *,
+    base: Float[Tensor, "*batch 4 4"] | None = None,
+    free_base: str | None = None,
+    locked: Sequence[str] = (),
+    nearest_of: int = 1,
+    history: bool = False,
+    progress: Progress | None = None,
+    backend: str | None = None,
+) -> IKResult:
+    """Find coordinates at which links meet their targets, within joint limits.
+
+    Every problem descends from its starts in turn until one succeeds: ``q0`` if given, the samples of a stored table
+    whose poses are nearest to the target, then a low-discrepancy sequence. Limits are held inside every step.
+
+    Args:
+        robot: The robot.
+        target: (*batch, 4, 4) pose of the tip in the world, or tasks.
+        q0: (*batch, dof) first start, projected onto the limits. Broadcasts with the targets.
+        solver: "levenberg_marquardt", "gauss_newton", "gradient_descent", "adam" or "lbfgs"; or one of the classes of
+            ``diffkin.ik`` of those names with settings of its own.
+        position_tolerance: [m]; 1e-6 for a float64 robot, 1e-5 for float32.
+        rotation_tolerance: [rad]; likewise.
+        max_restarts: Starts after the first; the solver's own default if None.
+        max_iterations: For each start; the solver's own default if None.
+        seed: Shifts the low-discrepancy starts.
+        differentiable: Whether ``result.q`` carries gradients to targets, base and the robot's geometry, by the
+            implicit function theorem: ``dq = J^+ xi`` along ``target @ exp(xi)``, over the coordinates that no limit holds.
+            Problems without a solution have gradient 0.
+        base: (*batch, 4, 4) pose of the base in the world; the identity if None.
+        free_base: None, or "rotation" or "pose" to solve for the base as well, starting from ``base``.
+        locked: Names of joints that stay at ``q0``.
+        nearest_of: With k > 1, find up to k solutions and return the one nearest to the first start, ``q0`` if given.
+        history: Whether to record the error after each iteration.
+        progress: Called now and then as ``progress(finished, total)``.
+        backend: None, or "reference" to force the plain torch path.
+
+    Returns:
+        The solutions. Reaching none is no exception: ``success`` is False there and ``q`` is the best found.
+
+    Raises:
+        diffkin.errors.ShapeError: Shapes that do not fit or do not broadcast.
+        diffkin.errors.RotationError: A target that is no pose.
+        diffkin.errors.NonFiniteError: NaN or infinity in targets or ``q0``.
+        diffkin.errors.UnknownNameError: Unknown solver, link or joint.
+        diffkin.errors.OptionError: An option out of its range.
+    """
+    tasks = _as_tasks(target)
+    method = _as_method(solver)
+    restarts = _whole(max_restarts, "max_restarts", method.max_restarts, 0)
+    iterations = _whole(max_iterations, "max_iterations", method.max_iterations, 1)
+    nearest_of = _whole(nearest_of, "nearest_of", 1, 1)
+    default = 1e-6 if robot.dtype == torch.float64 else 1e-5
+    position_tolerance = _tolerance(position_tolerance, "position_tolerance", default)
+    rotation_tolerance = _tolerance(rotation_tolerance, "rotation_tolerance", default)
+    if free_base not in FREE_BASE:
+        raise closest(free_base, [name for name in FREE_BASE if name], "choice for free_base")
+    if free_base and base is None:
+        base = torch.eye(4, dtype=robot.dtype, device=robot.device)
+    batch = _batch(tasks, q0, base, robot)
+    count = batch.numel()
+    with torch.no_grad():
+        exact = robot.to(dtype=torch.float64)
+        problem = Problem(
+            tree=exact.tree,
+            lower=exact.lower,
+            upper=exact.upper,
+            tasks=[_nearest_rotations(task.for_batch(batch, torch.float64, robot.device)) for task in tasks],
+            links=[tuple(robot.link_index(link) for link in task.links) for task in tasks],
+            movable=_movable(robot, locked, q0),
+            free_base=FREE_BASE[free_base],
+            # rounding to the robot's dtype and recomputing the errors must not undo a success
+            position_tolerance=position_tolerance * (0.999 if robot.dtype == torch.float64 else 0.2),
+            rotation_tolerance=rotation_tolerance * (0.999 if robot.dtype == torch.float64 else 0.2),
+        )
+        first = None if q0 is None else _flat(q0, batch, robot.dof).clamp(exact.lower, exact.upper)
+        placed = None if base is None else _flat(base, batch, 4, 4)
+        if fused.applies(backend, problem, method, placed, history):
+            found = fused.solve(problem, robot, first, count, max_restarts, max_iterations, seed, nearest_of, progress)
+        else:
+            starts = Starts(problem, first, placed, seed, count)
+            found = search(problem, method, starts, count, restarts, iterations, nearest_of, history, progress)
+        result = _result(robot, problem, found, batch, position_tolerance, rotation_tolerance)
+    if differentiable and torch.is_grad_enabled():
+        return attach_gradient(robot, tasks, result, base, free_base, locked)
+    return result
+
+
+def _result(
+    robot: Robot,
+    problem: Problem,
+    found: Found,
+    batch: torch.Size,
+    position_tolerance: float,
+    rotation_tolerance: float,
+) -> IKResult:
+    """Wrap, round to the robot's dtype, and judge what is returned in float64."""
+    turns = torch.where(robot.periodic & problem.movable, found.q, torch.zeros_like(found.q))
+    wrapped = found.q - 2.0 * torch.pi * torch.ceil((turns - torch.pi) / (2.0 * torch.pi))
+    q = torch.minimum(torch.maximum(wrapped.to(robot.dtype), robot.lower), robot.upper)
+    every = torch.arange(len(q), device=q.device)
+    position, rotation = problem.errors(State(q.double(), found.base, every))
+    success = (position <= position_tolerance) & (rotation <= rotation_tolerance)
+    base = None if found.base is None or not problem.free_base else found.base.to(robot.dtype).reshape(*batch, 4, 4)
+    return IKResult(
+        q=q.reshape(*batch, robot.dof),
+        success=success.reshape(batch),
+        position_error=position.reshape(batch),
+        rotation_error=rotation.reshape(batch),
+        iterations=found.iterations.reshape(batch),
+        restarts=found.restarts.reshape(batch),
+        base=base,
+        history=None if found.history is None else found.history.reshape(-1, *batch),
+    )
+
+
+def _as_tasks(target: Tensor | Task | Sequence[Task]) -> list[Task]:
+    if isinstance(target, Tensor):
+        check_pose(target, "T_target")
+        return [PoseTask(None, target)]
+    tasks = [target] if isinstance(target, Task) else list(target)
+    for task in tasks:
+        if not isinstance(task, Task):
+            raise OptionError(
+                f"Targets must be a (*batch, 4, 4) tensor or diffkin.ik tasks, got {type(task).__name__}. "
+                "Derive your own task from diffkin.ik.Task."
+            )
+    if not any(task.priority == 0 for task in tasks):
+        raise OptionError("There must be at least one task of priority 0.")
+    return tasks
+
+
+def _as_method(solver: str | Method) -> Method:
+    if isinstance(solver, str):
+        if solver not in SOLVERS:
+            raise closest(solver, SOLVERS, "solver")
+        return SOLVERS[solver]()
+    if not hasattr(solver, "step"):
+        raise OptionError(f"solver must be one of {', '.join(SOLVERS)} or an object of those classes, got {solver!r}.")
+    return solver
+
+
+def _whole(value: int | None, name: str, default: int, least: int) -> int:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise OptionError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    return value
+
+
+def _tolerance(value: float | None, name: str, default: float) -> float:
+    if value is None:
+        return default
+    if not value > 0.0 or value == float("inf"):
+        raise OptionError(f"{name} must be positive and finite, got {value!r}.")
+    return float(value)
+
+
+def _batch(tasks: Sequence[Task], q0: Tensor | None, base: Tensor | None, robot: Robot) -> torch.Size:
+    shapes = {f"target of {type(task).__name__}": task.batch_shape for task in tasks}
+    if q0 is not None:
+        check_last(q0, (robot.dof,), "q0")
+        check_finite(q0, "q0")
+        shapes["q0"] = q0.shape[:-1]
+    if base is not None:
+        check_pose(base, "base")
+        shapes["base"] = base.shape[:-2]
+    try:
+        return torch.broadcast_shapes(*shapes.values())
+    except RuntimeError:
+        told = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+        raise ShapeError(f"Leading axes do not broadcast: {told}.") from None
+
+
+def _movable(robot: Robot, locked: Sequence[str], q0: Tensor | None) -> Tensor:
+    movable = torch.ones(robot.dof, dtype=torch.bool, device=robot.device)
+    for name in locked:
+        if name not in robot.joint_names:
+            raise closest(name, robot.joint_names, "joint")
+        movable[robot.joint_names.index(name)] = False
+    if len(locked) and q0 is None:
+        raise OptionError("Locked joints stay at q0: give q0.")
+    return movable
+
+
+def _flat(tensor: Tensor, batch: torch.Size, *core: int) -> Tensor:
+    return tensor.detach().to(torch.float64).expand(*batch, *core).reshape(-1, *core)
+
+
+def _nearest_rotations(task: Task) -> Task:
+    """The task with target rotations made exact: up to 1e-5 off, the nearest rotation is meant."""
+    import dataclasses
+
+    if isinstance(task, PoseTask) and task.target.numel():
+        rotation = rotations.nearest_rotation(task.target[:, :3, :3])
+        return dataclasses.replace(task, target=transforms.pose(rotation, task.target[:, :3, 3]))
+    if isinstance(task, OrientationTask) and task.target.numel():
+        return dataclasses.replace(task, target=rotations.nearest_rotation(task.target))
+    return task
