@@ -42,6 +42,8 @@ _ROBOTS = {
     "planar_2r": _Entry(_ASSETS, "assets/robots/planar_2r.urdf", "tool"),
     "planar_3r": _Entry(_ASSETS, "assets/robots/planar_3r.urdf", "tool"),
     "scara": _Entry(_ASSETS, "assets/robots/scara.urdf", "tool"),
+    "fixed_wing": _Entry(_ASSETS, "assets/aircraft/fixed_wing.urdf"),
+    "quadrotor": _Entry(_ASSETS, "assets/aircraft/quadrotor.urdf"),
 }
 
 
