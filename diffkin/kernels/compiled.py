@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,25 @@ _log = logging.getLogger("diffkin")
 FLAGS = {"contract", "nsz", "arcp"}
 
 
-@lru_cache(maxsize=1)
-def _package_stamp() -> str:
-    """Hash of every source file of this folder: kernels inline each other's code across files."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+_IMPORT = re.compile(r"^from diffkin\.kernels\.(\w+) import", re.MULTILINE)
+
+
+@cache
+def _stamp(module: str) -> str:
+    """Hash of a source file of this folder and of those it imports: kernels inline each other's code across files."""
+    source = (Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8")
+    parts = [source, *(_stamp(name) for name in sorted(set(_IMPORT.findall(source))))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 class _Stamped:
+    _py_file: str
+
     def get_source_stamp(self) -> str:
-        return _package_stamp()
+        path = Path(self._py_file)
+        if path.parent != Path(__file__).parent:
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _stamp(path.stem)
 
 
 class _ProvidedFolder(_Stamped, caching.UserProvidedCacheLocator):

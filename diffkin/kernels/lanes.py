@@ -11,32 +11,21 @@ import math
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from diffkin.kernels.compiled import exact, inline
+from diffkin.kernels.vectors import Vector, all_within, fma, lane, quadrant, with_lane
 
-__all__ = ["W32", "W64", "fma", "sincos", "sincos_lanes", "stack"]
+__all__ = ["W32", "W64", "fma", "sincos", "sincos_lanes", "sincos_vector", "stack"]
 
 W32 = 16
 W64 = 8
 
 f4 = np.float32
 f8 = np.float64
-
-
-@intrinsic
-def fma(typingctx, a, b, c):
-    """a * b + c, rounded once."""
-    if not (isinstance(a, types.Float) and a == b == c):
-        return None
-
-    def codegen(context, builder, signature, args):
-        return builder.fma(*args)
-
-    return a(a, a, a), codegen
 
 
 @intrinsic
@@ -74,30 +63,6 @@ def stack(typingctx, shape, like):
         return array._getvalue()
 
     return array_type(shape, like), codegen
-
-
-@intrinsic
-def quadrant(typingctx, t, sine, cosine):
-    """(sin, cos) of r + k pi/2 from those of r, where the low bits of the float ``t`` hold the integer k."""
-    if not (isinstance(t, types.Float) and t == sine == cosine):
-        return None
-    pair = types.UniTuple(t, 2)
-
-    def codegen(context, builder, signature, args):
-        shifted, sine, cosine = args
-        real = shifted.type
-        word = ir.IntType(t.bitwidth)
-        one, two, up = word(1), word(2), word(t.bitwidth - 2)
-        bits = builder.bitcast(shifted, word)
-        swap = builder.trunc(bits, ir.IntType(1))
-        s = builder.bitcast(builder.select(swap, cosine, sine), word)
-        c = builder.bitcast(builder.select(swap, sine, cosine), word)
-        s = builder.xor(s, builder.shl(builder.and_(bits, two), up))
-        c = builder.xor(c, builder.shl(builder.and_(builder.add(bits, one), two), up))
-        values = [builder.bitcast(s, real), builder.bitcast(c, real)]
-        return context.make_tuple(builder, pair, values)
-
-    return pair(t, t, t), codegen
 
 
 # Range reduction: x = k pi/2 + r in three steps, each one fused multiply-add, exact until the last. pi/2 as a sum of
@@ -148,16 +113,28 @@ def _sincos64(x):
     return quadrant(t, sine, cosine)
 
 
+@intrinsic
+def _limit(typingctx, x):
+    dtype = getattr(x, "dtype", x)
+    value = float(LIMIT32 if dtype == types.float32 else LIMIT64)
+    return dtype(x), lambda context, builder, sig, args: context.get_constant(dtype, value)
+
+
+@intrinsic
+def _count(typingctx, x):
+    return types.intp(x), lambda context, builder, sig, args: context.get_constant(types.intp, x.lanes)
+
+
 def sincos(x: Any) -> Any:
-    """Sine and cosine of a scalar, branchless, within the fast range: 1e5 rad in float32, 1e6 in float64."""
+    """Sine and cosine of a scalar or a vector, without branches, to 1e5 rad in float32 and 1e6 in float64."""
     raise NotImplementedError("only inside kernels")
 
 
 @overload(sincos, inline="never", jit_options={"forceinline": True})
 def _sincos(x):
-    if x == types.float32:
+    if x == types.float32 or x == Vector(types.float32):
         return lambda x: _sincos32(x)
-    if x == types.float64:
+    if x == types.float64 or x == Vector(types.float64):
         return lambda x: _sincos64(x)
     return None
 
@@ -172,10 +149,24 @@ def sincos_lanes(x, s, c):
     for l in range(x.shape[0]):
         v = x[l]
         s[l], c[l] = sincos(v)
-        slow |= not (abs(v) <= (LIMIT32 if x.itemsize == 4 else LIMIT64))
+        slow |= not (abs(v) <= _limit(x))
     if slow:
         for l in range(x.shape[0]):
             v = x[l]
-            if not (abs(v) <= (LIMIT32 if x.itemsize == 4 else LIMIT64)):
+            if not (abs(v) <= _limit(x)):
                 s[l] = math.sin(v)
                 c[l] = math.cos(v)
+
+
+@inline
+def sincos_vector(x):
+    """Sine and cosine of a vector of lanes, with the accuracy and range of ``sincos_lanes``."""
+    s, c = sincos(x)
+    limit = _limit(x)
+    if not all_within(x, limit):
+        for l in range(_count(x)):
+            v = lane(x, l)
+            if not (abs(v) <= limit):
+                s = with_lane(s, l, math.sin(v))
+                c = with_lane(c, l, math.cos(v))
+    return s, c
