@@ -1,0 +1,118 @@
+"""What ``fit`` is given (a problem and settings) and what it gives back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from diffkin.errors import OptionError
+
+__all__ = ["FitReport", "FitSettings", "Problem"]
+
+
+class Problem(Protocol):
+    """What is learned: the network to train, its data, its loss and its score."""
+
+    network: nn.Module
+
+    def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Fresh training data on the CPU; all randomness comes from the generator."""
+
+    def loss(self, network: nn.Module, *batch: Tensor) -> Tensor:
+        """The mean loss of a batch."""
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Scores on held-out data, always the same; the one named by ``FitSettings.monitor`` is to be small."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Settings of ``fit``; the group ``trainer`` of the scripts.
+
+    Attributes:
+        steps: Optimiser steps of the whole run.
+        batch: Samples a step, over all processes.
+        learning_rate: Peak rate of AdamW; a linear rise over ``warmup`` steps, then half a cosine down to zero.
+        warmup: Steps of the rise.
+        weight_decay: Of AdamW.
+        clip: Largest norm of the gradient; a longer one is shortened.
+        average: Decay of the running mean of the weights, which is what is validated and kept; 0 keeps the last ones.
+        validate_every: Steps between validations; each one is a row of the log.
+        checkpoint_every: Steps between checkpoints.
+        patience: Stop after so many validations without a better one; 0 never does.
+        monitor: The score that decides which weights are best.
+        seed: Of the data. The weights are the caller's.
+        devices: Processes on this machine, each with its own device (or share of the CPU).
+        nodes: Machines.
+        accelerator: "cpu", "cuda" or "auto".
+        precision: As in Lightning Fabric: "32-true", "bf16-mixed", "64-true" ...
+        threads: Threads of torch in each process; 0 leaves them as they are.
+        tensorboard: Whether to log for TensorBoard beside metrics.csv.
+        progress: Whether to show a progress bar.
+    """
+
+    steps: int = 2000
+    batch: int = 512
+    learning_rate: float = 1e-3
+    warmup: int = 100
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    average: float = 0.999
+    validate_every: int = 500
+    checkpoint_every: int = 500
+    patience: int = 0
+    monitor: str = "loss"
+    seed: int = 0
+    devices: int = 1
+    nodes: int = 1
+    accelerator: str = "cpu"
+    precision: str = "32-true"
+    threads: int = 0
+    tensorboard: bool = False
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "validate_every", "checkpoint_every", "devices", "nodes"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"trainer.{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("learning_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise OptionError(f"trainer.{name} must be above 0, got {getattr(self, name)}.")
+        for name in ("warmup", "weight_decay", "patience", "threads"):
+            if not getattr(self, name) >= 0:
+                raise OptionError(f"trainer.{name} must not be negative, got {getattr(self, name)}.")
+        if not 0 <= self.average < 1:
+            raise OptionError(f"trainer.average must be in [0, 1), got {self.average}.")
+        if self.batch % (self.devices * self.nodes):
+            raise OptionError(
+                f"trainer.batch is {self.batch}, which {self.devices * self.nodes} processes cannot share evenly. "
+                "Make it a multiple of devices x nodes."
+            )
+
+    def rate(self, step: int) -> float:
+        """Share of the learning rate at a step."""
+        rise = min(1.0, (step + 1) / max(1, self.warmup))
+        return rise * 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / self.steps)))
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How a run ended.
+
+    Attributes:
+        step: Steps done, fewer than asked for after an early stop.
+        best: The best score.
+        best_step: The step it was found at.
+        seconds: Time of the run, over all its resumes.
+        rank: Number of this process among those that trained together; rank 0 writes files.
+    """
+
+    step: int
+    best: float
+    best_step: int
+    seconds: float
+    rank: int
