@@ -127,7 +127,7 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 from diffkin.learning.fit import fit
 report = fit(module.Line(pause={pause}), module.settings({changes}), Path({folder!r}), resume={resume})
-os.write(1, f"rank {{report.rank}} step {{report.step}}\n".encode())
+os.write(1, f"rank {{report.rank}} step {{report.step}}\\n".encode())
 """
 
 
