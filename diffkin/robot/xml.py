@@ -23,7 +23,7 @@ __all__ = ["MAX_BYTES", "Document", "find_file", "numbers", "open_document"]
 MAX_BYTES = 64 * 2**20
 """Largest model file that is read. Descriptions of real robots are far below one megabyte."""
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WORDS = {"nan", "inf", "infinity"}
 
 
