@@ -44,13 +44,30 @@ from diffkin.aircraft.geodesy import (
 )
 from diffkin.aircraft.mass import MassProperties, mass_properties
 from diffkin.aircraft.point_axis import align_vectors, least_turn, point_axis
+from diffkin.aircraft.pointing import KeepOut, Pointing, RayTarget, bank_pitch, point
+from diffkin.aircraft.tasks import (
+    BankPitchLimitTask,
+    KeepOutConeTask,
+    RayAtPointTask,
+    RayDirectionTask,
+    WingsLevelTask,
+    turn_to,
+)
 
 __all__ = [
     "Airframe",
+    "BankPitchLimitTask",
     "BodyPoint",
     "BodyRay",
+    "KeepOut",
+    "KeepOutConeTask",
     "MassProperties",
+    "Pointing",
+    "RayAtPointTask",
+    "RayDirectionTask",
+    "RayTarget",
     "WAHBA_METHODS",
+    "WingsLevelTask",
     "air_data_to_velocity",
     "align_vectors",
     "angular_momentum",
@@ -62,6 +79,7 @@ __all__ = [
     "attitude_ned_frd_to_enu_flu",
     "attitude_ned_to_enu",
     "azimuth_elevation_to_direction",
+    "bank_pitch",
     "check_inertia",
     "direction_to_azimuth_elevation",
     "ecef_to_enu",
@@ -84,6 +102,7 @@ __all__ = [
     "ned_to_ecef",
     "ned_to_enu",
     "ned_to_geodetic",
+    "point",
     "point_axis",
     "point_jacobian",
     "pose_enu_flu_to_ned_frd",
@@ -99,6 +118,7 @@ __all__ = [
     "stability_to_body",
     "triad",
     "triad_covariance",
+    "turn_to",
     "velocity_to_air_data",
     "wahba_covariance",
     "wind_to_body",

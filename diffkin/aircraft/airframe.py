@@ -247,8 +247,9 @@ def load_airframe(
     loaded = robot if isinstance(robot, Robot) else load_robot(robot)
     known_points: Mapping[str, BodyPoint] = {link: BodyPoint(link) for link in loaded.link_names}
     known_rays: Mapping[str, BodyRay] = {link: BodyRay(link) for link in loaded.link_names}
-    if loaded.name in _AIRFRAMES and all(mark.link in loaded.link_names for mark in _AIRFRAMES[loaded.name][0].values()):
-        known_points, known_rays = _AIRFRAMES[loaded.name]
+    usual = _AIRFRAMES.get(loaded.name, ({}, {}))
+    if usual[0] and all(mark.link in loaded.link_names for mark in usual[0].values()):
+        known_points, known_rays = usual
     chosen_points, chosen_rays = known_points if points is None else points, known_rays if rays is None else rays
     return Airframe(loaded, dict(chosen_points), dict(chosen_rays))
 

@@ -63,15 +63,15 @@ def point_axis(
         check_rotation(current, "current")
     shapes = (axis_body.shape[:-1], direction.shape[:-1], second_body.shape[:-1], second.shape[:-1], roll.shape)
     batch = _broadcast(*shapes, start.shape[:-2])
-    axis, toward = _unit(axis_body).expand(*batch, 3), _unit(direction).expand(*batch, 3)
+    axis, toward = unit(axis_body).expand(*batch, 3), unit(direction).expand(*batch, 3)
     rotation = least_turn(_turn(start, axis), toward) @ start
     if current is None:
         second_body, second = second_body.expand(*batch, 3), second.expand(*batch, 3)
         free_body, free = _sine(axis, second_body), _sine(toward, second)
         told = (torch.minimum(free_body, free) > _PARALLEL).unsqueeze(-1)
         # Where the hint says nothing any other second vector keeps the branch not taken finite.
-        safe_body = torch.where(told, second_body, _perpendicular(axis))
-        safe = torch.where(told, second, _perpendicular(toward))
+        safe_body = torch.where(told, second_body, perpendicular(axis))
+        safe = torch.where(told, second, perpendicular(toward))
         rotation = torch.where(told.unsqueeze(-1), _triad(toward, safe) @ _triad(axis, safe_body).mT, rotation)
     return rotvec_to_matrix(roll.expand(batch).unsqueeze(-1) * toward) @ rotation
 
@@ -114,7 +114,7 @@ def align_vectors(
                 "use point_axis(...), which points one."
             )
     _broadcast(*(vector.shape[:-1] for vector in vectors.values()))
-    return _triad(_unit(first), second) @ _triad(_unit(first_body), second_body).mT
+    return _triad(unit(first), second) @ _triad(unit(first_body), second_body).mT
 
 
 def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -139,8 +139,8 @@ def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"])
     across = torch.linalg.cross(start, end)
     length = safe_norm(across)
     lost = length < 8.0 * torch.finfo(start.dtype).eps
-    normal = torch.where(lost, _perpendicular(start), across / torch.where(lost, 1.0, length))
-    normal = _unit(normal - (normal * start).sum(-1, keepdim=True) * start)
+    normal = torch.where(lost, perpendicular(start), across / torch.where(lost, 1.0, length))
+    normal = unit(normal - (normal * start).sum(-1, keepdim=True) * start)
     half = 2.0 * normal.unsqueeze(-1) * normal.unsqueeze(-2) - torch.eye(3, dtype=start.dtype, device=start.device)
     begun = torch.where(far, -start, start)
     v = torch.linalg.cross(begun, end)
@@ -154,29 +154,30 @@ def _turn(rotation: Tensor, vector: Tensor) -> Tensor:
     return (rotation * vector.unsqueeze(-2)).sum(-1)
 
 
-def _unit(vector: Tensor) -> Tensor:
+def unit(vector: Tensor) -> Tensor:
+    """A vector (*batch, 3) of any non-zero length, of unit length."""
     scaled = vector / vector.detach().abs().amax(-1, keepdim=True)  # so that squares neither overflow nor vanish
     return scaled / torch.linalg.vector_norm(scaled, dim=-1, keepdim=True)
 
 
 def _triad(first: Tensor, second: Tensor) -> Tensor:
     """Columns: the unit vector ``first``, the unit normal of both vectors, and what makes it right-handed."""
-    first, second = torch.broadcast_tensors(first, _unit(second))
-    normal = _unit(torch.linalg.cross(first, second))
+    first, second = torch.broadcast_tensors(first, unit(second))
+    normal = unit(torch.linalg.cross(first, second))
     return torch.stack((first, normal, torch.linalg.cross(first, normal)), dim=-1)
 
 
 def _sine(first: Tensor, second: Tensor) -> Tensor:
     with torch.no_grad():
-        a, b = torch.broadcast_tensors(_unit(first), _unit(second))
+        a, b = torch.broadcast_tensors(unit(first), unit(second))
         return torch.linalg.vector_norm(torch.linalg.cross(a, b), dim=-1)
 
 
-def _perpendicular(unit: Tensor) -> Tensor:
-    """Some unit vector across a unit vector; constant under differentiation."""
+def perpendicular(vector: Tensor) -> Tensor:
+    """Some unit vector across a vector (*batch, 3); constant under differentiation."""
     with torch.no_grad():
-        smallest = torch.nn.functional.one_hot(unit.abs().argmin(-1), 3).to(unit)
-        return _unit(torch.linalg.cross(unit, smallest))
+        smallest = torch.nn.functional.one_hot(vector.abs().argmin(-1), 3).to(vector)
+        return unit(torch.linalg.cross(vector, smallest))
 
 
 def _broadcast(*shapes: torch.Size) -> torch.Size:
