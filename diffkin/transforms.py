@@ -216,9 +216,9 @@ def _closed(angle: Tensor) -> Tensor:
 
 
 def _coupling(tangent: Tensor) -> Tensor:
-    """The upper right block Q of the left Jacobian (Barfoot, equation 8.91)."""
+    """The upper right block Q of the left Jacobian (Barfoot, "State Estimation for Robotics", 2nd ed., section 8.1.5)."""
     along, turn = tangent[..., :3], tangent[..., 3:]
-    first, second, third = blend_series(dot(turn, turn), _closed, _SERIES, 1.0).unsqueeze(-1).unbind(-2)
+    first, second, third = blend_series(dot(turn, turn), _closed, _SERIES, 1.0)[..., None, None].unbind(-3)
     p, w = hat(along), hat(turn)
     wp, pw = matmul(w, p), matmul(p, w)
     wpw = matmul(w, pw)

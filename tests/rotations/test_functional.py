@@ -1,0 +1,218 @@
+"""What every function keeps: leading axes, dtype, torch.func, compile, autocast, and no NaN where it is singular."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import pi
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import hessian, jacfwd, jacrev, vmap
+
+from diffkin import rotations as r
+
+Function = Callable[..., Tensor]
+
+
+def rotvecs() -> Tensor:
+    """Zero, near zero, ordinary, near and at the half turn, pitch at the pole."""
+    axis = torch.tensor([2.0, -1.0, 2.0], dtype=torch.float64) / 3.0
+    rows = [angle * axis for angle in (0.0, 1e-10, 1e-4, 1.0, pi - 1e-6, pi)]
+    rows += [
+        torch.tensor(row, dtype=torch.float64) for row in ([pi, 0, 0], [0, pi / 2, 0], [0, -pi / 2, 0], [0, 0, 0.3])
+    ]
+    return torch.stack(rows)
+
+
+def matrices() -> Tensor:
+    return r.rotvec_to_matrix(rotvecs())
+
+
+def others() -> Tensor:
+    return r.random_rotation(10, seed=3)
+
+
+def quats() -> Tensor:
+    return r.rotvec_to_quat_xyzw(rotvecs())
+
+
+def angles() -> Tensor:
+    poles = [[0.0, 0.0, 0.0], [0.3, pi / 2, -0.2], [0.3, -pi / 2, 0.1], [0.2, pi, 0.1], [1.0, 1.0, 1.0]]
+    return torch.cat([torch.tensor(poles, dtype=torch.float64), 2.0 * rotvecs()[3:8]])
+
+
+def fractions() -> Tensor:
+    return torch.linspace(0.0, 1.0, 10, dtype=torch.float64)
+
+
+def pairs() -> Tensor:
+    return torch.stack([matrices(), r.slerp(matrices(), others(), 0.3)], 1)
+
+
+def sequences(values: Tensor) -> Tensor:
+    return torch.stack([values, values.flip(0), values], 1)
+
+
+def euler(function: Function, sequence: str) -> Function:
+    return lambda *arguments: function(*arguments, sequence)
+
+
+# Each function with a batch of ten inputs, special points among them.
+CASES: dict[str, tuple[Function, tuple[Tensor, ...]]] = {
+    "hat": (r.hat, (rotvecs(),)),
+    "vee": (r.vee, (matrices(),)),
+    "adjoint": (r.adjoint, (matrices(),)),
+    "rotvec_to_matrix": (r.rotvec_to_matrix, (rotvecs(),)),
+    "matrix_to_rotvec": (r.matrix_to_rotvec, (matrices(),)),
+    "rotvec_to_quat_xyzw": (r.rotvec_to_quat_xyzw, (rotvecs(),)),
+    "quat_xyzw_to_rotvec": (r.quat_xyzw_to_rotvec, (quats(),)),
+    "quat_xyzw_to_matrix": (r.quat_xyzw_to_matrix, (quats(),)),
+    "matrix_to_quat_xyzw": (r.matrix_to_quat_xyzw, (matrices(),)),
+    "quat_xyzw_multiply": (r.quat_xyzw_multiply, (quats(), quats().flip(0))),
+    "quat_xyzw_conjugate": (r.quat_xyzw_conjugate, (quats(),)),
+    "quat_xyzw_inverse": (r.quat_xyzw_inverse, (quats(),)),
+    "quat_xyzw_normalize": (r.quat_xyzw_normalize, (quats(),)),
+    "quat_xyzw_rotate": (r.quat_xyzw_rotate, (quats(), rotvecs())),
+    "left_jacobian": (r.left_jacobian, (rotvecs(),)),
+    "left_jacobian_inverse": (r.left_jacobian_inverse, (rotvecs(),)),
+    "right_jacobian": (r.right_jacobian, (rotvecs(),)),
+    "right_jacobian_inverse": (r.right_jacobian_inverse, (rotvecs(),)),
+    "gibbs_to_matrix": (r.gibbs_to_matrix, (rotvecs(),)),
+    "matrix_to_gibbs": (r.matrix_to_gibbs, (matrices(),)),
+    "mrp_to_matrix": (r.mrp_to_matrix, (rotvecs(),)),
+    "matrix_to_mrp": (r.matrix_to_mrp, (matrices(),)),
+    "mrp_shadow": (r.mrp_shadow, (rotvecs(),)),
+    "rot6d_to_matrix": (r.rot6d_to_matrix, (2.0 * r.matrix_to_rot6d(matrices()),)),
+    "matrix_to_rot6d": (r.matrix_to_rot6d, (matrices(),)),
+    "quat_xyzw_rate_matrix": (r.quat_xyzw_rate_matrix, (quats(),)),
+    "quat_xyzw_body_rate_matrix": (r.quat_xyzw_body_rate_matrix, (quats(),)),
+    "mrp_rate_matrix": (r.mrp_rate_matrix, (rotvecs(),)),
+    "mrp_body_rate_matrix": (r.mrp_body_rate_matrix, (rotvecs(),)),
+    "gibbs_rate_matrix": (r.gibbs_rate_matrix, (rotvecs(),)),
+    "gibbs_body_rate_matrix": (r.gibbs_body_rate_matrix, (rotvecs(),)),
+    "angle_between": (r.angle_between, (matrices(), matrices())),
+    "angle_between_other": (r.angle_between, (matrices(), others())),
+    "slerp": (r.slerp, (matrices(), others(), fractions())),
+    "squad": (r.squad, (matrices(), others(), others(), matrices(), fractions())),
+    "mean_rotation": (r.mean_rotation, (pairs(),)),
+    "nearest_rotation": (r.nearest_rotation, (2.0 * matrices(),)),
+    "quat_xyzw_closest_to": (r.quat_xyzw_closest_to, (quats(), -quats())),
+    "rotvec_closest_to": (r.rotvec_closest_to, (rotvecs(), 7.0 * rotvecs())),
+    "quat_xyzw_unwrap": (r.quat_xyzw_unwrap, (sequences(quats()),)),
+    "rotvec_unwrap": (r.rotvec_unwrap, (sequences(rotvecs()),)),
+}
+for _name in ("ZYX", "xyz", "ZXZ", "yzy"):
+    CASES[f"euler_to_matrix {_name}"] = (euler(r.euler_to_matrix, _name), (angles(),))
+    CASES[f"matrix_to_euler {_name}"] = (euler(r.matrix_to_euler, _name), (matrices(),))
+    CASES[f"euler_rate_matrix {_name}"] = (euler(r.euler_rate_matrix, _name), (angles(),))
+    CASES[f"body_rate_matrix {_name}"] = (euler(r.body_rate_matrix, _name), (angles(),))
+    CASES[f"euler_rate_condition {_name}"] = (euler(r.euler_rate_condition, _name), (angles(),))
+    CASES[f"euler_closest_to {_name}"] = (euler(r.euler_closest_to, _name), (angles(), 5.0 * rotvecs()))
+    CASES[f"euler_unwrap {_name}"] = (euler(r.euler_unwrap, _name), (sequences(angles()),))
+
+every = pytest.mark.parametrize(("function", "inputs"), CASES.values(), ids=CASES.keys())
+
+
+def test_every_public_function_is_listed() -> None:
+    named = {name.split()[0] for name in CASES}
+    missing = {name for name in r.__all__ if callable(getattr(r, name))} - named - {"random_rotation"}
+    assert not missing
+
+
+@every
+def test_leading_axes(function: Function, inputs: tuple[Tensor, ...]) -> None:
+    expected = function(*inputs)
+    assert bool(expected.isfinite().all())
+    one = function(*(each[4] for each in inputs))
+    torch.testing.assert_close(one, expected[4], rtol=1e-12, atol=1e-12)
+    folded = function(*(each.unflatten(0, (2, 5)) for each in inputs))
+    torch.testing.assert_close(folded, expected.unflatten(0, (2, 5)), rtol=1e-12, atol=1e-12)
+    empty = function(*(each[:0] for each in inputs))
+    assert empty.shape == (0, *expected.shape[1:])
+
+
+@every
+def test_float32(function: Function, inputs: tuple[Tensor, ...]) -> None:
+    found = function(*(each.float() for each in inputs))
+    assert found.dtype == torch.float32
+    assert bool(found.isfinite().all())
+    slope = jacrev(function)(*(each.float() for each in inputs))
+    assert slope.dtype == torch.float32
+    assert bool(slope.isfinite().all())
+
+
+@every
+def test_vmap(function: Function, inputs: tuple[Tensor, ...]) -> None:
+    torch.testing.assert_close(vmap(function)(*inputs), function(*inputs), rtol=1e-12, atol=1e-12)
+
+
+@every
+def test_derivatives_agree_and_are_finite(function: Function, inputs: tuple[Tensor, ...]) -> None:
+    everywhere = tuple(range(len(inputs)))
+    reverse = vmap(jacrev(function, argnums=everywhere))(*inputs)
+    forward = vmap(jacfwd(function, argnums=everywhere))(*inputs)
+    for backward_one, forward_one in zip(reverse, forward):
+        assert bool(backward_one.isfinite().all())
+        scale = backward_one.flatten(1).abs().amax(1).clamp(min=1.0).reshape(-1, *([1] * (backward_one.ndim - 1)))
+        torch.testing.assert_close(forward_one / scale, backward_one / scale, rtol=1e-9, atol=1e-9)
+    second = vmap(hessian(function))(*inputs)
+    assert bool(second.isfinite().all())
+
+
+@every
+def test_second_derivatives_by_every_route(function: Function, inputs: tuple[Tensor, ...]) -> None:
+    """Forward over reverse, reverse over reverse, and torch's own double backward, at an ordinary point."""
+    place = tuple(each[3] for each in inputs)
+    second = hessian(function)(*place)
+    torch.testing.assert_close(jacrev(jacrev(function))(*place), second, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(jacrev(jacfwd(function))(*place), second, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(jacfwd(jacfwd(function))(*place), second, rtol=1e-8, atol=1e-8)
+    weights = torch.linspace(0.5, 1.5, function(*place).numel(), dtype=torch.float64).reshape(function(*place).shape)
+    axes = list(range(weights.ndim))
+    wanted = torch.tensordot(weights, second, dims=(axes, axes))
+    found = torch.autograd.functional.hessian(lambda x: (function(x, *place[1:]) * weights).sum(), place[0])
+    torch.testing.assert_close(found, wanted, rtol=1e-8, atol=1e-8)
+
+
+@every
+def test_autocast_keeps_full_precision(function: Function, inputs: tuple[Tensor, ...]) -> None:
+    single = tuple(each.float() for each in inputs)
+    expected = function(*single)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = function(*single)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+COMPILED = [
+    "rotvec_to_matrix",
+    "matrix_to_rotvec",
+    "quat_xyzw_to_matrix",
+    "matrix_to_quat_xyzw",
+    "left_jacobian_inverse",
+    "euler_to_matrix ZYX",
+    "matrix_to_euler xyz",
+    "euler_rate_matrix ZXZ",
+    "angle_between",
+    "rot6d_to_matrix",
+    "matrix_to_mrp",
+    "slerp",
+    "nearest_rotation",
+    "rotvec_closest_to",
+    "quat_xyzw_unwrap",
+]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compile(name: str) -> None:
+    function, inputs = CASES[name]
+    torch._dynamo.reset()
+    compiled = torch.compile(function, backend="aot_eager", fullgraph=True)
+    place = tuple(each.clone().requires_grad_() for each in inputs)
+    found, expected = compiled(*place), function(*place)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    weights = torch.linspace(0.5, 1.5, expected.numel(), dtype=torch.float64).reshape(expected.shape)
+    got = torch.autograd.grad((found * weights).sum(), place)
+    wanted = torch.autograd.grad((expected * weights).sum(), place)
+    torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
