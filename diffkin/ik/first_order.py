@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -73,12 +72,15 @@ class GradientDescent:
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma & Ba 2015) with a rate that falls exponentially to ``final_rate`` over the iterations of a start."""
+    """Adam (Kingma & Ba 2015) on the error ``|r|``, with a rate that shrinks with it.
+
+    Adam's steps are as long as its rate however small the gradient, so a fixed rate circles the solution. The error at
+    the solution is known to be 0, so the rate is ``learning_rate * min(1, |r|)``, as in Polyak's step.
+    """
 
     max_iterations: int = 1000
     max_restarts: int = 20
-    learning_rate: float = 0.2
-    final_rate: float = 1e-6
+    learning_rate: float = 0.4
     betas: tuple[float, float] = (0.9, 0.99)
 
     def start(self, problem: Problem, state: State) -> Memory:
@@ -95,10 +97,11 @@ class Adam:
     def step(self, problem: Problem, state: State, memory: Memory) -> tuple[State, Memory]:
         first, second = self.betas
         slope, time = memory["slope"], memory["time"] + 1.0
-        mean = first * memory["mean"] + (1.0 - first) * slope
-        square = second * memory["square"] + (1.0 - second) * slope.square()
-        decay = math.log(self.final_rate / self.learning_rate) / self.max_iterations
-        rate = self.learning_rate * torch.exp(decay * time)
+        error = (2.0 * memory["cost"]).sqrt()
+        pull = slope / error.clamp_min(1e-30).unsqueeze(-1)  # the gradient of |r|
+        mean = first * memory["mean"] + (1.0 - first) * pull
+        square = second * memory["square"] + (1.0 - second) * pull.square()
+        rate = self.learning_rate * error.clamp(max=1.0)
         unbiased = (1.0 - second**time).sqrt() / (1.0 - first**time)
         held = (slope == 0).to(slope.dtype)  # a coordinate held by a limit does not coast on its momentum
         step = -(rate * unbiased).unsqueeze(-1) * mean / (square.sqrt() + 1e-12) * (1.0 - held)

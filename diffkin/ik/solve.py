@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -74,12 +75,12 @@ def solve_ik(
         max_iterations: For each start; the solver's own default if None.
         seed: Shifts the low-discrepancy starts.
         differentiable: Whether ``result.q`` carries gradients to targets, base and the robot's geometry, by the
-            implicit function theorem: ``dq = J^+ xi`` along ``target @ exp(xi)``, over the coordinates that no limit holds.
+            implicit function theorem: ``dq = J^+ xi`` along ``target @ exp(xi)``, over coordinates no limit holds.
             Problems without a solution have gradient 0.
         base: (*batch, 4, 4) pose of the base in the world; the identity if None.
         free_base: None, or "rotation" or "pose" to solve for the base as well, starting from ``base``.
         locked: Names of joints that stay at ``q0``.
-        nearest_of: With k > 1, find up to k solutions and return the one nearest to the first start, ``q0`` if given.
+        nearest_of: With k > 1, find up to k solutions and return the one nearest to ``q0``.
         history: Whether to record the error after each iteration.
         progress: Called now and then as ``progress(finished, total)``.
         backend: None, or "reference" to force the plain torch path.
@@ -94,14 +95,28 @@ def solve_ik(
         diffkin.errors.UnknownNameError: Unknown solver, link or joint.
         diffkin.errors.OptionError: An option out of its range.
     """
+    if (
+        isinstance(target, Tensor)
+        and fused.takes_poses(backend, robot, target, q0, solver)
+        and not (base is not None or free_base or locked or history)
+    ):
+        result = _solve_poses(
+            robot, target, q0, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of,
+            progress,
+        )  # fmt: skip
+        if result is not None:
+            if differentiable and torch.is_grad_enabled():
+                return attach_gradient(robot, [PoseTask(None, target)], result, None, None, ())
+            return result
     tasks = _as_tasks(target)
     method = _as_method(solver)
     restarts = _whole(max_restarts, "max_restarts", method.max_restarts, 0)
     iterations = _whole(max_iterations, "max_iterations", method.max_iterations, 1)
     nearest_of = _whole(nearest_of, "nearest_of", 1, 1)
-    default = 1e-6 if robot.dtype == torch.float64 else 1e-5
-    position_tolerance = _tolerance(position_tolerance, "position_tolerance", default)
-    rotation_tolerance = _tolerance(rotation_tolerance, "rotation_tolerance", default)
+    position_tolerance = _tolerance(position_tolerance, "position_tolerance", robot)
+    rotation_tolerance = _tolerance(rotation_tolerance, "rotation_tolerance", robot)
+    if nearest_of > 1 and q0 is None:
+        raise OptionError(f"nearest_of={nearest_of} chooses the solution nearest to q0: give q0.")
     if free_base not in FREE_BASE:
         raise closest(free_base, [name for name in FREE_BASE if name], "choice for free_base")
     if free_base and base is None:
@@ -109,23 +124,25 @@ def solve_ik(
     batch = _batch(tasks, q0, base, robot)
     count = batch.numel()
     with torch.no_grad():
-        exact = robot.to(dtype=torch.float64)
+        tree = robot.tree.in_dtype(torch.float64)
+        lower, upper = robot.lower.double(), robot.upper.double()
+        margin = 0.999 * fused.MARGIN.get(robot.dtype, 0.2)
         problem = Problem(
-            tree=exact.tree,
-            lower=exact.lower,
-            upper=exact.upper,
+            tree=tree,
+            lower=lower,
+            upper=upper,
             tasks=[_nearest_rotations(task.for_batch(batch, torch.float64, robot.device)) for task in tasks],
             links=[tuple(robot.link_index(link) for link in task.links) for task in tasks],
             movable=_movable(robot, locked, q0),
             free_base=FREE_BASE[free_base],
             # rounding to the robot's dtype and recomputing the errors must not undo a success
-            position_tolerance=position_tolerance * (0.999 if robot.dtype == torch.float64 else 0.2),
-            rotation_tolerance=rotation_tolerance * (0.999 if robot.dtype == torch.float64 else 0.2),
+            position_tolerance=position_tolerance * margin,
+            rotation_tolerance=rotation_tolerance * margin,
         )
-        first = None if q0 is None else _flat(q0, batch, robot.dof).clamp(exact.lower, exact.upper)
+        first = None if q0 is None else _flat(q0, batch, robot.dof).clamp(lower, upper)
         placed = None if base is None else _flat(base, batch, 4, 4)
-        if fused.applies(backend, problem, method, placed, history):
-            found = fused.solve(problem, robot, first, count, max_restarts, max_iterations, seed, nearest_of, progress)
+        if count and fused.takes(backend, problem, method, robot, history):
+            found = fused.solve(problem, robot, first, placed, restarts, max_iterations, seed, nearest_of, progress)
         else:
             starts = Starts(problem, first, placed, seed, count)
             found = search(problem, method, starts, count, restarts, iterations, nearest_of, history, progress)
@@ -133,6 +150,35 @@ def solve_ik(
     if differentiable and torch.is_grad_enabled():
         return attach_gradient(robot, tasks, result, base, free_base, locked)
     return result
+
+
+def _solve_poses(
+    robot: Robot,
+    target: Tensor,
+    q0: Tensor | None,
+    position_tolerance: float | None,
+    rotation_tolerance: float | None,
+    max_restarts: int | None,
+    max_iterations: int | None,
+    seed: int,
+    nearest_of: int,
+    progress: Progress | None,
+) -> IKResult | None:
+    """The short way for poses of the tip; None where the long way has to say what is wrong."""
+    if nearest_of != 1 and q0 is None:
+        return None
+    return fused.solve_poses(
+        robot,
+        target,
+        q0,
+        _tolerance(position_tolerance, "position_tolerance", robot),
+        _tolerance(rotation_tolerance, "rotation_tolerance", robot),
+        _whole(max_restarts, "max_restarts", LevenbergMarquardt.max_restarts, 0),
+        None if max_iterations is None else _whole(max_iterations, "max_iterations", 1, 1),
+        seed,
+        _whole(nearest_of, "nearest_of", 1, 1),
+        progress,
+    )
 
 
 def _result(
@@ -197,9 +243,9 @@ def _whole(value: int | None, name: str, default: int, least: int) -> int:
     return value
 
 
-def _tolerance(value: float | None, name: str, default: float) -> float:
+def _tolerance(value: float | None, name: str, robot: Robot) -> float:
     if value is None:
-        return default
+        return 1e-6 if robot.dtype == torch.float64 else 1e-5
     if not value > 0.0 or value == float("inf"):
         raise OptionError(f"{name} must be positive and finite, got {value!r}.")
     return float(value)
@@ -238,8 +284,6 @@ def _flat(tensor: Tensor, batch: torch.Size, *core: int) -> Tensor:
 
 def _nearest_rotations(task: Task) -> Task:
     """The task with target rotations made exact: up to 1e-5 off, the nearest rotation is meant."""
-    import dataclasses
-
     if isinstance(task, PoseTask) and task.target.numel():
         rotation = rotations.nearest_rotation(task.target[:, :3, :3])
         return dataclasses.replace(task, target=transforms.pose(rotation, task.target[:, :3, 3]))

@@ -11,7 +11,7 @@ from diffkin.ik.tasks import OrientationTask, PoseTask, PositionTask
 from diffkin.kinematics import PRISMATIC, KinematicTree
 from diffkin.kinematics.reference import link_poses
 
-__all__ = ["Starts", "roberts"]
+__all__ = ["Starts", "in_base", "roberts"]
 
 _TABLE = 16384  # samples: 96 % of first descents succeed, against 71 % from uniform starts
 _NEAREST = 8  # ranks taken from the table before the sequence takes over
@@ -98,7 +98,7 @@ class Starts:
         reach = poses[:, :3, 3].norm(dim=-1).max().clamp_min(1e-6)
         target = task.target
         if self.base is not None:
-            target = _in_base(task, target, self.base)
+            target = in_base(task, target, self.base)
         parts, wanted = [], []
         if not isinstance(task, OrientationTask):
             parts.append(poses[:, :3, 3] / reach)
@@ -128,14 +128,17 @@ def sampling_range(tree: KinematicTree, lower: Tensor, upper: Tensor) -> tuple[T
 def _table(tree: KinematicTree, link: int, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     """Samples (count, dof) within limits and the link's poses there, made once per tree, link and limits."""
     key = ("ik starts", link, tuple(low.tolist()), tuple(high.tolist()))
-    if key not in tree.cache:
-        points = roberts(0, _TABLE, tree.dof, torch.zeros(tree.dof, dtype=torch.float64, device=low.device))
-        samples = low + points * (high - low)
-        tree.cache[key] = (samples, link_poses(tree, samples, [link])[:, 0])
-    return tree.cache[key]
+    if key in tree.cache:
+        return tree.cache[key]
+    points = roberts(0, _TABLE, tree.dof, torch.zeros(tree.dof, dtype=torch.float64, device=low.device))
+    samples = low + points * (high - low)
+    table = (samples, link_poses(tree, samples, [link])[:, 0])
+    if not tree.has_gradient:  # geometry that is being learnt changes under our feet
+        tree.cache[key] = table
+    return table
 
 
-def _in_base(task: PoseTask | PositionTask | OrientationTask, target: Tensor, base: Tensor) -> Tensor:
+def in_base(task: PoseTask | PositionTask | OrientationTask, target: Tensor, base: Tensor) -> Tensor:
     """A target in the world, seen from the base."""
     if isinstance(task, PoseTask):
         return transforms.inverse(base) @ target

@@ -21,7 +21,7 @@ from diffkin.kernels.ik_search import SETTINGS, SWITCHES, Workspace, judge, sear
 from diffkin.kernels.starts import StartTable, build_table, roberts_steps
 from diffkin.kernels.threads import run_chunks
 
-__all__ = ["IkProgram", "Solution", "make_program", "solve"]
+__all__ = ["IkProgram", "Solution", "errors", "make_program", "solve"]
 
 Floats = NDArray[np.float64]
 
@@ -143,6 +143,7 @@ def _prepare(
     nearest: int,
     seed: int,
     has_q0: bool,
+    early_iterations: int,
 ) -> _Call:
     """The numbers of a set of options, checked."""
     if not (position_tolerance > 0 and rotation_tolerance > 0):
@@ -166,7 +167,7 @@ def _prepare(
     settings[ik_search.FLOOR] = 1e-9
     settings[ik_search.GROW] = 8.0
     settings[ik_search.SHRINK] = 0.25
-    settings[ik_search.LIMIT] = min(16, max_iterations)
+    settings[ik_search.LIMIT] = min(early_iterations, max_iterations)
     settings[ik_search.LIMIT_STEP] = 0.25
     settings[ik_search.LIMIT_TOP] = max_iterations
     settings[ik_search.PATIENCE] = 1e9
@@ -209,6 +210,7 @@ def solve(
     max_iterations: int = 60,
     nearest: int = 1,
     seed: int = 0,
+    early_iterations: int = 16,
 ) -> Solution:
     """Coordinates that bring the frame to each target, by Levenberg-Marquardt within the limits from ranked starts.
 
@@ -224,6 +226,7 @@ def solve(
         max_iterations: Iterations of one start, at most; early starts give up sooner.
         nearest: Of the first so many starts that converge, the one nearest to q0 is the answer.
         seed: Chooses the starts that follow the table's.
+        early_iterations: Iterations of the first starts, at most.
 
     Returns:
         The solution: of the lowest-ranked start that converges, else the best that was found.
@@ -241,6 +244,7 @@ def solve(
         nearest,
         seed,
         has_q0,
+        early_iterations,
     )
     call = program._calls.get(key)
     if call is None:
@@ -277,3 +281,13 @@ def solve(
     position_error, rotation_error = errors[:, 0], errors[:, 1]
     success = (position_error <= position_tolerance) & (rotation_error <= rotation_tolerance)
     return Solution(q, position_error, rotation_error, success, iterations, rank)
+
+
+def errors(program: IkProgram, targets: Floats, q: Floats) -> tuple[Floats, Floats]:
+    """Position errors [m] and rotation errors [rad] (B,) of coordinates (B, dof) at targets (B, 4, 4)."""
+    settings = np.zeros(SETTINGS)
+    settings[ik_search.WEIGHTS :] = 1.0
+    out = np.empty((len(q), 2))
+    chain = program.chain
+    judge(0, len(q), chain.start, chain.joints, program.ranges, program.indices, settings, targets, q, out)
+    return out[:, 0], out[:, 1]

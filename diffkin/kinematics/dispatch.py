@@ -1,22 +1,160 @@
-"""The one place that decides between the fused CPU kernels and the torch formula."""
+"""The one place that decides between the fused CPU kernels and the torch formula.
+
+Kernels serve float32 and float64 on the CPU, outside torch.func transforms, tracing, compilation and forward mode. For
+gradients to the coordinates there is a kernel too; whatever else is asked for takes the torch formula.
+"""
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from diffkin._checks import is_transformed
 from diffkin.errors import closest
 from diffkin.kinematics.tree import KinematicTree
 
-__all__ = ["BACKENDS", "forward", "kernel_applies"]
+__all__ = ["BACKENDS", "forward", "jacobian", "kernel_applies", "mechanism"]
 
 BACKENDS = ("reference",)
 
+_DTYPES: dict[torch.dtype, type[np.floating[Any]]] = {torch.float32: np.float32, torch.float64: np.float64}
+_PLAIN = (Tensor, torch.nn.Parameter)
+
 
 def kernel_applies(backend: str | None, tree: KinematicTree, *tensors: Tensor | None) -> bool:
-    if backend is not None and backend not in BACKENDS:
-        raise closest(backend, BACKENDS, "backend")
-    return False
+    """Whether a kernel gives what the torch formula would give for these tensors.
+
+    Args:
+        backend: None, or "reference" to say no.
+        tree: The mechanism.
+        *tensors: Coordinates, base pose, point; None for one that is not given.
+
+    Returns:
+        True if all of them are plain CPU tensors of one dtype that has kernels, and nothing is traced or transformed.
+
+    Raises:
+        diffkin.errors.UnknownNameError: Unknown backend.
+    """
+    if backend is not None:
+        if backend not in BACKENDS:
+            raise closest(backend, BACKENDS, "backend")
+        return False
+    if torch.compiler.is_compiling() or is_transformed() or torch.jit.is_tracing():
+        return False
+    if tree.has_gradient or tree.steps is None or tree.device.type != "cpu" or tree.dtype not in _DTYPES:
+        return False
+    if forward_ad._current_level >= 0:
+        return False
+    return all(
+        tensor is None or (type(tensor) in _PLAIN and tensor.dtype == tree.dtype and tensor.device.type == "cpu")
+        for tensor in tensors
+    )
 
 
 def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor | None) -> Tensor:
-    raise NotImplementedError
+    """Poses (*batch, len(links), 4, 4) by the kernel; arguments as ``kinematics.forward``."""
+    if base is not None and (base.ndim > 2 or (base.requires_grad and torch.is_grad_enabled())):
+        shape = torch.broadcast_shapes(q.shape[:-1], base.shape[:-2])
+        poses = torch.matmul(base.unsqueeze(-3), forward(tree, q, links, None))
+        return poses.expand(*shape, len(links), 4, 4)
+    if q.requires_grad and torch.is_grad_enabled():
+        poses = _Forward.apply(q, tree, links, base)
+        return poses
+    return _poses(tree, q, links, base)
+
+
+def jacobian(
+    tree: KinematicTree,
+    q: Tensor,
+    link: int,
+    point: Tensor | None,
+    local: bool,
+    base: Tensor | None,
+    batch: torch.Size,
+) -> Tensor:
+    """Geometric Jacobian (*batch, 6, dof) by the kernel, without gradients; arguments as ``kinematics.jacobian``."""
+    from diffkin.kernels.jacobian import jacobian as run
+
+    plan = _plan(tree, (link,))
+    flat = q if q.shape[:-1] == batch else q.expand(*batch, tree.dof)
+    at = None if point is None else _array(point if point.ndim == 1 else point.expand(*batch, 3).reshape(-1, 3))
+    placed = None if base is None else _array(base if base.ndim == 2 else base.expand(*batch, 4, 4).reshape(-1, 4, 4))
+    rows = run(plan, _array(flat.reshape(-1, tree.dof)), at, local, placed)
+    return torch.from_numpy(rows).reshape(*batch, 6, tree.dof)
+
+
+class _Forward(torch.autograd.Function):
+    """Poses by the kernel with a kernel for their gradient; second derivatives by the torch formula."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, tree: KinematicTree, links: tuple[int, ...], base: Tensor | None) -> Tensor:
+        ctx.save_for_backward(q, base)
+        ctx.tree, ctx.links = tree, links
+        return _poses(tree, q, links, base)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None, None]:
+        q, base = ctx.saved_tensors
+        tree, links, grad = ctx.tree, ctx.links, grads[0]
+        if torch.is_grad_enabled() or not kernel_applies(None, tree, q, grad, base):
+            from diffkin.kinematics.poses import forward as poses_of
+
+            keep = torch.is_grad_enabled()
+            with torch.enable_grad():
+                poses = poses_of(tree, q, links, base, backend="reference")
+                (pulled,) = torch.autograd.grad(poses, q, grad, create_graph=keep)
+            return pulled, None, None, None
+        from diffkin.kernels.backward import backward as run
+
+        placed = None if base is None else _array(base)
+        rows = run(
+            _plan(tree, links),
+            _array(q.reshape(-1, tree.dof)),
+            _array(grad.reshape(-1, len(links), 4, 4)),
+            placed,
+        )
+        return torch.from_numpy(rows).reshape(q.shape), None, None, None
+
+
+def _poses(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor | None) -> Tensor:
+    from diffkin.kernels.forward import forward as run
+
+    placed = None if base is None else _array(base)
+    poses = run(_plan(tree, links), _array(q.reshape(-1, tree.dof)), placed)
+    return torch.from_numpy(poses).reshape(*q.shape[:-1], len(links), 4, 4)
+
+
+def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
+    return tensor.detach().contiguous().numpy()
+
+
+def _plan(tree: KinematicTree, links: tuple[int, ...]) -> Any:
+    """The kernel's plan for these links, made once per tree."""
+    plan = tree.cache.get(links)
+    if plan is None:
+        from diffkin.kernels.mechanism import make_plan
+
+        plan = tree.cache[links] = make_plan(mechanism(tree), list(links), _DTYPES[tree.dtype])
+    return plan
+
+
+def mechanism(tree: KinematicTree) -> Any:
+    """The tree in the arrays that kernels take."""
+    from diffkin.kernels.mechanism import Mechanism
+
+    return Mechanism(
+        dof=tree.dof,
+        parent=np.array(tree.parents, dtype=np.int64),
+        kind=np.array(tree.kinds, dtype=np.int64),
+        coordinate=np.array(tree.coordinate, dtype=np.int64),
+        multiplier=np.array(tree.multiplier, dtype=np.float64),
+        offset=np.array(tree.offset, dtype=np.float64),
+        origin=tree.origins.detach().double().numpy(),
+        axis=tree.axes.detach().double().numpy(),
+        frame_joint=np.array(tree.link_joint, dtype=np.int64),
+        frame_offset=tree.link_offsets.detach().double().numpy(),
+    )

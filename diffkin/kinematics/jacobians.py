@@ -41,9 +41,11 @@ def jacobian(
         batch = broadcast_batch(batch, point.shape[:-1], "q", "point")
     if base is not None:
         batch = broadcast_batch(batch, base.shape[:-2], "q", "base")
-    if method == "geometric" and dispatch.kernel_applies(backend, tree, q, base, point):
-        return dispatch.jacobian(tree, q, link, point, frame == "local", base, batch)
     tree, q, base = in_dtype_of(tree, q, base)
+    wanted = [tensor for tensor in (q, point, base) if tensor is not None]
+    needs_graph = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in wanted)
+    if method == "geometric" and not needs_graph and dispatch.kernel_applies(backend, tree, q, base, point):
+        return dispatch.jacobian(tree, q, link, point, frame == "local", base, batch)
     q = q.expand(*batch, tree.dof)
     with full_precision(q):
         if method == "geometric":

@@ -34,9 +34,10 @@ def forward(
     Returns:
         (*batch, len(links), 4, 4) poses.
     """
-    if dispatch.kernel_applies(backend, tree, q, base):
-        return dispatch.forward(tree, q, tuple(links), base)
     tree, q, base = in_dtype_of(tree, q, base)
+    if dispatch.kernel_applies(backend, tree, q, base):
+        broadcast_batch(q.shape[:-1], () if base is None else base.shape[:-2], "q", "base")
+        return dispatch.forward(tree, q, tuple(links), base)
     with full_precision(q):
         batch = q.shape[:-1]
         poses = link_poses(tree, q.reshape(-1, tree.dof), links).reshape(*batch, len(links), 4, 4)
@@ -48,14 +49,17 @@ def forward(
 
 def in_dtype_of(tree: KinematicTree, q: Tensor, base: Tensor | None) -> tuple[KinematicTree, Tensor, Tensor | None]:
     """Promote tree, coordinates and base pose to one dtype, as torch promotes the operands of a product."""
-    dtype = torch.promote_types(q.dtype, tree.dtype)
+    dtype = tree.dtype
+    if q.dtype == dtype and (base is None or base.dtype == dtype):
+        return tree, q, base
+    dtype = torch.promote_types(q.dtype, dtype)
     if base is not None:
         dtype = torch.promote_types(dtype, base.dtype)
         base = base.to(dtype)
-    return (tree if tree.dtype == dtype else tree.to(dtype=dtype)), q.to(dtype), base
+    return tree.in_dtype(dtype), q.to(dtype), base
 
 
-def broadcast_batch(first: torch.Size, second: torch.Size, first_name: str, second_name: str) -> torch.Size:
+def broadcast_batch(first: Sequence[int], second: Sequence[int], first_name: str, second_name: str) -> torch.Size:
     """The batch shape that two leading shapes broadcast to, or an error that names both."""
     try:
         return torch.broadcast_shapes(first, second)

@@ -37,6 +37,7 @@ class KinematicTree:
         link_offsets: (links, 4, 4) pose of each link in the frame of its joint.
         steps: (joints, 6, 3) derived from the above: what the forward pass multiplies by. Not to be given.
         mounts: (links, 4, 3) derived likewise. Not to be given.
+        cache: What others derived from the tree (kernel plans, start tables), kept as long as the tree.
     """
 
     parents: tuple[int, ...]
@@ -83,12 +84,24 @@ class KinematicTree:
 
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> KinematicTree:
         """The same tree with its tensors in another dtype or on another device."""
+        if dtype in (None, self.dtype) and device in (None, self.device):
+            return self
         return dataclasses.replace(
             self,
             origins=self.origins.to(dtype=dtype, device=device),
             axes=self.axes.to(dtype=dtype, device=device),
             link_offsets=self.link_offsets.to(dtype=dtype, device=device),
         )
+
+    def in_dtype(self, dtype: torch.dtype) -> KinematicTree:
+        """The same tree in another dtype, made once, so that what is cached on it is kept too."""
+        if dtype == self.dtype:
+            return self
+        if self.has_gradient:
+            return self.to(dtype=dtype)
+        if dtype not in self.cache:
+            self.cache[dtype] = self.to(dtype=dtype)
+        return self.cache[dtype]
 
     def path(self, joint: int) -> tuple[int, ...]:
         """The joints from the base to ``joint``, that joint included; empty for -1."""
