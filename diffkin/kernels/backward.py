@@ -7,13 +7,12 @@ sum of forces and M that of moments about the base's origin, or z . F if it slid
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkin.kernels.chain import advance, cross_add, identity, keep_pose, load6, motions, padded, read_pose, store3
 from diffkin.kernels.compiled import inline, kernel
+from diffkin.kernels.lanes import fma, load, pointer, scatter, scratch, splat, store, store_rows, width
 from diffkin.kernels.mechanism import (
     BASE,
     COORDINATE,
@@ -23,12 +22,13 @@ from diffkin.kernels.mechanism import (
     OUTPUT,
     PRISMATIC,
     REALS,
+    REPEATED,
     REVOLUTE,
     SOURCE,
     Plan,
 )
-from diffkin.kernels.threads import run_chunks
-from diffkin.kernels.vectors import fma, load, pointer, scatter, scratch, splat, store, store_rows, width
+from diffkin.kernels.sines import sincos_table
+from diffkin.kernels.threads import run_batch
 
 __all__ = ["backward"]
 
@@ -50,7 +50,9 @@ def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, st
     nodes, dof, frames = integers.shape[0], q.shape[1], grad.shape[1]
     stride = frames * 16
     count = stop - start
-    columns = scratch(q, dof * lanes)  # coordinates, then their gradients
+    table = sincos_table(q)
+    columns = scratch(q, dof * lanes)
+    result = scratch(q, dof * lanes)
     motion = scratch(q, nodes * 2 * lanes)
     kept = scratch(q, slots * 12 * lanes)  # poses on the way out, forces and moments on the way back
     axes = scratch(q, nodes * 6 * lanes)  # axis and a point on it, or force and moment of a frame, per node
@@ -71,9 +73,11 @@ def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, st
             padded(base_from, start * 16, 16, count, lanes, tail_base)
             base_from = tail_base
     zero = splat(q, 0.0)
+    for k in range(dof):
+        store(result, k * lanes, zero)  # coordinates that move nothing
     for block in range(first, end, lanes):
         b = min(block, end - lanes)  # the last block overlaps the one before it
-        motions(i, r, nodes, q_from, b, dof, columns, motion)
+        motions(i, r, nodes, q_from, b, dof, table, columns, motion)
         pose = identity(q)
         for node in range(nodes):
             pose = advance(i, r, node, motion, kept, base_from, 0, -1, pose)  # in the base's own axes
@@ -100,8 +104,6 @@ def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, st
             else:
                 store3(axes, at, z0, z1, z2)
                 store3(axes, at + 3 * lanes, p0, p1, p2)
-        for k in range(dof):
-            store(columns, k * lanes, zero)
         for k in range(slots):
             store3(kept, k * 12 * lanes, zero, zero, zero)
             store3(kept, (k * 12 + 3) * lanes, zero, zero, zero)
@@ -125,7 +127,10 @@ def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, st
                     t0, t1, t2 = f0, f1, f2
                 value = fma(a0, t0, fma(a1, t1, a2 * t2))
                 at = i[row + COORDINATE] * lanes
-                store(columns, at, fma(value, r[node * REALS], load(columns, at)))
+                value = value * r[node * REALS]
+                if i[row + REPEATED]:
+                    value = value + load(result, at)
+                store(result, at, value)
             source = i[row + SOURCE]
             if source >= 0:
                 at = source * 12 * lanes
@@ -138,12 +143,12 @@ def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, st
             for k in range(0, dof, 4):
                 c = min(k, dof - 4)
                 at = c * lanes
-                v0, v1 = load(columns, at), load(columns, at + lanes)
-                v2, v3 = load(columns, at + 2 * lanes), load(columns, at + 3 * lanes)
+                v0, v1 = load(result, at), load(result, at + lanes)
+                v2, v3 = load(result, at + 2 * lanes), load(result, at + 3 * lanes)
                 store_rows(out_to, b * dof + c, dof, v0, v1, v2, v3)
         else:
             for c in range(dof):
-                scatter(out_to, b * dof + c, dof, load(columns, c * lanes))
+                scatter(out_to, b * dof + c, dof, load(result, c * lanes))
     if tail:
         target = pointer(out)
         for k in range(count * dof):
@@ -176,8 +181,5 @@ def backward(plan: Plan, q: NDArray, grad: NDArray, base: NDArray | None = None,
     else:
         stride = 16
     arguments = (plan.integers, plan.reals, plan.slots, q, base, stride, grad, out)
-    if count <= plan.chunk:
-        gradients(*arguments, 0, count)
-    else:
-        run_chunks(partial(gradients, *arguments), count, plan.chunk)
+    run_batch(gradients, arguments, count, plan.grain)
     return out

@@ -7,7 +7,7 @@ node to node. Memory is passed as pointers: an array would be counted in and out
 from __future__ import annotations
 
 from diffkin.kernels.compiled import inline
-from diffkin.kernels.lanes import sincos_vector
+from diffkin.kernels.lanes import fma, gather, load, load_rows, splat, store, width
 from diffkin.kernels.mechanism import (
     BASE,
     COORDINATE,
@@ -25,7 +25,7 @@ from diffkin.kernels.mechanism import (
     SOURCE,
     TURNED,
 )
-from diffkin.kernels.vectors import fma, gather, load, load_rows, splat, store, width
+from diffkin.kernels.sines import sincos_vector
 
 __all__ = ["advance", "cross_add", "identity", "keep_pose", "load6", "motions", "padded", "read_pose", "store3"]
 
@@ -39,7 +39,7 @@ def padded(rows, at, length, count, lanes, space):
 
 
 @inline
-def motions(integers, reals, nodes, q, first, dof, columns, motion):
+def motions(integers, reals, nodes, q, first, dof, table, columns, motion):
     """Fill ``motion[node]``: sine and cosine of a revolute node's angle, or a prismatic node's value.
 
     Args:
@@ -47,6 +47,7 @@ def motions(integers, reals, nodes, q, first, dof, columns, motion):
         q: (batch, dof) coordinates.
         first: The first problem of the block.
         dof: Number of coordinates.
+        table: From ``sincos_table``.
         columns: (dof, lanes) scratch, the coordinates of the block transposed.
         motion: (nodes, 2, lanes) output.
     """
@@ -69,7 +70,7 @@ def motions(integers, reals, nodes, q, first, dof, columns, motion):
         if kind in (REVOLUTE, PRISMATIC):
             value = fma(load(columns, integers[i + COORDINATE] * lanes), reals[r], reals[r + 1])
             if kind == REVOLUTE:
-                s, c = sincos_vector(value)
+                s, c = sincos_vector(value, reals[r + 17], table)
                 if integers[i + TURNED]:
                     st, ct = reals[r + 2], reals[r + 3]
                     s, c = fma(s, ct, c * st), fma(c, ct, -(s * st))

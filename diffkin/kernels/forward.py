@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkin.kernels.chain import advance, identity, keep_pose, motions, padded
 from diffkin.kernels.compiled import kernel
+from diffkin.kernels.lanes import pointer, scratch, splat, store_rows, width
 from diffkin.kernels.mechanism import INTEGERS, OUTPUT, Plan
-from diffkin.kernels.threads import run_chunks
-from diffkin.kernels.vectors import pointer, scratch, splat, store_rows, width
+from diffkin.kernels.sines import sincos_table
+from diffkin.kernels.threads import run_batch
 
 __all__ = ["forward"]
 
@@ -23,6 +22,7 @@ def poses(integers, reals, slots, q, base, base_stride, out, start, stop):
     nodes, dof, frames = integers.shape[0], q.shape[1], out.shape[1]
     stride = frames * 16
     count = stop - start
+    table = sincos_table(q)
     columns = scratch(q, dof * lanes)
     motion = scratch(q, nodes * 2 * lanes)
     kept = scratch(q, slots * 12 * lanes)
@@ -42,7 +42,7 @@ def poses(integers, reals, slots, q, base, base_stride, out, start, stop):
     zero, one = splat(q, 0.0), splat(q, 1.0)
     for block in range(first, end, lanes):
         b = min(block, end - lanes)  # the last block overlaps the one before it
-        motions(i, r, nodes, q_from, b, dof, columns, motion)
+        motions(i, r, nodes, q_from, b, dof, table, columns, motion)
         pose = identity(q)
         for node in range(nodes):
             pose = advance(i, r, node, motion, kept, base_from, b * base_stride, base_stride, pose)
@@ -84,8 +84,5 @@ def forward(plan: Plan, q: NDArray, base: NDArray | None = None, out: NDArray | 
         base, stride = base.reshape(1, 4, 4), 0
     else:
         stride = 16
-    if count <= plan.chunk:
-        poses(plan.integers, plan.reals, plan.slots, q, base, stride, out, 0, count)
-    else:
-        run_chunks(partial(poses, plan.integers, plan.reals, plan.slots, q, base, stride, out), count, plan.chunk)
+    run_batch(poses, (plan.integers, plan.reals, plan.slots, q, base, stride, out), count, plan.grain)
     return out

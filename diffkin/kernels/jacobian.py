@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from diffkin.kernels.chain import advance, identity, motions, padded, store3
 from diffkin.kernels.compiled import kernel
+from diffkin.kernels.lanes import fma, gather, load, pointer, scratch, splat, store, store_rows, width
 from diffkin.kernels.mechanism import COORDINATE, INTEGERS, KIND, PRISMATIC, REALS, REPEATED, REVOLUTE, Plan
-from diffkin.kernels.threads import run_chunks
-from diffkin.kernels.vectors import fma, gather, load, pointer, scratch, splat, store, store_rows, width
+from diffkin.kernels.sines import sincos_table
+from diffkin.kernels.threads import run_batch
 
 __all__ = ["jacobian"]
 
@@ -23,6 +22,7 @@ def jacobians(integers, reals, q, base, base_stride, point, point_stride, local,
     nodes, dof = integers.shape[0], q.shape[1]
     size = 6 * dof
     count = stop - start
+    table = sincos_table(q)
     columns = scratch(q, dof * lanes)
     motion = scratch(q, nodes * 2 * lanes)
     axes = scratch(q, nodes * 6 * lanes)  # axis and a point on it, per node
@@ -50,7 +50,7 @@ def jacobians(integers, reals, q, base, base_stride, point, point_stride, local,
         store(result, k * lanes, zero)
     for block in range(first, end, lanes):
         b = min(block, end - lanes)  # the last block overlaps the one before it
-        motions(i, r, nodes, q_from, b, dof, columns, motion)
+        motions(i, r, nodes, q_from, b, dof, table, columns, motion)
         pose = identity(q)
         for node in range(nodes):
             pose = advance(i, r, node, motion, motion, base_from, b * base_stride, base_stride, pose)
@@ -65,7 +65,8 @@ def jacobians(integers, reals, q, base, base_stride, point, point_stride, local,
             p0 = fma(x0, a0, fma(y0, a1, fma(z0, a2, p0)))
             p1 = fma(x1, a0, fma(y1, a1, fma(z1, a2, p1)))
             p2 = fma(x2, a0, fma(y2, a1, fma(z2, a2, p2)))
-        for node in range(nodes):
+        for back in range(nodes):
+            node = nodes - 1 - back
             kind = i[node * INTEGERS + KIND]
             if kind not in (REVOLUTE, PRISMATIC):
                 continue
@@ -167,8 +168,5 @@ def jacobian(
     else:
         point_stride = 3
     arguments = (plan.integers, plan.reals, q, base, base_stride, point, point_stride, int(local), out)
-    if count <= plan.chunk:
-        jacobians(*arguments, 0, count)
-    else:
-        run_chunks(partial(jacobians, *arguments), count, plan.chunk)
+    run_batch(jacobians, arguments, count, plan.grain)
     return out

@@ -17,7 +17,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
     "BASE",
@@ -49,7 +49,7 @@ REVOLUTE, PRISMATIC, FIXED = 0, 1, 2
 STRAIGHT, GENERAL, DENAVIT, QUARTER = 0, 1, 2, 3  # Tz(d) Tx(a); any; Tz(d) Tx(a) Rx(alpha); the same, alpha = pi/2
 # columns of Plan.integers, one row a node
 SOURCE, FORM, KIND, COORDINATE, TURNED, SHIFTED, KEEP, OUTPUT, REPEATED = range(9)
-INTEGERS, REALS = 9, 17  # numbers in a row of the two tables
+INTEGERS, REALS = 9, 18  # numbers in a row of the two tables
 PREVIOUS, BASE = -1, -2  # values of SOURCE other than a slot: the node before this one; the base
 
 
@@ -88,12 +88,12 @@ class Plan:
 
     Attributes:
         integers: (nodes, 9) int64, columns as named in this module.
-        reals: (nodes, 17) of the dtype: multiplier, offset, sin and cos of turn, then d, a, sin and cos of alpha or
-            the 12 numbers of C by rows, then shift.
+        reals: (nodes, 18) of the dtype: multiplier, offset, sin and cos of turn, then d, a, sin and cos of alpha or
+            the 12 numbers of C by rows, then shift, and quarter turns to add to the angle.
         dof: Number of coordinates.
         frames: Number of frames computed.
         slots: Number of poses to keep for later branches.
-        chunk: Number of problems that take about a tenth of a millisecond.
+        grain: Number of problems that take about a tenth of a millisecond.
         no_base: What a kernel is handed when there is no base.
     """
 
@@ -102,7 +102,7 @@ class Plan:
     dof: int
     frames: int
     slots: int
-    chunk: int
+    grain: int
     no_base: NDArray[np.floating]
 
 
@@ -147,10 +147,12 @@ def _denavit(pose: NDArray[np.float64], snap: float) -> tuple[float, float, floa
     px, py, pz = m[0][3], m[1][3], m[2][3]
     sine = math.hypot(ux, uy)
     if sine <= snap and uz > 0:
-        theta = math.atan2(py, px) if math.hypot(px, py) > snap else 0.0
+        whole = math.atan2(m[1][0], m[0][0])
+        if math.hypot(px, py) <= snap:  # one axis: the whole turn joins the parent's motion
+            return whole, pz, 0.0, 0.0, 1.0, 0.0, 0.0
+        theta = math.atan2(py, px)
         st, ct = _sincos(theta)
-        phi = math.atan2(m[1][0], m[0][0]) - theta
-        return theta, pz, ct * px + st * py, 0.0, 1.0, phi, 0.0
+        return theta, pz, ct * px + st * py, 0.0, 1.0, whole - theta, 0.0
     if sine < 0.05:
         return None
     ct, st = -uy / sine, ux / sine  # x axis along z cross u
@@ -170,7 +172,7 @@ def _is_rigid(pose: NDArray[np.float64], tolerance: float) -> bool:
     return bool(np.abs(rotation.T @ rotation - np.eye(3)).max() <= tolerance and np.linalg.det(rotation) > 0)
 
 
-def make_plan(mechanism: Mechanism, frames: NDArray[np.int64] | list[int], dtype: type[np.floating]) -> Plan:
+def make_plan(mechanism: Mechanism, frames: NDArray[np.int64] | list[int], dtype: DTypeLike) -> Plan:
     """The plan that computes chosen frames of a mechanism. Made once, used for every call; a fraction of a millisecond.
 
     Args:
@@ -218,17 +220,16 @@ def make_plan(mechanism: Mechanism, frames: NDArray[np.int64] | list[int], dtype
 class _Builder:
     """Collects the rows of a plan."""
 
-    def __init__(self, mechanism: Mechanism, dtype: type[np.floating]) -> None:
+    def __init__(self, mechanism: Mechanism, dtype: DTypeLike) -> None:
         self.mechanism = mechanism
-        self.dtype = dtype
+        self.dtype = np.dtype(dtype)
         # beyond these the float itself would not show the difference
-        self.snap, self.rigid = (1e-9, 1e-6) if dtype == np.float32 else (1e-16, 1e-14)
+        self.snap, self.rigid = (1e-9, 1e-6) if self.dtype == np.float32 else (4e-16, 1e-14)
         self.integers: list[list[int]] = []
         self.reals: list[list[float]] = []
         self.turns: list[float] = []
         self.shifts: list[float] = []
         self.rest: list[NDArray[np.float64]] = []  # from the node's frame to the joint's frame of the mechanism
-        self.seen: set[int] = set()
 
     def add_joint(self, joint: int, parent: int, only: bool, free: bool) -> int:
         m = self.mechanism
@@ -273,11 +274,8 @@ class _Builder:
         elif np.array_equal(constant, np.eye(4)):
             form, numbers = STRAIGHT, [0.0, 0.0, 0.0, 1.0]
         source = BASE if parent < 0 else PREVIOUS if parent == node - 1 else parent
-        repeated = int(kind != FIXED and coordinate in self.seen)
-        if kind != FIXED:
-            self.seen.add(coordinate)
-        self.integers.append([source, form, kind, coordinate, 0, 0, -1, -1, repeated])
-        self.reals.append([multiplier, offset, 0.0, 1.0, *numbers, *[0.0] * (12 - len(numbers)), 0.0])
+        self.integers.append([source, form, kind, coordinate, 0, 0, -1, -1, 0])
+        self.reals.append([multiplier, offset, 0.0, 1.0, *numbers, *[0.0] * (12 - len(numbers)), 0.0, 0.0])
         self.turns.append(turn)
         self.shifts.append(shift)
         self.rest.append(rest)
@@ -290,17 +288,26 @@ class _Builder:
                 row[SOURCE] = slots.setdefault(row[SOURCE], len(slots))
         for node, slot in slots.items():
             self.integers[node][KEEP] = slot
+        seen: set[int] = set()
+        for row in reversed(self.integers):  # the order in which gradients and columns are added up
+            if row[KIND] != FIXED:
+                row[REPEATED] = int(row[COORDINATE] in seen)
+                seen.add(row[COORDINATE])
         for row, numbers, turn, shift in zip(self.integers, self.reals, self.turns, self.shifts):
-            numbers[2], numbers[3] = _sincos(turn)
-            row[TURNED] = int(numbers[2] != 0.0 or numbers[3] != 1.0)
             if row[KIND] == REVOLUTE:
                 numbers[16] = shift
+                quarters = round(turn / (math.pi / 2))
+                turn -= quarters * (math.pi / 2)
+                numbers[17] = quarters % 4
             else:
                 numbers[1] += shift  # along the same axis as the motion
                 numbers[16] = numbers[1] if row[KIND] == FIXED else 0.0
+            if abs(turn) > self.snap:
+                numbers[2], numbers[3] = _sincos(turn)
+                row[TURNED] = int(numbers[2] != 0.0 or numbers[3] != 1.0)
             row[SHIFTED] = int(numbers[16] != 0.0)
         integers = np.array(self.integers, np.int64).reshape(-1, INTEGERS)
         reals = np.array(self.reals, np.float64).reshape(-1, REALS).astype(self.dtype)
-        chunk = 64 * max(1, 512 // max(1, len(integers)))
+        grain = 64 * max(1, 512 // max(1, len(integers)))
         no_base = np.zeros((1, 4, 4), self.dtype)
-        return Plan(integers, reals, int(self.mechanism.dof), frames, len(slots), chunk, no_base)
+        return Plan(integers, reals, int(self.mechanism.dof), frames, len(slots), grain, no_base)

@@ -11,11 +11,12 @@ import itertools
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 
 from diffkin.errors import OptionError
 
-__all__ = ["get_num_threads", "run_chunks", "set_num_threads"]
+__all__ = ["get_num_threads", "run_batch", "run_chunks", "set_num_threads"]
 
 
 def _default_threads() -> int:
@@ -165,3 +166,23 @@ def run_chunks(task: Callable[[int, int], object], count: int, chunk: int, threa
         job.finish()
     if job.error is not None:
         raise job.error
+
+
+def run_batch(kernel: Callable[..., object], arguments: tuple[object, ...], count: int, grain: int) -> None:
+    """Call ``kernel(*arguments, start, stop)`` so that all of ``range(count)`` is covered.
+
+    Up to a few grains in this thread, in one call; more of them in several threads, each taking a few chunks.
+
+    Args:
+        kernel: As for ``run_chunks``.
+        arguments: What the kernel takes before the range.
+        count: Number of problems.
+        grain: Number of problems that take about a tenth of a millisecond.
+    """
+    if count <= 2 * grain:
+        if count:
+            kernel(*arguments, 0, count)
+        return
+    share = -(-count // (4 * get_num_threads()))
+    chunk = min(max(grain, share), 64 * grain)
+    run_chunks(partial(kernel, *arguments), count, -(-chunk // 16) * 16)
