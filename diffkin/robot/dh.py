@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from diffkin.errors import NonFiniteError, OptionError, ShapeError
@@ -40,7 +41,7 @@ def read_dh(rows: Any, convention: str = "standard") -> Description:
     if convention not in _CONVENTIONS:
         raise OptionError(f"convention must be one of {', '.join(map(repr, _CONVENTIONS))}, got {convention!r}.")
     try:
-        table = np.array(rows, dtype=np.float64)
+        table = np.array(rows.tolist() if isinstance(rows, torch.Tensor) else rows, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ShapeError(f"rows must be a table of numbers (n, 4): a, alpha, d, theta; got {rows!r:.80}.") from error
     if table.ndim != 2 or table.shape[1] != 4 or not len(table):

@@ -51,10 +51,10 @@ def read_mjcf(path_or_xml: str | os.PathLike[str]) -> Description:
 
 
 def _check_numbers(document: Document) -> None:
-    """Raise for NaN, infinity and includes in a text; MuJoCo would only warn, or read other files."""
+    """Raise for NaN and infinity, of which MuJoCo would only warn, and for includes without a folder to look in."""
     for element in document.root.iter():
-        if element.tag == "include" and document.is_text:
-            raise ModelFileError(f"{document.label} includes another file. Give the path of the model instead.")
+        if element.tag == "include" and not _is_xml_file(document):
+            raise ModelFileError(f"{document.label} includes another file. Give the path of the model, a file *.xml.")
         if element.tag not in ("body", "joint", "freejoint", "site", "frame", "replicate", "compiler"):
             continue
         for key, text in element.attrib.items():
@@ -67,6 +67,11 @@ def _check_numbers(document: Document) -> None:
                 )
 
 
+def _is_xml_file(document: Document) -> bool:
+    """Whether MuJoCo can open it itself: it reads no other suffix."""
+    return not document.is_text and document.source.lower().endswith(".xml")
+
+
 def _compile(document: Document) -> tuple[Any, str]:
     """The compiled model without anything that needs a file or a mass, and its name."""
     try:
@@ -75,11 +80,13 @@ def _compile(document: Document) -> tuple[Any, str]:
         raise MissingDependencyError(
             "Reading MuJoCo models needs the package mujoco. Install it with `pip install mujoco`."
         ) from error
+    from lxml import etree
+
     try:
-        if document.is_text:
-            spec = mujoco.MjSpec.from_string(document.source)
-        else:
+        if _is_xml_file(document):
             spec = mujoco.MjSpec.from_file(document.source)
+        else:
+            spec = mujoco.MjSpec.from_string(etree.tostring(document.root, encoding="unicode"))
         couplings = [e for e in spec.equalities if e.type != mujoco.mjtEq.mjEQ_JOINT]
         for element in [*couplings, *(e for part in _NOT_KINEMATIC for e in getattr(spec, part))]:
             spec.delete(element)
