@@ -15,6 +15,7 @@ from diffkin.errors import DtypeError, NonFiniteError, RotationError, ShapeError
 
 __all__ = [
     "ROTATION_TOLERANCE",
+    "check_broadcast",
     "check_finite",
     "check_floating",
     "check_last",
@@ -57,6 +58,19 @@ def check_last(tensor: Tensor, shape: tuple[int, ...], name: str) -> None:
     if tensor.ndim < count or tuple(tensor.shape[tensor.ndim - count :]) != shape:
         wanted = "(*batch, " + ", ".join(str(length) for length in shape) + ")"
         raise ShapeError(f"{name} must have shape {wanted}, got {tuple(tensor.shape)}.")
+
+
+def check_broadcast(**leading: tuple[int, ...]) -> None:
+    """Raise unless these leading axes, given by the names of their tensors, broadcast."""
+    for place in range(1, max(len(axes) for axes in leading.values()) + 1):
+        length = 1
+        for axes in leading.values():
+            if len(axes) < place or axes[-place] == 1 or axes[-place] == length:
+                continue
+            if length != 1:
+                shown = ", ".join(f"{name} {tuple(axes)}" for name, axes in leading.items())
+                raise ShapeError(f"Leading axes do not broadcast: {shown}. Make them equal, or 1 where they differ.")
+            length = axes[-place]
 
 
 def check_finite(tensor: Tensor, name: str) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from math import factorial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_last, check_pose
+from diffkin._checks import check_broadcast, check_last, check_pose
 from diffkin.errors import ShapeError
 from diffkin.rotations import jacobians
 from diffkin.rotations._algebra import blend_series, dot, matmul
@@ -39,7 +40,9 @@ _SERIES = [
 ]
 
 
-def pose(rotation: Tensor | None = None, translation: Tensor | None = None) -> Tensor:
+def pose(
+    rotation: Float[Tensor, "*batch 3 3"] | None = None, translation: Float[Tensor, "*batch 3"] | None = None
+) -> Float[Tensor, "*batch 4 4"]:
     """The pose of a rotation and a translation.
 
     Args:
@@ -61,6 +64,7 @@ def pose(rotation: Tensor | None = None, translation: Tensor | None = None) -> T
         translation = torch.zeros(3, dtype=like.dtype, device=like.device)
     check_last(rotation, (3, 3), "rotation")
     check_last(translation, (3,), "translation")
+    check_broadcast(rotation=rotation.shape[:-2], translation=translation.shape[:-1])
     batch = torch.broadcast_shapes(rotation.shape[:-2], translation.shape[:-1])
     return _assemble(rotation.expand(*batch, 3, 3), translation.expand(*batch, 3))
 
@@ -72,7 +76,7 @@ def _assemble(rotation: Tensor, translation: Tensor) -> Tensor:
     return torch.cat([top, last], -2)
 
 
-def compose(*poses: Tensor) -> Tensor:
+def compose(*poses: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
     """The product of poses from left to right: ``compose(T_a_b, T_b_c) = T_a_c``.
 
     Args:
@@ -88,13 +92,14 @@ def compose(*poses: Tensor) -> Tensor:
         raise ShapeError("compose(...) needs at least one pose (*batch, 4, 4), got none.")
     for number, one in enumerate(poses):
         check_last(one, (4, 4), f"pose {number}")
+    check_broadcast(**{f"pose {number}": one.shape[:-2] for number, one in enumerate(poses)})
     result = poses[0]
     for one in poses[1:]:
         result = matmul(result, one)
     return result
 
 
-def inverse(transform: Tensor) -> Tensor:
+def inverse(transform: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
     """The inverse pose ``T_b_a`` of ``T_a_b``: ``(R^T, -R^T p)``.
 
     Args:
@@ -111,7 +116,7 @@ def inverse(transform: Tensor) -> Tensor:
     return _assemble(rotation, -_apply(rotation, transform[..., :3, 3]))
 
 
-def exp(tangent: Tensor) -> Tensor:
+def exp(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 4 4"]:
     """The exponential of SE(3): ``(R, p) = (exp(w), J_left(w) v)`` of the tangent ``(v, w)``. Smooth everywhere.
 
     Barfoot, "State Estimation for Robotics", 2nd ed., section 8.1.3.
@@ -130,7 +135,7 @@ def exp(tangent: Tensor) -> Tensor:
     return _assemble(rotvec_to_matrix(turn), _apply(jacobians.left_jacobian(turn), along))
 
 
-def log(transform: Tensor, *, check: bool = True) -> Tensor:
+def log(transform: Float[Tensor, "*batch 4 4"], *, check: bool = True) -> Float[Tensor, "*batch 6"]:
     """The logarithm of SE(3): the tangent whose ``exp`` is the pose, its angle in [0, pi].
 
     Smooth below the half turn, where the sign of the rotation is a choice (see ``rotations.matrix_to_rotvec``).
@@ -152,7 +157,7 @@ def log(transform: Tensor, *, check: bool = True) -> Tensor:
     return torch.cat([_apply(jacobians.left_jacobian_inverse(turn), transform[..., :3, 3]), turn], -1)
 
 
-def adjoint(transform: Tensor) -> Tensor:
+def adjoint(transform: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 6 6"]:
     """The adjoint of a pose, ``T exp(xi) T^-1 = exp(Ad xi)``: ``[[R, hat(p) R], [0, R]]``.
 
     It carries twists (linear, angular) and tangents (translation, rotation) from b's axes and origin to a's.
@@ -171,7 +176,9 @@ def adjoint(transform: Tensor) -> Tensor:
     return _block_triangular(rotation, matmul(hat(transform[..., :3, 3]), rotation))
 
 
-def transform_points(transform: Tensor, points: Tensor) -> Tensor:
+def transform_points(
+    transform: Float[Tensor, "*batch 4 4"], points: Float[Tensor, "*batch 3"]
+) -> Float[Tensor, "*batch 3"]:
     """Carry points from b to a: ``p_a = R p_b + t``.
 
     Args:
@@ -186,10 +193,13 @@ def transform_points(transform: Tensor, points: Tensor) -> Tensor:
     """
     check_last(transform, (4, 4), "transform")
     check_last(points, (3,), "points")
+    check_broadcast(transform=transform.shape[:-2], points=points.shape[:-1])
     return _apply(transform[..., :3, :3], points) + transform[..., :3, 3]
 
 
-def transform_vectors(transform: Tensor, vectors: Tensor) -> Tensor:
+def transform_vectors(
+    transform: Float[Tensor, "*batch 4 4"], vectors: Float[Tensor, "*batch 3"]
+) -> Float[Tensor, "*batch 3"]:
     """Carry directions from b to a: ``v_a = R v_b``; the translation plays no part.
 
     Args:
@@ -204,6 +214,7 @@ def transform_vectors(transform: Tensor, vectors: Tensor) -> Tensor:
     """
     check_last(transform, (4, 4), "transform")
     check_last(vectors, (3,), "vectors")
+    check_broadcast(transform=transform.shape[:-2], vectors=vectors.shape[:-1])
     return _apply(transform[..., :3, :3], vectors)
 
 
@@ -216,7 +227,7 @@ def _closed(angle: Tensor) -> Tensor:
 
 
 def _coupling(tangent: Tensor) -> Tensor:
-    """The upper right block Q of the left Jacobian (Barfoot, "State Estimation for Robotics", 2nd ed., section 8.1.5)."""
+    """The upper right block Q of the left Jacobian, translation against rotation."""
     along, turn = tangent[..., :3], tangent[..., 3:]
     first, second, third = blend_series(dot(turn, turn), _closed, _SERIES, 1.0)[..., None, None].unbind(-3)
     p, w = hat(along), hat(turn)
@@ -231,7 +242,7 @@ def _block_triangular(diagonal: Tensor, corner: Tensor) -> Tensor:
     return torch.cat([top, torch.cat([torch.zeros_like(diagonal), diagonal], -1)], -2)
 
 
-def left_jacobian(tangent: Tensor) -> Tensor:
+def left_jacobian(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 6 6"]:
     """Left Jacobian of the exponential: ``exp(xi + d) = exp(J d) exp(xi)`` to first order in d. Smooth everywhere.
 
     ``[[J, Q], [0, J]]`` with J that of the rotation (Barfoot, "State Estimation for Robotics", 2nd ed., section 8.1.5).
@@ -249,7 +260,7 @@ def left_jacobian(tangent: Tensor) -> Tensor:
     return _block_triangular(jacobians.left_jacobian(tangent[..., 3:]), _coupling(tangent))
 
 
-def left_jacobian_inverse(tangent: Tensor) -> Tensor:
+def left_jacobian_inverse(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 6 6"]:
     """Inverse of the left Jacobian: ``[[J^-1, -J^-1 Q J^-1], [0, J^-1]]``. Smooth for angles below 2 pi.
 
     Args:
@@ -266,7 +277,7 @@ def left_jacobian_inverse(tangent: Tensor) -> Tensor:
     return _block_triangular(inner, -matmul(matmul(inner, _coupling(tangent)), inner))
 
 
-def right_jacobian(tangent: Tensor) -> Tensor:
+def right_jacobian(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 6 6"]:
     """Right Jacobian of the exponential: ``exp(xi + d) = exp(xi) exp(J d)`` to first order in d; ``J_left(-xi)``.
 
     Args:
@@ -281,7 +292,7 @@ def right_jacobian(tangent: Tensor) -> Tensor:
     return left_jacobian(-tangent)
 
 
-def right_jacobian_inverse(tangent: Tensor) -> Tensor:
+def right_jacobian_inverse(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 6 6"]:
     """Inverse of the right Jacobian; see ``left_jacobian_inverse``.
 
     Args:

@@ -177,3 +177,17 @@ def test_bad_input() -> None:
     bent[3, 0] = 0.1
     with pytest.raises(RotationError, match="last row"):
         transforms.log(bent)
+
+
+def test_leading_axes_and_dtypes() -> None:
+    pose, points = transforms.exp(tangents(6)), tangents(6)[:, :3]
+    for function, first, second in (
+        (transforms.compose, pose, pose),
+        (transforms.transform_points, pose, points),
+        (transforms.transform_vectors, pose, points),
+        (transforms.pose, pose[:, :3, :3], points),
+    ):
+        with pytest.raises(ShapeError, match=r"do not broadcast: .*\(6,\).*\(4,\)"):
+            function(first, second[:4])
+        assert function(first, second.float()).dtype == torch.float64
+        assert function(first.float(), second).dtype == torch.float64

@@ -10,7 +10,7 @@ from torch import Tensor
 from diffkin._checks import has_values
 from diffkin.errors import RotationError
 
-__all__ = ["blend_series", "check_nonzero", "dot", "matmul", "quaternion_row", "safe_norm", "solve3"]
+__all__ = ["blend_series", "check_nonzero", "dot", "matmul", "promote", "quaternion_row", "safe_norm", "solve3"]
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -18,8 +18,17 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(-1, keepdim=True)
 
 
+def promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in their common dtype, for products that do not promote by themselves."""
+    if a.dtype == b.dtype:
+        return a, b
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    return a.to(dtype), b.to(dtype)
+
+
 def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """``a @ b`` in the precision of its inputs: autocast would round the product to half precision."""
+    """``a @ b`` in the wider precision of its inputs: autocast would round the product to half precision."""
+    a, b = promote(a, b)
     if torch.is_autocast_enabled(a.device.type):
         return (a.unsqueeze(-1) * b.unsqueeze(-3)).sum(-2)
     return a @ b

@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import pi
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_last
+from diffkin._checks import check_broadcast, check_last
 from diffkin.errors import ShapeError
-from diffkin.rotations._algebra import dot, safe_norm
+from diffkin.rotations._algebra import dot, promote, safe_norm
 from diffkin.rotations.euler import parse_sequence
 
 __all__ = [
@@ -50,7 +51,9 @@ def _twin(angles: Tensor, sequence: str) -> Tensor:
     return torch.stack([first + pi, mirrored, third + pi], -1)
 
 
-def quat_xyzw_closest_to(quat_xyzw: Tensor, reference: Tensor) -> Tensor:
+def quat_xyzw_closest_to(
+    quat_xyzw: Float[Tensor, "*batch 4"], reference: Float[Tensor, "*batch 4"]
+) -> Float[Tensor, "*batch 4"]:
     """Of q and -q the one closer to a reference quaternion (q when equally close).
 
     Args:
@@ -65,10 +68,14 @@ def quat_xyzw_closest_to(quat_xyzw: Tensor, reference: Tensor) -> Tensor:
     """
     check_last(quat_xyzw, (4,), "quat_xyzw")
     check_last(reference, (4,), "reference")
+    check_broadcast(quat_xyzw=quat_xyzw.shape[:-1], reference=reference.shape[:-1])
+    quat_xyzw, reference = promote(quat_xyzw, reference)
     return torch.where(dot(quat_xyzw, reference) < 0, -quat_xyzw, quat_xyzw)
 
 
-def rotvec_closest_to(rotvec: Tensor, reference: Tensor) -> Tensor:
+def rotvec_closest_to(
+    rotvec: Float[Tensor, "*batch 3"], reference: Float[Tensor, "*batch 3"]
+) -> Float[Tensor, "*batch 3"]:
     """Of the rotation vectors of one rotation, ``v + 2 pi k v/|v|``, the one closest to a reference.
 
     The zero rotation has whole turns about any axis; the reference's axis is taken. Derivatives are those of the chosen
@@ -86,6 +93,7 @@ def rotvec_closest_to(rotvec: Tensor, reference: Tensor) -> Tensor:
     """
     check_last(rotvec, (3,), "rotvec")
     check_last(reference, (3,), "reference")
+    check_broadcast(rotvec=rotvec.shape[:-1], reference=reference.shape[:-1])
     angle, along = safe_norm(rotvec), safe_norm(reference)
     axis = torch.where(
         angle == 0,
@@ -95,7 +103,9 @@ def rotvec_closest_to(rotvec: Tensor, reference: Tensor) -> Tensor:
     return rotvec + 2.0 * pi * _turns(dot(axis, reference) - angle) * axis
 
 
-def euler_closest_to(angles: Tensor, reference: Tensor, sequence: str) -> Tensor:
+def euler_closest_to(
+    angles: Float[Tensor, "*batch 3"], reference: Float[Tensor, "*batch 3"], sequence: str
+) -> Float[Tensor, "*batch 3"]:
     """Of the Euler angles of one rotation, the ones closest to a reference: whole turns, and the mirrored twin.
 
     The twin is ``(a + pi, pi - b, c + pi)`` for three different letters and ``(a + pi, -b, c + pi)`` when the first
@@ -116,6 +126,7 @@ def euler_closest_to(angles: Tensor, reference: Tensor, sequence: str) -> Tensor
     """
     check_last(angles, (3,), "angles")
     check_last(reference, (3,), "reference")
+    check_broadcast(angles=angles.shape[:-1], reference=reference.shape[:-1])
     twin = _twin(angles, sequence)
     same = angles + 2.0 * pi * _turns(reference - angles)
     twin = twin + 2.0 * pi * _turns(reference - twin)
@@ -123,7 +134,7 @@ def euler_closest_to(angles: Tensor, reference: Tensor, sequence: str) -> Tensor
     return torch.where(dot(other, other) < dot(straight, straight), twin, same)
 
 
-def quat_xyzw_unwrap(quat_xyzw: Tensor) -> Tensor:
+def quat_xyzw_unwrap(quat_xyzw: Float[Tensor, "*batch time 4"]) -> Float[Tensor, "*batch time 4"]:
     """Choose signs so that quaternions are continuous along time; the first keeps its sign.
 
     Args:
@@ -140,7 +151,7 @@ def quat_xyzw_unwrap(quat_xyzw: Tensor) -> Tensor:
     return quat_xyzw * torch.cumprod(_running(flips, 1.0), -2)
 
 
-def rotvec_unwrap(rotvec: Tensor) -> Tensor:
+def rotvec_unwrap(rotvec: Float[Tensor, "*batch time 3"]) -> Float[Tensor, "*batch time 3"]:
     """Add whole turns so that rotation vectors are continuous along time; the first stays as it is.
 
     Follows the axis up to sign and unwraps the angle about it. Where the rotation passes through zero after whole turns
@@ -165,7 +176,7 @@ def rotvec_unwrap(rotvec: Tensor) -> Tensor:
     return rotvec + 2.0 * pi * turns * sign * axis
 
 
-def euler_unwrap(angles: Tensor, sequence: str) -> Tensor:
+def euler_unwrap(angles: Float[Tensor, "*batch time 3"], sequence: str) -> Float[Tensor, "*batch time 3"]:
     """Choose whole turns and twins so that Euler angles are continuous along time; the first ones stay as they are.
 
     A motion through the pole goes on through it: the middle angle leaves its principal range instead of the other two

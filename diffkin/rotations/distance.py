@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_last, check_rotation
+from diffkin._checks import check_broadcast, check_last, check_rotation
 from diffkin.rotations._algebra import matmul, safe_norm
 from diffkin.rotations.skew import vee
 
 __all__ = ["angle_between"]
 
 
-def angle_between(first: Tensor, second: Tensor, *, check: bool = True) -> Tensor:
+def angle_between(
+    first: Float[Tensor, "*batch 3 3"], second: Float[Tensor, "*batch 3 3"], *, check: bool = True
+) -> Float[Tensor, "*batch"]:
     """Angle of the rotation from one attitude to another, in [0, pi]: the geodesic distance on SO(3).
 
     ``atan2(sin, cos)`` with the sine from the skew part and the cosine from the trace of ``first^T second``: as precise
@@ -36,6 +39,7 @@ def angle_between(first: Tensor, second: Tensor, *, check: bool = True) -> Tenso
             check_rotation(matrix, name)
         else:
             check_last(matrix, (3, 3), name)
+    check_broadcast(first=first.shape[:-2], second=second.shape[:-2])
     between = matmul(first.mT, second)
     cosine = 0.5 * (between.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1.0)
     return torch.atan2(safe_norm(vee(between)), cosine).squeeze(-1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last, check_rotation
@@ -50,7 +51,7 @@ def parse_sequence(sequence: str) -> Sequence:
     return Sequence(axes, 1 if (second - first) % 3 == 1 else -1, proper, sequence.islower())
 
 
-def euler_to_matrix(angles: Tensor, sequence: str) -> Tensor:
+def euler_to_matrix(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[Tensor, "*batch 3 3"]:
     """Rotation matrix of Euler angles; ``"ZYX"`` gives ``Rz(a0) Ry(a1) Rx(a2)``, ``"xyz"`` ``Rz(a2) Ry(a1) Rx(a0)``.
 
     Smooth everywhere. PyBullet's Euler triple is ``"xyz"``.
@@ -91,7 +92,9 @@ def euler_to_matrix(angles: Tensor, sequence: str) -> Tensor:
     return torch.stack(entries, -1).unflatten(-1, (3, 3))
 
 
-def matrix_to_euler(matrix: Tensor, sequence: str, *, check: bool = True) -> Tensor:
+def matrix_to_euler(
+    matrix: Float[Tensor, "*batch 3 3"], sequence: str, *, check: bool = True
+) -> Float[Tensor, "*batch 3"]:
     """Euler angles of a rotation matrix, the inverse of ``euler_to_matrix``.
 
     The third angle is one atan2; its rotation is then undone and the first two are read off what remains, so the angles

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last
@@ -26,7 +27,7 @@ def _away_from_zero(value: Tensor) -> Tensor:
     return torch.where(value.abs() < eps, torch.where(value < 0, -eps, eps).to(value.dtype), value)
 
 
-def body_rate_matrix(angles: Tensor, sequence: str) -> Tensor:
+def body_rate_matrix(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[Tensor, "*batch 3 3"]:
     """Matrix from Euler rates to angular velocity: ``omega_body = M d(angles)/dt``. Smooth everywhere.
 
     The columns are the three axes of turn in body axes (Schaub and Junkins, "Analytical Mechanics of Space Systems",
@@ -57,7 +58,7 @@ def body_rate_matrix(angles: Tensor, sequence: str) -> Tensor:
     return torch.stack(entries, -1).unflatten(-1, (3, 3))
 
 
-def euler_rate_matrix(angles: Tensor, sequence: str) -> Tensor:
+def euler_rate_matrix(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[Tensor, "*batch 3 3"]:
     """Matrix from angular velocity to Euler rates: ``d(angles)/dt = M omega_body``.
 
     The inverse of ``body_rate_matrix``, in closed form. Smooth off the pole (middle angle +-pi/2 for three different
@@ -93,7 +94,7 @@ def euler_rate_matrix(angles: Tensor, sequence: str) -> Tensor:
     return torch.stack(entries, -1).unflatten(-1, (3, 3))
 
 
-def euler_rate_condition(angles: Tensor, sequence: str) -> Tensor:
+def euler_rate_condition(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[Tensor, "*batch"]:
     """Condition number (2-norm) of the Euler-rate map: how much it may amplify an error; 1 at best, grows to the pole.
 
     The squared singular values are 1, 1 + x and 1 - x with x the cosine between the first and third axis of turn, so

@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import factorial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last, check_rotation
@@ -50,7 +51,7 @@ def _row_to_rotvec(row: Tensor) -> Tensor:
     return mrp * blend_series(dot(mrp, mrp), _log_closed, _LOG_SERIES, 0.01)
 
 
-def rotvec_to_matrix(rotvec: Tensor) -> Tensor:
+def rotvec_to_matrix(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """The exponential: rotation matrix of a rotation vector (axis times angle).
 
     Rodrigues' formula ``R = I + a hat(v) + b (v v^T - |v|^2 I)`` with ``a = sin t / t``, ``b = 2 (sin(t/2) / t)^2``.
@@ -75,7 +76,7 @@ def rotvec_to_matrix(rotvec: Tensor) -> Tensor:
     return outer + hat(rotvec * factors[..., :1]) + cosine.unsqueeze(-1) * eye
 
 
-def matrix_to_rotvec(matrix: Tensor, *, check: bool = True) -> Tensor:
+def matrix_to_rotvec(matrix: Float[Tensor, "*batch 3 3"], *, check: bool = True) -> Float[Tensor, "*batch 3"]:
     """The logarithm: rotation vector of a rotation matrix, its angle in [0, pi].
 
     Through the best conditioned quaternion, so it is as precise near the half turn as near zero. Smooth below the half
@@ -99,7 +100,7 @@ def matrix_to_rotvec(matrix: Tensor, *, check: bool = True) -> Tensor:
     return _row_to_rotvec(quaternion_row(matrix))
 
 
-def rotvec_to_quat_xyzw(rotvec: Tensor) -> Tensor:
+def rotvec_to_quat_xyzw(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
     """Unit quaternion of a rotation vector, the twin with ``w >= 0``.
 
     ``(v sin(t/2) / t, cos(t/2))``; smooth but for the jump of sign where ``cos(t/2)`` is zero.
@@ -119,7 +120,7 @@ def rotvec_to_quat_xyzw(rotvec: Tensor) -> Tensor:
     return torch.where(factors[..., 1:] < 0, -quat, quat)
 
 
-def quat_xyzw_to_rotvec(quat_xyzw: Tensor) -> Tensor:
+def quat_xyzw_to_rotvec(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3"]:
     """Rotation vector of a quaternion of any non-zero length, its angle in [0, pi].
 
     ``4 atan(|m|) m / |m|`` with the modified Rodrigues vector ``m = u / (|q| + w)`` of the twin with ``w >= 0``.

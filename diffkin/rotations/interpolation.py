@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_floating, check_rotation
+from diffkin._checks import check_broadcast, check_floating, check_rotation
 from diffkin.rotations._algebra import matmul
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
 
@@ -23,7 +24,9 @@ def _fraction(t: Tensor | float, like: Tensor) -> Tensor:
     return fraction
 
 
-def slerp(start: Tensor, end: Tensor, t: Tensor | float) -> Tensor:
+def slerp(
+    start: Float[Tensor, "*batch 3 3"], end: Float[Tensor, "*batch 3 3"], t: Float[Tensor, "*batch"] | float
+) -> Float[Tensor, "*batch 3 3"]:
     """Turn from one attitude to another at constant rate, the short way: ``start exp(t log(start^T end))``.
 
     ``t`` outside [0, 1] goes on turning. Smooth in all three arguments but where the attitudes are half a turn apart:
@@ -43,10 +46,18 @@ def slerp(start: Tensor, end: Tensor, t: Tensor | float) -> Tensor:
     """
     check_rotation(start, "start")
     check_rotation(end, "end")
-    return _advance(start, end, _fraction(t, start))
+    fraction = _fraction(t, start)
+    check_broadcast(start=start.shape[:-2], end=end.shape[:-2], t=fraction.shape)
+    return _advance(start, end, fraction)
 
 
-def squad(before: Tensor, start: Tensor, end: Tensor, after: Tensor, t: Tensor | float) -> Tensor:
+def squad(
+    before: Float[Tensor, "*batch 3 3"],
+    start: Float[Tensor, "*batch 3 3"],
+    end: Float[Tensor, "*batch 3 3"],
+    after: Float[Tensor, "*batch 3 3"],
+    t: Float[Tensor, "*batch"] | float,
+) -> Float[Tensor, "*batch 3 3"]:
     """Smooth interpolation through a sequence of attitudes: the segment from ``start`` to ``end``.
 
     Spherical quadrangle interpolation (Shoemake, "Quaternion calculus and fast animation", 1987):
@@ -68,9 +79,12 @@ def squad(before: Tensor, start: Tensor, end: Tensor, after: Tensor, t: Tensor |
         ShapeError: The last axes are not (3, 3).
         RotationError: A matrix is no rotation; the message says how far off it is.
     """
-    for name, matrix in {"before": before, "start": start, "end": end, "after": after}.items():
+    keys = {"before": before, "start": start, "end": end, "after": after}
+    for name, matrix in keys.items():
         check_rotation(matrix, name)
     fraction = _fraction(t, start)
+    leading = {name: matrix.shape[:-2] for name, matrix in keys.items()}
+    check_broadcast(**leading, t=fraction.shape)
     control = _control(before, start, end), _control(start, end, after)
     straight = _advance(start, end, fraction)
     bent = _advance(control[0], control[1], fraction)

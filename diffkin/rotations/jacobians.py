@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import factorial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last
@@ -41,7 +42,7 @@ def _assemble(rotvec: Tensor, square: Tensor, first: Tensor, second: Tensor) -> 
     return outer + hat(first * rotvec) + (1.0 - second * square).unsqueeze(-1) * eye
 
 
-def left_jacobian(rotvec: Tensor) -> Tensor:
+def left_jacobian(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Left Jacobian of the exponential: ``I + (1 - cos t)/t^2 hat(v) + (t - sin t)/t^3 hat(v)^2``. Smooth everywhere.
 
     Args:
@@ -59,7 +60,7 @@ def left_jacobian(rotvec: Tensor) -> Tensor:
     return _assemble(rotvec, square, factors[..., :1], factors[..., 1:])
 
 
-def left_jacobian_inverse(rotvec: Tensor) -> Tensor:
+def left_jacobian_inverse(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Inverse of the left Jacobian: ``I - hat(v)/2 + (1 - (t/2) cot(t/2))/t^2 hat(v)^2``.
 
     Smooth for angles below 2 pi. At whole turns but zero the Jacobian has no inverse and huge entries come back.
@@ -79,7 +80,7 @@ def left_jacobian_inverse(rotvec: Tensor) -> Tensor:
     return _assemble(rotvec, square, torch.full_like(factor, -0.5), factor)
 
 
-def right_jacobian(rotvec: Tensor) -> Tensor:
+def right_jacobian(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Right Jacobian of the exponential, ``J_right(v) = J_left(-v)``: ``omega_body = J_right(v) dv/dt``.
 
     Args:
@@ -94,7 +95,7 @@ def right_jacobian(rotvec: Tensor) -> Tensor:
     return left_jacobian(rotvec).mT
 
 
-def right_jacobian_inverse(rotvec: Tensor) -> Tensor:
+def right_jacobian_inverse(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Inverse of the right Jacobian: ``dv/dt = J_right(v)^-1 omega_body``; see ``left_jacobian_inverse``.
 
     Args:

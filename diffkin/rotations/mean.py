@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_floating, check_rotation, has_values
+from diffkin._checks import check_broadcast, check_floating, check_rotation, has_values
 from diffkin.errors import OptionError, ShapeError
 from diffkin.rotations._algebra import matmul, solve3
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
@@ -41,7 +42,9 @@ def _newton(mean: Tensor, matrix: Tensor, weights: Tensor) -> Tensor:
     return matmul(mean, rotvec_to_matrix(solve3(slope, residual)))
 
 
-def mean_rotation(matrix: Tensor, weights: Tensor | None = None) -> Tensor:
+def mean_rotation(
+    matrix: Float[Tensor, "*batch n 3 3"], weights: Float[Tensor, "*batch n"] | None = None
+) -> Float[Tensor, "*batch 3 3"]:
     """Weighted Karcher mean: the M with least ``sum_i w_i angle(M, R_i)^2``, where ``sum_i w_i log(M^T R_i) = 0``.
 
     From the chordal mean, gradient steps and then Newton steps (Moakher, "Means and Averaging in the Group of
@@ -66,6 +69,7 @@ def mean_rotation(matrix: Tensor, weights: Tensor | None = None) -> Tensor:
     if matrix.ndim < 3 or matrix.shape[-3] == 0:
         raise ShapeError(f"matrix must have shape (*batch, n, 3, 3) with n at least 1, got {tuple(matrix.shape)}.")
     weights = _normalized(weights, matrix)
+    check_broadcast(matrix=matrix.shape[:-3], weights=weights.shape[:-1])
     with torch.no_grad():
         data, share = matrix.detach(), weights.detach()
         mean = project_to_rotation((share[..., None, None] * data).sum(-3))

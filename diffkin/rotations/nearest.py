@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_finite, check_last
@@ -22,7 +23,7 @@ def project_to_rotation(matrix: Tensor) -> Tensor:
         return matmul(u * scale.unsqueeze(-2), vh)
 
 
-def nearest_rotation(matrix: Tensor) -> Tensor:
+def nearest_rotation(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
     """The rotation R nearest to any 3x3 matrix M in the Frobenius norm; the R that maximises ``tr(R^T M)``.
 
     The value is ``U diag(1, 1, det(U V^T)) V^T`` from the singular value decomposition (Kabsch, 1976). The derivatives

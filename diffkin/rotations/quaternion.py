@@ -7,10 +7,11 @@ Every function takes any non-zero quaternion and, where a rotation is meant, mea
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_last, check_rotation
-from diffkin.rotations._algebra import check_nonzero, dot, quaternion_row
+from diffkin._checks import check_broadcast, check_last, check_rotation
+from diffkin.rotations._algebra import check_nonzero, dot, promote, quaternion_row
 
 __all__ = [
     "matrix_to_quat_xyzw",
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 
-def quat_xyzw_to_matrix(quat_xyzw: Tensor) -> Tensor:
+def quat_xyzw_to_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
     """Rotation matrix of a quaternion of any non-zero length.
 
     ``R = I + (2 / |q|^2) (w hat(u) + u u^T - |u|^2 I)`` with ``u = (x, y, z)`` (Shuster, "A Survey of Attitude
@@ -51,7 +52,7 @@ def quat_xyzw_to_matrix(quat_xyzw: Tensor) -> Tensor:
     return torch.stack(entries, -1).unflatten(-1, (3, 3))
 
 
-def matrix_to_quat_xyzw(matrix: Tensor, *, check: bool = True) -> Tensor:
+def matrix_to_quat_xyzw(matrix: Float[Tensor, "*batch 3 3"], *, check: bool = True) -> Float[Tensor, "*batch 4"]:
     """Unit quaternion of a rotation matrix, the twin with ``w >= 0``.
 
     The best conditioned row of the matrix ``4 q q^T``, which is linear in R, normalised (Shepperd, 1978; Sarabandi and
@@ -77,7 +78,7 @@ def matrix_to_quat_xyzw(matrix: Tensor, *, check: bool = True) -> Tensor:
     return row / torch.sqrt(dot(row, row))
 
 
-def quat_xyzw_normalize(quat_xyzw: Tensor) -> Tensor:
+def quat_xyzw_normalize(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
     """The unit quaternion along ``quat_xyzw``, its sign kept.
 
     Args:
@@ -95,7 +96,7 @@ def quat_xyzw_normalize(quat_xyzw: Tensor) -> Tensor:
     return quat_xyzw / torch.sqrt(dot(quat_xyzw, quat_xyzw))
 
 
-def quat_xyzw_conjugate(quat_xyzw: Tensor) -> Tensor:
+def quat_xyzw_conjugate(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
     """``(-x, -y, -z, w)``: the inverse rotation, of the same length.
 
     Args:
@@ -111,7 +112,7 @@ def quat_xyzw_conjugate(quat_xyzw: Tensor) -> Tensor:
     return torch.cat([-quat_xyzw[..., :3], quat_xyzw[..., 3:]], -1)
 
 
-def quat_xyzw_inverse(quat_xyzw: Tensor) -> Tensor:
+def quat_xyzw_inverse(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
     """The quaternion with ``q q^-1 = (0, 0, 0, 1)``: the conjugate over the squared length.
 
     Args:
@@ -129,7 +130,9 @@ def quat_xyzw_inverse(quat_xyzw: Tensor) -> Tensor:
     return conjugate / dot(quat_xyzw, quat_xyzw)
 
 
-def quat_xyzw_multiply(first: Tensor, second: Tensor) -> Tensor:
+def quat_xyzw_multiply(
+    first: Float[Tensor, "*batch 4"], second: Float[Tensor, "*batch 4"]
+) -> Float[Tensor, "*batch 4"]:
     """Hamilton's product: the matrix of the product is the product of the matrices. Lengths multiply, signs are kept.
 
     Args:
@@ -144,12 +147,16 @@ def quat_xyzw_multiply(first: Tensor, second: Tensor) -> Tensor:
     """
     check_last(first, (4,), "first")
     check_last(second, (4,), "second")
+    check_broadcast(first=first.shape[:-1], second=second.shape[:-1])
+    first, second = promote(first, second)
     a, b = torch.broadcast_tensors(first[..., :3], second[..., :3])
     v = first[..., 3:], second[..., 3:]
     return torch.cat([v[0] * b + v[1] * a + torch.linalg.cross(a, b), v[0] * v[1] - dot(a, b)], -1)
 
 
-def quat_xyzw_rotate(quat_xyzw: Tensor, vector: Tensor) -> Tensor:
+def quat_xyzw_rotate(
+    quat_xyzw: Float[Tensor, "*batch 4"], vector: Float[Tensor, "*batch 3"]
+) -> Float[Tensor, "*batch 3"]:
     """Rotate a vector: ``v + 2 (w u x v + u x (u x v)) / |q|^2``.
 
     Args:
@@ -166,6 +173,8 @@ def quat_xyzw_rotate(quat_xyzw: Tensor, vector: Tensor) -> Tensor:
     check_last(quat_xyzw, (4,), "quat_xyzw")
     check_last(vector, (3,), "vector")
     check_nonzero(quat_xyzw, "quat_xyzw")
+    check_broadcast(quat_xyzw=quat_xyzw.shape[:-1], vector=vector.shape[:-1])
+    quat_xyzw, vector = promote(quat_xyzw, vector)
     u, v = torch.broadcast_tensors(quat_xyzw[..., :3], vector)
     turned = torch.linalg.cross(u, v) * (2.0 / dot(quat_xyzw, quat_xyzw))
     return vector + quat_xyzw[..., 3:] * turned + torch.linalg.cross(u, turned)

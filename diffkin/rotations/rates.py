@@ -8,6 +8,7 @@ the pair is ``right_jacobian_inverse`` and ``right_jacobian``, for Euler angles 
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last
@@ -33,7 +34,7 @@ def _outer(vector: Tensor) -> Tensor:
     return vector.unsqueeze(-1) * vector.unsqueeze(-2)
 
 
-def quat_xyzw_rate_matrix(quat_xyzw: Tensor) -> Tensor:
+def quat_xyzw_rate_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4 3"]:
     """Matrix from angular velocity to the quaternion's rate, ``dq/dt = M omega_body = q (omega_body, 0) / 2``.
 
     Smooth everywhere. The length of q does not change.
@@ -53,7 +54,7 @@ def quat_xyzw_rate_matrix(quat_xyzw: Tensor) -> Tensor:
     return torch.cat([_diagonal(half[..., 3:]) + hat(vector), -vector.unsqueeze(-2)], -2)
 
 
-def quat_xyzw_body_rate_matrix(quat_xyzw: Tensor) -> Tensor:
+def quat_xyzw_body_rate_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 4"]:
     """Matrix from the quaternion's rate to angular velocity, ``omega_body = M dq/dt``.
 
     ``4 / |q|^2`` times the transpose of ``quat_xyzw_rate_matrix``; a rate along q itself gives none.
@@ -73,7 +74,7 @@ def quat_xyzw_body_rate_matrix(quat_xyzw: Tensor) -> Tensor:
     return rate.mT * (4.0 / dot(quat_xyzw, quat_xyzw)).unsqueeze(-1)
 
 
-def mrp_rate_matrix(mrp: Tensor) -> Tensor:
+def mrp_rate_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Matrix from angular velocity to the rate of a modified Rodrigues vector, ``dm/dt = M omega_body``.
 
     ``((1 - |m|^2) I + 2 hat(m) + 2 m m^T) / 4``. Smooth everywhere, on the shadow set too.
@@ -91,7 +92,7 @@ def mrp_rate_matrix(mrp: Tensor) -> Tensor:
     return 0.25 * _diagonal(1.0 - dot(mrp, mrp)) + 0.5 * (hat(mrp) + _outer(mrp))
 
 
-def mrp_body_rate_matrix(mrp: Tensor) -> Tensor:
+def mrp_body_rate_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Matrix from the rate of a modified Rodrigues vector to angular velocity, ``omega_body = M dm/dt``.
 
     ``16 / (1 + |m|^2)^2`` times the transpose of ``mrp_rate_matrix``. Smooth everywhere.
@@ -109,7 +110,7 @@ def mrp_body_rate_matrix(mrp: Tensor) -> Tensor:
     return rate.mT * ((4.0 / (1.0 + dot(mrp, mrp))) ** 2).unsqueeze(-1)
 
 
-def gibbs_rate_matrix(gibbs: Tensor) -> Tensor:
+def gibbs_rate_matrix(gibbs: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Matrix from angular velocity to the rate of a Rodrigues (Gibbs) vector, ``dg/dt = M omega_body``.
 
     ``(I + hat(g) + g g^T) / 2``. Smooth everywhere.
@@ -127,7 +128,7 @@ def gibbs_rate_matrix(gibbs: Tensor) -> Tensor:
     return 0.5 * (_diagonal(torch.ones_like(gibbs[..., :1])) + hat(gibbs) + _outer(gibbs))
 
 
-def gibbs_body_rate_matrix(gibbs: Tensor) -> Tensor:
+def gibbs_body_rate_matrix(gibbs: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Matrix from the rate of a Rodrigues (Gibbs) vector to angular velocity, ``omega_body = M dg/dt``.
 
     ``2 (I - hat(g)) / (1 + |g|^2)``. Smooth everywhere.

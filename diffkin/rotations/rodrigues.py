@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last, check_rotation
@@ -12,7 +13,7 @@ from diffkin.rotations.quaternion import matrix_to_quat_xyzw, quat_xyzw_to_matri
 __all__ = ["gibbs_to_matrix", "matrix_to_gibbs", "matrix_to_mrp", "mrp_shadow", "mrp_to_matrix"]
 
 
-def gibbs_to_matrix(gibbs: Tensor) -> Tensor:
+def gibbs_to_matrix(gibbs: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Rotation matrix of a Rodrigues (Gibbs) vector, axis times ``tan(t/2)``. Smooth everywhere.
 
     The quaternion ``(g, 1)``, normalised (Schaub and Junkins, section 3.4).
@@ -30,7 +31,7 @@ def gibbs_to_matrix(gibbs: Tensor) -> Tensor:
     return quat_xyzw_to_matrix(torch.cat([gibbs, torch.ones_like(gibbs[..., :1])], -1))
 
 
-def matrix_to_gibbs(matrix: Tensor) -> Tensor:
+def matrix_to_gibbs(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     """Rodrigues (Gibbs) vector of a rotation matrix: axis times ``tan(t/2)``, ``u / w`` of its quaternion.
 
     Smooth below the half turn, where it goes to infinity: w is kept no smaller than the dtype's epsilon, so a large
@@ -52,7 +53,7 @@ def matrix_to_gibbs(matrix: Tensor) -> Tensor:
     return quat[..., :3] / torch.where(w < eps, eps, w)
 
 
-def mrp_to_matrix(mrp: Tensor) -> Tensor:
+def mrp_to_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """Rotation matrix of modified Rodrigues parameters, axis times ``tan(t/4)``. Smooth everywhere.
 
     The quaternion ``(2 m, 1 - |m|^2)``, normalised (Schaub and Junkins, section 3.5).
@@ -70,7 +71,7 @@ def mrp_to_matrix(mrp: Tensor) -> Tensor:
     return quat_xyzw_to_matrix(torch.cat([2.0 * mrp, 1.0 - dot(mrp, mrp)], -1))
 
 
-def matrix_to_mrp(matrix: Tensor) -> Tensor:
+def matrix_to_mrp(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     """Modified Rodrigues parameters of a rotation matrix: axis times ``tan(t/4)``, of length at most 1.
 
     ``u / (1 + w)`` of the quaternion with ``w >= 0``. Smooth below the half turn; there (length 1) the vector and its
@@ -91,7 +92,7 @@ def matrix_to_mrp(matrix: Tensor) -> Tensor:
     return row[..., :3] / (torch.sqrt(dot(row, row)) + row[..., 3:])
 
 
-def mrp_shadow(mrp: Tensor) -> Tensor:
+def mrp_shadow(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
     """The other modified Rodrigues vector of the same rotation, ``-m / |m|^2``, the long way round.
 
     Switch to it when ``|m| > 1``. The zero vector's shadow lies at infinity; zero comes back, the same rotation.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin.rotations.quaternion import quat_xyzw_to_matrix
@@ -18,7 +19,7 @@ def random_rotation(
     *,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
-) -> Tensor:
+) -> Float[Tensor, "*shape 3 3"]:
     """Rotations drawn uniformly (Haar measure): normalised Gaussian quaternions (Shoemake, 1992).
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last, check_rotation, has_values
@@ -12,7 +13,7 @@ from diffkin.rotations._algebra import check_nonzero, dot
 __all__ = ["matrix_to_rot6d", "rot6d_to_matrix"]
 
 
-def rot6d_to_matrix(rot6d: Tensor) -> Tensor:
+def rot6d_to_matrix(rot6d: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 3"]:
     """Rotation matrix of two vectors: Gram-Schmidt makes them the first two columns.
 
     Zhou et al., "On the Continuity of Rotation Representations in Neural Networks", 2019. Smooth while the vectors are
@@ -43,7 +44,7 @@ def rot6d_to_matrix(rot6d: Tensor) -> Tensor:
     return torch.stack([x, torch.linalg.cross(z, x), z], -1)
 
 
-def matrix_to_rot6d(matrix: Tensor) -> Tensor:
+def matrix_to_rot6d(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 6"]:
     """The first two columns of a rotation matrix, one after the other. Smooth everywhere.
 
     Args:

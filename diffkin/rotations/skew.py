@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last, check_rotation
@@ -10,7 +11,7 @@ from diffkin._checks import check_last, check_rotation
 __all__ = ["adjoint", "hat", "vee"]
 
 
-def hat(vector: Tensor) -> Tensor:
+def hat(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     """The matrix of the cross product: ``hat(a) @ b = a x b``.
 
     Args:
@@ -28,7 +29,7 @@ def hat(vector: Tensor) -> Tensor:
     return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
 
 
-def vee(matrix: Tensor) -> Tensor:
+def vee(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     """The vector of a skew-symmetric matrix, ``vee(hat(a)) = a``; of any other matrix, of its skew part.
 
     Args:
@@ -45,7 +46,7 @@ def vee(matrix: Tensor) -> Tensor:
     return 0.5 * torch.stack([m21 - m12, m02 - m20, m10 - m01], -1)
 
 
-def adjoint(matrix: Tensor) -> Tensor:
+def adjoint(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
     """The adjoint of a rotation, the matrix Ad with ``R hat(a) R^T = hat(Ad a)``: R itself.
 
     Args:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.func import hessian, jacfwd, jacrev, vmap
 
 from diffkin import rotations as r
+from diffkin.errors import RotationError, ShapeError
 
 Function = Callable[..., Tensor]
 
@@ -216,3 +217,46 @@ def test_compile(name: str) -> None:
     got = torch.autograd.grad((found * weights).sum(), place)
     wanted = torch.autograd.grad((expected * weights).sum(), place)
     torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+SEVERAL = {name: case for name, case in CASES.items() if len(case[1]) > 1}
+several = pytest.mark.parametrize(("function", "inputs"), SEVERAL.values(), ids=SEVERAL.keys())
+
+
+@several
+def test_leading_axes_that_do_not_broadcast(function: Function, inputs: tuple[Tensor, ...]) -> None:
+    with pytest.raises(ShapeError, match=r"do not broadcast: .*\(10,\).*\(3,\)"):
+        function(*inputs[:-1], inputs[-1][:3])
+
+
+@several
+def test_dtypes_promote(function: Function, inputs: tuple[Tensor, ...]) -> None:
+    found = function(inputs[0], *(each.float() for each in inputs[1:]))
+    assert found.dtype == torch.float64
+    swapped = function(inputs[0].float(), *inputs[1:])
+    assert swapped.dtype == torch.float64
+
+
+def test_mean_weights_must_broadcast() -> None:
+    with pytest.raises(ShapeError, match="do not broadcast"):
+        r.mean_rotation(pairs(), torch.ones(3, 2, dtype=torch.float64))
+
+
+def test_check_false_skips_values_only() -> None:
+    """check=False skips the values, never the shape."""
+    slack = 1.001 * torch.eye(3, dtype=torch.float64)
+    for function in (
+        r.matrix_to_rotvec,
+        r.matrix_to_quat_xyzw,
+        euler_unchecked,
+        lambda m, check: r.angle_between(m, m, check=check),
+    ):
+        with pytest.raises(RotationError):
+            function(slack, check=True)
+        assert bool(function(slack, check=False).isfinite().all())
+        with pytest.raises(ShapeError):
+            function(slack[:2], check=False)
+
+
+def euler_unchecked(matrix: Tensor, check: bool) -> Tensor:
+    return r.matrix_to_euler(matrix, "ZYX", check=check)
