@@ -216,7 +216,7 @@ def solve(
 
     Args:
         program: The packed mechanism.
-        targets: (B, 4, 4) C-contiguous finite poses of the frame in the base; their rotations exact to rounding.
+        targets: (B, 4, 4) finite poses of the frame in the base; their rotations exact to rounding.
         q0: (B, dof) tried first, projected onto the limits; coordinates that do not move the frame keep its values.
         weights: Six weights of the position error along the base axes and of the rotation vector of ``R_target R^T`` in
             base axes; 0 leaves an axis free. All 1 if None.
@@ -251,12 +251,13 @@ def solve(
         call = program._calls[key] = _prepare(program, *key)
     settings, switches, table, grid = call
     chain, ranges, indices = program.chain, program.ranges, program.indices
+    targets = np.ascontiguousarray(targets, np.float64)
     count = len(targets)
     q = np.empty((count, program.dof))
     rank = np.empty(count, np.int64)
     iterations = np.empty(count, np.int64)
     errors = np.empty((count, 2))
-    first = _NO_Q0 if q0 is None else q0
+    first = _NO_Q0 if q0 is None else np.ascontiguousarray(q0, np.float64)
     n, m = len(chain.joints), len(chain.moving)
     steps = int(STEP_SECONDS / (1e-6 + 0.2e-6 * n)) + 1
     stopped = False

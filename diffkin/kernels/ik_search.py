@@ -45,8 +45,10 @@ class Workspace:
     """Everything ``search`` knows between two calls, as arrays; one for each thread at work."""
 
     def __init__(self, n: int, m: int, keep: int, restarts: int, wanted: int) -> None:
-        rows = NUMBERS + 12 + 12 + 6 * n + 6 + 6 + 2 * m + 21 + 6 + 12 * m
-        self.rows = np.zeros((rows, W))
+        rows = NUMBERS + 12 + 12 + 6 * n + 6 + 6 + 2 * m + 6 + 12 * m
+        memory = np.zeros((rows + 1) * W)
+        skip = -memory.ctypes.data % (8 * W) // 8  # rows aligned to their length
+        self.rows = memory[skip : skip + rows * W].reshape(rows, W)
         self.lanes = np.zeros((W, 2), np.int64)
         self.open = np.zeros((W, OPENED), np.int64)
         self.near = np.zeros((W, keep), np.float32)
@@ -108,7 +110,7 @@ def keep_residual(state, residual, new):
 
 
 @exact
-def propose(state, jac, residual, q, lower, upper, settings, a, y, trial):
+def propose(state, jac, residual, q, lower, upper, settings, y, trial):
     """The next trial: a damped least-squares step over the coordinates that are free to take it, cut off at the bounds.
 
     The damping follows the squared error (Sugihara, "Solvability-unconcerned inverse kinematics by the Levenberg-Marquardt
@@ -116,9 +118,9 @@ def propose(state, jac, residual, q, lower, upper, settings, a, y, trial):
     """
     damping = load(state, GROWTH) * fma(load(state, ERROR), settings[DAMPING], splat(settings[FLOOR]))
     freeze(jac, q, lower, upper, residual)
-    damped_solve(jac, residual, damping, a, y)
+    damped_solve(jac, residual, damping, y)
     if freeze(jac, q, lower, upper, y):
-        damped_solve(jac, residual, damping, a, y)
+        damped_solve(jac, residual, damping, y)
     y0, y1, y2, y3, y4, y5 = load(y, 0), load(y, 1), load(y, 2), load(y, 3), load(y, 4), load(y, 5)
     fresh = load(state, FRESH) > 0.5
     for c in range(q.shape[0]):
@@ -304,8 +306,8 @@ def search(
     new, residual = rows[at : at + 6], rows[at + 6 : at + 12]
     q, trial = rows[at + 12 : at + 12 + m], rows[at + 12 + m : at + 12 + 2 * m]
     at += 12 + 2 * m
-    a, y = rows[at : at + 21], rows[at + 21 : at + 27]
-    jac, other = rows[at + 27 : at + 27 + 6 * m], rows[at + 27 + 6 * m : at + 27 + 12 * m]
+    y = rows[at : at + 6]
+    jac, other = rows[at + 6 : at + 6 + 6 * m], rows[at + 6 + 6 * m : at + 6 + 12 * m]
     weights = settings[WEIGHTS:]
     x = np.empty(FEATURES, np.float32)
     swapped = False
@@ -401,7 +403,7 @@ def search(
             weigh(weights, switches[PARTIAL], new, jac)
         keep_refused(state, jac, other)
         keep_residual(state, residual, new)
-        propose(state, jac, residual, q, lower, upper, settings, a, y, trial)
+        propose(state, jac, residual, q, lower, upper, settings, y, trial)
         jac, other = other, jac
         swapped = not swapped
     if swapped:

@@ -20,7 +20,7 @@ from diffkin.kernels.compiled import exact
 
 __all__ = ["W", "abs_", "any_", "fma", "load", "maximum", "minimum", "select", "sincos", "splat", "sqrt", "store"]
 
-W = 8
+W = 4
 """Lanes in a block: two AVX registers, one AVX-512 register, four of NEON."""
 
 _VECTOR = ir.VectorType(ir.DoubleType(), W)

@@ -230,46 +230,101 @@ def along(jac, c, v0, v1, v2, v3, v4, v5):
 
 
 @exact
-def damped_solve(jac, residual, damping, a, y):
+def factor3(a00, a10, a11, a20, a21, a22, least):
+    """L D L^T of a symmetric 3x3 matrix: the three entries of L below its diagonal, and 1/D.
+
+    ``least`` is a lower bound of D, so what rounding takes away is given back.
+    """
+    i0 = 1.0 / maximum(a00, least)
+    l10, l20 = a10 * i0, a20 * i0
+    i1 = 1.0 / maximum(fma(-1.0 * l10, a10, a11), least)
+    t21 = fma(-1.0 * l20, a10, a21)
+    l21 = t21 * i1
+    i2 = 1.0 / maximum(fma(-1.0 * l21, t21, fma(-1.0 * l20, a20, a22)), least)
+    return l10, l20, l21, i0, i1, i2
+
+
+@exact
+def forward3(l10, l20, l21, b0, b1, b2):
+    """x of ``L x = b``."""
+    x1 = fma(-1.0 * l10, b0, b1)
+    return b0, x1, fma(-1.0 * l21, x1, fma(-1.0 * l20, b0, b2))
+
+
+@exact
+def backward3(l10, l20, l21, b0, b1, b2):
+    """x of ``L^T x = b``."""
+    x1 = fma(-1.0 * l21, b2, b1)
+    return fma(-1.0 * l10, x1, fma(-1.0 * l20, b2, b0)), x1, b2
+
+
+@exact
+def damped_solve(jac, residual, damping, y):
     """``y`` of ``(J J^T + damping I) y = residual``, so that ``J^T y`` is the damped least-squares step.
 
-    Levenberg-Marquardt in its dual form: six rows for any number of coordinates. LDL^T without pivots; ``a`` is scratch
-    space of 21 rows for the lower triangle.
+    Levenberg-Marquardt in its dual form: six rows for any number of coordinates. L D L^T in blocks of three.
     """
-    for k in range(21):
-        store(a, k, splat(0.0))
+    zero = splat(0.0)
+    a00, a10, a11, a20, a21, a22 = damping, zero, damping, zero, zero, damping
     for c in range(0, jac.shape[0], 6):
-        for i in range(6):
-            left = load(jac, c + i)
-            row = i * (i + 1) // 2
-            for k in range(i + 1):
-                store(a, row + k, fma(left, load(jac, c + k), load(a, row + k)))
-    for i in range(6):
-        row = i * (i + 1) // 2
-        value = load(residual, i)
-        for k in range(i):
-            other = k * (k + 1) // 2
-            t = load(a, row + k)
-            for l in range(k):
-                t = fma(-1.0 * load(a, row + l), load(a, other + l), t)
-            store(a, row + k, t)  # L[i, k] D[k]
-        diagonal = load(a, row + i) + damping
-        for k in range(i):
-            t = load(a, row + k)
-            scaled = t * load(a, k * (k + 1) // 2 + k)
-            diagonal = fma(-1.0 * t, scaled, diagonal)
-            value = fma(-1.0 * scaled, load(y, k), value)
-            store(a, row + k, scaled)  # L[i, k]
-        store(a, row + i, 1.0 / maximum(diagonal, damping))  # what rounding takes from D is given back
-        store(y, i, value)
-    for i in range(6):
-        store(y, i, load(y, i) * load(a, i * (i + 1) // 2 + i))
-    for k in range(5):
-        i = 4 - k
-        value = load(y, i)
-        for l in range(i + 1, 6):
-            value = fma(-1.0 * load(a, l * (l + 1) // 2 + i), load(y, l), value)
-        store(y, i, value)
+        j0, j1, j2 = load(jac, c), load(jac, c + 1), load(jac, c + 2)
+        a00, a10, a11 = fma(j0, j0, a00), fma(j1, j0, a10), fma(j1, j1, a11)
+        a20, a21, a22 = fma(j2, j0, a20), fma(j2, j1, a21), fma(j2, j2, a22)
+    b00, b01, b02, b10, b11, b12, b20, b21, b22 = zero, zero, zero, zero, zero, zero, zero, zero, zero
+    for c in range(0, jac.shape[0], 6):
+        j0, j1, j2 = load(jac, c), load(jac, c + 1), load(jac, c + 2)
+        k = load(jac, c + 3)
+        b00, b01, b02 = fma(k, j0, b00), fma(k, j1, b01), fma(k, j2, b02)
+        k = load(jac, c + 4)
+        b10, b11, b12 = fma(k, j0, b10), fma(k, j1, b11), fma(k, j2, b12)
+        k = load(jac, c + 5)
+        b20, b21, b22 = fma(k, j0, b20), fma(k, j1, b21), fma(k, j2, b22)
+    c00, c10, c11, c20, c21, c22 = damping, zero, damping, zero, zero, damping
+    for c in range(0, jac.shape[0], 6):
+        j0, j1, j2 = load(jac, c + 3), load(jac, c + 4), load(jac, c + 5)
+        c00, c10, c11 = fma(j0, j0, c00), fma(j1, j0, c10), fma(j1, j1, c11)
+        c20, c21, c22 = fma(j2, j0, c20), fma(j2, j1, c21), fma(j2, j2, c22)
+    l10, l20, l21, i0, i1, i2 = factor3(a00, a10, a11, a20, a21, a22, damping)
+    # the angular rows of L, times D, then without
+    b00, b01, b02 = forward3(l10, l20, l21, b00, b01, b02)
+    b10, b11, b12 = forward3(l10, l20, l21, b10, b11, b12)
+    b20, b21, b22 = forward3(l10, l20, l21, b20, b21, b22)
+    m00, m01, m02 = b00 * i0, b01 * i1, b02 * i2
+    m10, m11, m12 = b10 * i0, b11 * i1, b12 * i2
+    m20, m21, m22 = b20 * i0, b21 * i1, b22 * i2
+    c00, c10, c20 = (
+        minus(c00, b00, b01, b02, m00, m01, m02),
+        minus(c10, b10, b11, b12, m00, m01, m02),
+        minus(c20, b20, b21, b22, m00, m01, m02),
+    )
+    c11, c21 = minus(c11, b10, b11, b12, m10, m11, m12), minus(c21, b20, b21, b22, m10, m11, m12)
+    c22 = minus(c22, b20, b21, b22, m20, m21, m22)
+    k10, k20, k21, i3, i4, i5 = factor3(c00, c10, c11, c20, c21, c22, damping)
+    y0, y1, y2 = forward3(l10, l20, l21, load(residual, 0), load(residual, 1), load(residual, 2))
+    y3 = minus(load(residual, 3), m00, m01, m02, y0, y1, y2)
+    y4 = minus(load(residual, 4), m10, m11, m12, y0, y1, y2)
+    y5 = minus(load(residual, 5), m20, m21, m22, y0, y1, y2)
+    y3, y4, y5 = forward3(k10, k20, k21, y3, y4, y5)
+    y3, y4, y5 = backward3(k10, k20, k21, y3 * i3, y4 * i4, y5 * i5)
+    y0, y1, y2 = y0 * i0, y1 * i1, y2 * i2
+    y0, y1, y2 = (
+        minus(y0, m00, m10, m20, y3, y4, y5),
+        minus(y1, m01, m11, m21, y3, y4, y5),
+        minus(y2, m02, m12, m22, y3, y4, y5),
+    )
+    y0, y1, y2 = backward3(l10, l20, l21, y0, y1, y2)
+    store(y, 0, y0)
+    store(y, 1, y1)
+    store(y, 2, y2)
+    store(y, 3, y3)
+    store(y, 4, y4)
+    store(y, 5, y5)
+
+
+@exact
+def minus(c, a0, a1, a2, b0, b1, b2):
+    """c - a . b."""
+    return fma(-1.0 * a2, b2, fma(-1.0 * a1, b1, fma(-1.0 * a0, b0, c)))
 
 
 @exact

@@ -106,3 +106,79 @@ def load(name: str, halved: bool = False) -> Robot:
         "upper": upper,
     }
     return Robot(model, joints, lower, upper, arrays)
+
+
+def build(joints: list[dict[str, Any]], dof: int | None = None) -> Robot:
+    """A chain of our own: kind, axis, origin (4, 4), lower, upper, and (coordinate, multiplier, offset) of mimic joints.
+
+    ``poses`` and ``errors`` of the result take the values of all joints, not the coordinates.
+    """
+    model = pin.Model()
+    n = len(joints)
+    names = []
+    for j, joint in enumerate(joints):
+        kind = pin.JointModelPrismaticUnaligned if joint.get("kind", 0) else pin.JointModelRevoluteUnaligned
+        axis = np.array(joint["axis"], dtype=float)
+        names.append(model.addJoint(j, kind(axis / np.linalg.norm(axis)), pin.SE3(joint["origin"]), f"joint_{j}"))
+    coordinate = np.array([joint.get("coordinate", j) for j, joint in enumerate(joints)])
+    dof = dof or int(coordinate.max()) + 1
+    lower, upper = np.full(dof, -np.inf), np.full(dof, np.inf)
+    for joint, c in zip(joints, coordinate):
+        if "lower" in joint:
+            lower[c], upper[c] = joint["lower"], joint["upper"]
+    arrays = {
+        "parent": np.arange(n) - 1,
+        "kind": np.array([joint.get("kind", 0) for joint in joints]),
+        "coordinate": coordinate,
+        "multiplier": np.array([joint.get("multiplier", 1.0) for joint in joints]),
+        "offset": np.array([joint.get("offset", 0.0) for joint in joints]),
+        "origin": np.array([joint["origin"] for joint in joints]),
+        "axis": np.array([joint["axis"] for joint in joints], dtype=float),
+        "dof": dof,
+        "frame_joint": n - 1,
+        "frame_offset": np.eye(4),
+        "lower": lower,
+        "upper": upper,
+    }
+    return Robot(model, names, lower, upper, arrays)
+
+
+def values(robot: Robot, q: np.ndarray) -> np.ndarray:
+    """Values of all joints from the coordinates."""
+    return q[..., robot.arrays["coordinate"]] * robot.arrays["multiplier"] + robot.arrays["offset"]
+
+
+def shift(x: float = 0.0, y: float = 0.0, z: float = 0.0, rotation: np.ndarray | None = None) -> np.ndarray:
+    out = np.eye(4)
+    out[:3, 3] = x, y, z
+    if rotation is not None:
+        out[:3, :3] = rotation
+    return out
+
+
+def planar(links: int) -> Robot:
+    """Revolute joints about z in a plane, half a metre apart, with a frame at the end."""
+    robot = build(
+        [{"axis": (0, 0, 1), "origin": shift(x=0.5 * (j > 0)), "lower": -3.0, "upper": 3.0} for j in range(links)]
+    )
+    return robot
+
+
+def random_chain(count: int, seed: int, slides: float = 0.2) -> Robot:
+    """Random axes and origins; some joints prismatic."""
+    rng = np.random.default_rng(seed)
+    joints = []
+    for _ in range(count):
+        kind = int(rng.random() < slides)
+        wide = 0.3 if kind else rng.uniform(1.0, 3.0)
+        rotation = pin.exp3(rng.normal(size=3))
+        joints.append(
+            {
+                "kind": kind,
+                "axis": rng.normal(size=3),
+                "origin": shift(*rng.uniform(-0.2, 0.2, 3), rotation),
+                "lower": -wide,
+                "upper": 0.8 * wide,
+            }
+        )
+    return build(joints)
