@@ -1,0 +1,89 @@
+"""A serial chain seen joint by joint: the target in the frame of the joint whose turn it is.
+
+Once the joints before it are set, what is left is the inverse kinematics of the rest of the chain, and the target in
+the joint's own frame is all that it depends on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from diffkin import kinematics
+from diffkin.kinematics import REVOLUTE
+from diffkin.robot import Robot
+
+__all__ = ["Chain"]
+
+
+class Chain:
+    """The coordinates of a robot in the order in which its chain meets them, and the frames where it does.
+
+    Args:
+        robot: A robot with a tip.
+
+    Attributes:
+        order: Coordinate of each turn. Coordinates that do not move the tip come last.
+        revolute: Whether the joint of each turn rotates (else it slides).
+        shared: Coordinates that drive more than one joint on the way; the rest of the chain depends on them too.
+        lower, upper: (turns,) limits in that order, -pi and pi where there is none.
+        reach: A length to divide positions by [m].
+    """
+
+    def __init__(self, robot: Robot) -> None:
+        tree = robot.tree
+        tip = robot.link_index(None)
+        path = tree.path(tree.link_joint[tip])
+        first = {tree.coordinate[joint]: joint for joint in reversed(path)}
+        order = sorted(first, key=lambda coordinate: path.index(first[coordinate]))
+        idle = [coordinate for coordinate in range(tree.dof) if coordinate not in first]
+        driven = [tree.coordinate[joint] for joint in path]
+        self.order = tuple(order + idle)
+        self.shared = tuple(coordinate for coordinate in order if driven.count(coordinate) > 1)
+        joints = [first.get(coordinate) for coordinate in self.order]
+        self.revolute = tuple(joint is None or tree.kinds[joint] == REVOLUTE for joint in joints)
+        eye = torch.eye(4, dtype=tree.dtype, device=tree.device)
+        turned = [eye if joint is None else tree.origins[joint] @ _axis_frame(tree.axes[joint]) for joint in joints]
+        self.tree = dataclasses.replace(
+            tree,
+            link_joint=tuple(-1 if joint is None else tree.parents[joint] for joint in joints),
+            link_offsets=torch.stack(turned),
+        )
+        lower, upper = robot.lower[list(self.order)], robot.upper[list(self.order)]
+        self.lower = torch.where(torch.isinf(lower), torch.full_like(lower, -torch.pi), lower)
+        self.upper = torch.where(torch.isinf(upper), torch.full_like(upper, torch.pi), upper)
+        tips = robot.forward_kinematics(robot.sample(256))[:, :3, 3]
+        self.reach = float((tips - tips.mean(0)).square().sum(-1).mean().sqrt()) or 1.0
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """All turns."""
+        return tuple(range(len(self.order)))
+
+    def targets(self, q: Tensor, T_target: Tensor, turns: tuple[int, ...]) -> Tensor:
+        """The target seen from joints that have not moved yet, with their axis as z.
+
+        Args:
+            q: (batch, dof) coordinates; those of a turn and after it do not matter to it.
+            T_target: (batch, 4, 4) target ``T_base_tip``.
+            turns: Which.
+
+        Returns:
+            (turns, batch, 3, 4) rotation and position [m].
+        """
+        frames = kinematics.forward(self.tree, q, turns).transpose(0, 1)
+        back = frames[..., :3, :3].transpose(-1, -2)
+        shifted = T_target[:, :3, :] - torch.nn.functional.pad(frames[..., :3, 3:], (3, 0))
+        return back @ shifted
+
+
+def _axis_frame(axis: Tensor) -> Tensor:
+    """(4, 4) a frame whose z axis is the given one."""
+    helper = torch.eye(3, dtype=axis.dtype, device=axis.device)[int(axis.abs().argmin())]
+    x = helper - (helper @ axis) * axis
+    x = x / x.norm()
+    frame = torch.eye(4, dtype=axis.dtype, device=axis.device)
+    frame[:3, :3] = torch.stack((x, torch.linalg.cross(axis, x), axis), dim=-1)
+    return frame
