@@ -58,8 +58,10 @@ def build_robot(description: Description, base: str | None = None, tip: str | No
                 f"{where}: the {joint.kind} joint {joint.name!r} is not at the root. Such joints are the base pose of "
                 f"a robot; load the part below it with base={joint.child!r}, or a part without it with base and tip."
             )
-    moving = [joint for joint in way if joint.kind in _MOVING]
-    drives = {joint.name: _resolve_mimic(joint, by_name, where) for joint in moving}
+    drives: dict[str, _Drive] = {}
+    for joint in way:
+        if joint.kind in _MOVING:  # a mimic on a fixed joint says nothing
+            _resolve_mimic(joint, by_name, drives, where)
     return _assemble(description, start, tip, way, drives)
 
 
@@ -128,30 +130,38 @@ class _Drive:
     offset: float
 
 
-def _resolve_mimic(joint: JointDescription, by_name: dict[str, JointDescription], where: str) -> _Drive:
-    """What drives a moving joint in the end; a chain of mimics is followed to its source."""
-    multiplier, offset, current = 1.0, 0.0, joint
-    passed = [joint.name]
-    while current.mimic is not None:
-        mimic = current.mimic
-        multiplier, offset = multiplier * mimic.multiplier, multiplier * mimic.offset + offset
-        source = by_name.get(mimic.source)
+def _resolve_mimic(
+    joint: JointDescription, by_name: dict[str, JointDescription], drives: dict[str, _Drive], where: str
+) -> None:
+    """Add to ``drives`` what drives a moving joint in the end; a chain of mimics is followed to its source."""
+    chain = {joint.name: joint}
+    current = joint
+    while current.name not in drives and current.mimic is not None:
+        source = by_name.get(current.mimic.source)
         if source is None:
             raise JointError(
-                f"{where}: joint {current.name!r} mimics {mimic.source!r}, which does not exist. "
-                + str(closest(mimic.source, by_name, "joint"))
+                f"{where}: joint {current.name!r} mimics {current.mimic.source!r}, which does not exist. "
+                + str(closest(current.mimic.source, by_name, "joint"))
             )
         if source.kind not in _MOVING:
             raise JointError(
                 f"{where}: joint {current.name!r} mimics the {source.kind} joint {source.name!r}, which has no value "
                 "to copy. Name a moving joint, or remove the mimic."
             )
-        if source.name in passed:
-            cycle = " -> ".join([*passed, source.name])
-            raise JointError(f"{where}: mimic joints copy each other in a circle: {cycle}. Free one of them.")
-        passed.append(source.name)
-        current = source
-    return _Drive(current, multiplier, offset)
+        if source.name in chain:
+            circle = " -> ".join([*list(chain)[-20:], source.name])
+            raise JointError(f"{where}: mimic joints copy each other in a circle: {circle}. Free one of them.")
+        chain[source.name] = current = source
+    for each in reversed(chain.values()):
+        if each.mimic is None:
+            drives[each.name] = _Drive(each, 1.0, 0.0)
+        elif each.name not in drives:
+            mimic, source_drive = each.mimic, drives[each.mimic.source]
+            drives[each.name] = _Drive(
+                source_drive.source,
+                mimic.multiplier * source_drive.multiplier,
+                mimic.multiplier * source_drive.offset + mimic.offset,
+            )
 
 
 # -- cutting --------------------------------------------------------------------------------------------------------

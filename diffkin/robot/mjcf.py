@@ -96,6 +96,8 @@ def _compile(document: Document) -> tuple[Any, str]:
                 body.mass, body.inertia = 1.0, np.ones(3)
                 body.ipos, body.iquat = np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0])
                 body.fullinertia = np.full(6, np.nan)  # how MuJoCo marks it as not given
+        for joint in spec.joints:
+            joint.armature = 1.0  # parallel joints of one body would bring a warning about its inertia
         spec.compiler.inertiafromgeom = mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_FALSE
         spec.compiler.settotalmass = -1.0
         spec.compiler.alignfree = False

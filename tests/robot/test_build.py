@@ -225,9 +225,13 @@ def test_chains_of_hundreds_of_links() -> None:
 def test_hundreds_of_branches_and_mimics() -> None:
     count = 1500
     lines = ["j0 revolute w l0", *(f"j{i} revolute w l{i} j{i - 1} 1 0.5" for i in range(1, count))]
-    robot = Robot.from_urdf(urdf(*reversed(lines)), tip=f"l{count - 1}")
+    text = urdf(*reversed(lines))
+    robot = Robot.from_urdf(text, tip=f"l{count - 1}")
     assert robot.joint_names == ("j0",)
     assert robot.tree.offset == ((count - 1) * 0.5,)
+    whole = Robot.from_urdf(text)
+    assert whole.joint_names == ("j0",)
+    assert sorted(whole.tree.offset) == [index * 0.5 for index in range(count)]
 
 
 def test_a_robot_may_have_no_joints() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -54,7 +55,7 @@ def models(draw: st.DrawFn) -> str:
             anchor = draw(st.sampled_from([(0.0, 0.0, 0.0), draw(st.tuples(_NUMBER, _NUMBER, _NUMBER))]))
             lines.append(
                 f'<joint name="joint{joints}" type="{kind}" axis="{words(draw(_AXIS))}" pos="{words(anchor)}" '
-                f'ref="{draw(_NUMBER)}" limited="{str(limited).lower()}" range="-0.5 1.25"/>'
+                f'ref="{draw(_NUMBER)}" armature="1" limited="{str(limited).lower()}" range="-0.5 1.25"/>'
             )
         pos, euler = draw(st.tuples(_NUMBER, _NUMBER, _NUMBER)), draw(st.tuples(_NUMBER, _NUMBER, _NUMBER))
         site = f'<site name="site{body}" pos="{words(euler)}" euler="{words(pos)}"/>' if draw(st.booleans()) else ""
@@ -73,7 +74,7 @@ def test_random_models_agree_with_mujoco(xml: str, seed: int) -> None:
     assert gap(robot, xml, q) < 1e-13
     own = mujoco.MjModel.from_xml_string(xml)
     named = {own.joint(index).name: index for index in range(own.njnt)}
-    assert set(robot.joint_names) == set(named)
+    assert list(robot.joint_names) == list(named)
     for name, lower, upper in zip(robot.joint_names, robot.lower.tolist(), robot.upper.tolist()):
         limited = own.jnt_limited[named[name]]
         assert (lower, upper) == (tuple(own.jnt_range[named[name]]) if limited else (-np.inf, np.inf))
@@ -229,7 +230,7 @@ def test_a_file_may_include_another(tmp_path: Path) -> None:
 def test_without_mujoco_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
-    def without(name: str, *args: object, **kwargs: object) -> object:
+    def without(name: str, *args: Any, **kwargs: Any) -> Any:
         if name == "mujoco":
             raise ImportError(name)
         return real(name, *args, **kwargs)
