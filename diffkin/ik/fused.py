@@ -107,7 +107,9 @@ def solve_poses(
     from diffkin.kernels.ik_targets import ready_targets
 
     batch = target.shape[:-2]
-    poses = ready_targets(target.detach().reshape(-1, 4, 4).contiguous().numpy(), ROTATION_TOLERANCE)
+    # reshaping in NumPy: torch takes microseconds for each
+    given = np.ascontiguousarray(target.detach().numpy())
+    poses = ready_targets(given.reshape(-1, 4, 4), ROTATION_TOLERANCE)
     if poses is None:
         return None
     first = None
@@ -121,22 +123,15 @@ def solve_poses(
     tolerances = margin * position_tolerance, margin * rotation_tolerance
     link = robot.link_index(None)
     found = _run(robot, link, poses, first, None, tolerances, max_restarts, max_iterations, seed, nearest_of, progress)
-    q = torch.from_numpy(found.q)
-    position, rotation, success = found.position_error, found.rotation_error, found.success
-    if robot.dtype != torch.float64:
+    q, position, rotation, success = found.q, found.position_error, found.rotation_error, found.success
+    if margin != 1.0:
         from diffkin.kernels.ik import errors
 
-        q = torch.minimum(torch.maximum(q.to(robot.dtype), robot.lower), robot.upper)
-        position, rotation = errors(_program(robot, link), poses, q.double().numpy())
+        q = np.clip(q.astype(np.float32), robot.lower.numpy(), robot.upper.numpy())
+        position, rotation = errors(_program(robot, link), poses, q.astype(np.float64))
         success = (position <= position_tolerance) & (rotation <= rotation_tolerance)
-    return IKResult(
-        q=q.reshape(*batch, robot.dof),
-        success=torch.from_numpy(success).reshape(batch),
-        position_error=torch.from_numpy(position).reshape(batch),
-        rotation_error=torch.from_numpy(rotation).reshape(batch),
-        iterations=torch.from_numpy(found.iterations).reshape(batch),
-        restarts=torch.from_numpy(np.maximum(found.rank, 0)).reshape(batch),
-    )
+    flat = (q.reshape(*batch, -1), *(a.reshape(batch) for a in (success, position, rotation, found.iterations)))
+    return IKResult(*map(torch.from_numpy, (*flat, np.maximum(found.rank, 0).reshape(batch))))
 
 
 def _run(

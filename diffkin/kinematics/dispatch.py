@@ -100,7 +100,8 @@ class _Forward(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None, None]:
         q, base = ctx.saved_tensors
         tree, links, grad = ctx.tree, ctx.links, grads[0]
-        if torch.is_grad_enabled() or not kernel_applies(None, tree, q, grad, base):
+        batched = torch._C._functorch.is_legacy_batchedtensor(grad)  # autograd.grad(..., is_grads_batched=True)
+        if torch.is_grad_enabled() or batched or not kernel_applies(None, tree, q, grad, base):
             from diffkin.kinematics.poses import forward as poses_of
 
             keep = torch.is_grad_enabled()
