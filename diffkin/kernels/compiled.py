@@ -29,21 +29,18 @@ _IMPORT = re.compile(r"^from diffkin\.kernels\.(\w+) import", re.MULTILINE)
 
 
 @cache
-def _stamp(module: str) -> str:
-    """Hash of a source file of this folder and of those it imports: kernels inline each other's code across files."""
-    source = (Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8")
-    parts = [source, *(_stamp(name) for name in sorted(set(_IMPORT.findall(source))))]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def _stamp(path: Path) -> str:
+    """Hash of a source file and of those of this folder it imports: kernels inline each other's code across files."""
+    source = path.read_text(encoding="utf-8")
+    imported = (Path(__file__).parent / f"{name}.py" for name in sorted(set(_IMPORT.findall(source))))
+    return hashlib.sha256("\n".join([source, *map(_stamp, imported)]).encode()).hexdigest()
 
 
 class _Stamped:
     _py_file: str
 
     def get_source_stamp(self) -> str:
-        path = Path(self._py_file)
-        if path.parent != Path(__file__).parent:
-            return hashlib.sha256(path.read_bytes()).hexdigest()
-        return _stamp(path.stem)
+        return _stamp(Path(self._py_file))
 
 
 class _ProvidedFolder(_Stamped, caching.UserProvidedCacheLocator):
@@ -85,9 +82,8 @@ class _Announcer(event.Listener):
         if id(dispatcher) not in _kernels:
             return
         name = dispatcher.py_func.__name__
-        timer = threading.Timer(
-            1.0, _say, (f"diffkin: compiling kernel '{name}' (first use; kept on disk if it can be)",)
-        )
+        line = f"diffkin: compiling kernel '{name}' (first use; kept on disk if it can be)"
+        timer = threading.Timer(1.0, _say, (line,))
         timer.daemon = True
         timer.start()
         self._running[id(dispatcher)] = (timer, time.perf_counter())
