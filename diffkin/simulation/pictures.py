@@ -1,0 +1,209 @@
+"""Pictures of robots, drawn by PyBullet's software renderer: no window and no graphics card needed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffkin.errors import OptionError, ShapeError
+from diffkin.robot import Robot
+from diffkin.rotations import matrix_to_quat_xyzw, rotvec_to_matrix
+from diffkin.simulation.world import BulletRobot, bullet, load, open_world
+
+__all__ = ["Camera", "add_floor", "add_frame", "frame_camera", "render", "render_solutions"]
+
+_OVERSAMPLING = 2  # drawn larger and averaged down, because the renderer does not smooth edges
+_BACKGROUND = 248  # what the lit floor comes out as, so that its edge does not show
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where a picture is taken from.
+
+    Attributes:
+        target: The point in the middle of the picture [m].
+        distance: From there to the camera [m].
+        yaw_deg: Direction of the camera about the world's z [deg].
+        pitch_deg: Its height above the horizon, negative looking down [deg].
+        field_of_view_deg: Vertical angle of view [deg].
+    """
+
+    target: tuple[float, float, float]
+    distance: float
+    yaw_deg: float = 50.0
+    pitch_deg: float = -22.0
+    field_of_view_deg: float = 35.0
+
+
+def render(client: int, camera: Camera, width: int = 480, height: int = 480) -> NDArray[np.uint8]:
+    """Draw a world.
+
+    Args:
+        client: The world.
+        camera: Where to look from.
+        width: Of the picture [pixels].
+        height: Of the picture [pixels].
+
+    Returns:
+        (height, width, 3) red, green, blue.
+
+    Raises:
+        diffkin.errors.OptionError: A size below one pixel.
+    """
+    if width < 1 or height < 1:
+        raise OptionError(f"A picture has at least one pixel a side, got width={width}, height={height}.")
+    p = bullet()
+    columns, rows = width * _OVERSAMPLING, height * _OVERSAMPLING
+    view = p.computeViewMatrixFromYawPitchRoll(
+        camera.target, camera.distance, camera.yaw_deg, camera.pitch_deg, 0.0, 2, physicsClientId=client
+    )
+    near, far = 0.02 * camera.distance, 10.0 * camera.distance
+    projection = p.computeProjectionMatrixFOV(
+        camera.field_of_view_deg, width / height, near, far, physicsClientId=client
+    )
+    picture = p.getCameraImage(
+        columns,
+        rows,
+        view,
+        projection,
+        lightDirection=[0.6, -0.8, 1.6],
+        lightColor=[1.0, 1.0, 1.0],
+        lightAmbientCoeff=0.55,
+        lightDiffuseCoeff=0.5,
+        lightSpecularCoeff=0.0,
+        shadow=1,
+        renderer=p.ER_TINY_RENDERER,
+        physicsClientId=client,
+    )
+    pixels = np.asarray(picture[2], dtype=np.uint8).reshape(rows, columns, 4)[..., :3].copy()
+    nothing = np.asarray(picture[4]).reshape(rows, columns) < 0  # the segmentation: no body there
+    pixels[nothing] = _BACKGROUND
+    small = pixels.reshape(height, _OVERSAMPLING, width, _OVERSAMPLING, 3).mean(axis=(1, 3))
+    return small.round().astype(np.uint8)
+
+
+def render_solutions(
+    robot: Robot,
+    q: Float[Tensor, "n dof"],
+    targets: Float[Tensor, "n 4 4"],
+    width: int = 480,
+    height: int = 480,
+) -> list[NDArray[np.uint8]]:
+    """One picture for each solution, all from the same place, the target drawn as a frame (x red, y green, z blue).
+
+    Args:
+        robot: A robot loaded from a URDF.
+        q: (n, dof) solutions.
+        targets: (n, 4, 4) their targets in the robot's base.
+        width: Of a picture [pixels].
+        height: Of a picture [pixels].
+
+    Returns:
+        n pictures (height, width, 3).
+
+    Raises:
+        diffkin.errors.ShapeError: ``q`` and ``targets`` do not belong together.
+        diffkin.errors.MissingDependencyError: pybullet is not installed.
+    """
+    if q.ndim != 2 or tuple(targets.shape) != (len(q), 4, 4):
+        raise ShapeError(f"q (n, dof) and targets (n, 4, 4) are needed, got {tuple(q.shape)}, {tuple(targets.shape)}.")
+    pictures = []
+    with open_world() as client:
+        arm = load(client, robot)
+        camera = frame_camera(arm, q)
+        add_floor(client, 0.8 * camera.distance, _lowest(arm, q))
+        # Turning a body costs nothing; making one anew for each picture would leave the old ones in the way.
+        frame = add_frame(client, torch.eye(4, dtype=torch.float64), size=0.1 * camera.distance)
+        for each, target in zip(q, targets.double()):
+            arm.reset(each)
+            placed = arm.base_pose() @ target
+            for body, local in frame:
+                _place(client, body, placed @ local)
+            pictures.append(render(client, camera, width, height))
+    return pictures
+
+
+def frame_camera(arm: BulletRobot, q: Float[Tensor, "n dof"]) -> Camera:
+    """A camera that sees the whole arm in each of these configurations."""
+    points: list[Tensor] = []
+    for each in q:
+        arm.reset(each)
+        points.extend(arm.link_pose(link)[:3, 3] for link in arm.robot.link_names)
+    spread = torch.stack(points) if points else torch.zeros(1, 3, dtype=torch.float64)
+    low, high = spread.amin(0), spread.amax(0)
+    middle = (low + high) / 2
+    size = max(float((high - low).norm()), 0.1)
+    x, y, z = middle.tolist()
+    return Camera((x, y, z), distance=size / (2 * math.tan(math.radians(17.5))) * 1.08 + 0.1)
+
+
+def _lowest(arm: BulletRobot, q: Tensor) -> float:
+    """Height just below the arm in each of these configurations [m], but not above the ground."""
+    lowest = 0.0
+    for each in q:
+        arm.reset(each)
+        boxes = [bullet().getAABB(arm.body, index, physicsClientId=arm.client) for index in arm.links.values()]
+        lowest = min(lowest, *(box[0][2] for box in boxes))
+    return lowest - 0.002
+
+
+def add_floor(client: int, size: float, height: float = 0.0) -> int:
+    """A white floor for shadows to fall on; gives its body.
+
+    Args:
+        client: The world.
+        size: Length of a side [m].
+        height: Of its upper face [m].
+
+    Returns:
+        Bullet's number of the body.
+    """
+    p = bullet()
+    half = [size / 2, size / 2, 1e-4]  # thin, so that its sides do not show
+    shape = p.createVisualShape(p.GEOM_BOX, halfExtents=half, rgbaColor=[1, 1, 1, 1], physicsClientId=client)
+    return int(p.createMultiBody(0, -1, shape, basePosition=[0, 0, height - half[2]], physicsClientId=client))
+
+
+def add_frame(client: int, pose: Float[Tensor, "4 4"], size: float) -> list[tuple[int, Tensor]]:
+    """Draw a frame as three rods: x red, y green, z blue.
+
+    Args:
+        client: The world.
+        pose: (4, 4) where.
+        size: Length of a rod [m].
+
+    Returns:
+        The three bodies, each with its pose in the frame.
+    """
+    p = bullet()
+    bodies = []
+    turns = torch.tensor([[0.0, math.pi / 2, 0.0], [-math.pi / 2, 0.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    for axis, color in enumerate(([0.85, 0.1, 0.1, 1], [0.1, 0.6, 0.15, 1], [0.1, 0.25, 0.9, 1])):
+        shape = p.createVisualShape(
+            p.GEOM_CYLINDER, radius=0.05 * size, length=size, rgbaColor=color, physicsClientId=client
+        )
+        body = p.createMultiBody(0, -1, shape, physicsClientId=client)
+        local = _local(turns[axis], axis, size / 2)
+        _place(client, body, pose @ local)
+        bodies.append((body, local))
+    return bodies
+
+
+def _local(rotvec: Tensor, axis: int, shift: float) -> Tensor:
+    local = torch.eye(4, dtype=torch.float64)
+    local[:3, :3] = rotvec_to_matrix(rotvec)
+    local[axis, 3] = shift
+    return local
+
+
+def _place(client: int, body: int, pose: Any) -> None:
+    bullet().resetBasePositionAndOrientation(
+        body, pose[:3, 3].tolist(), matrix_to_quat_xyzw(pose[:3, :3]).tolist(), physicsClientId=client
+    )
