@@ -6,7 +6,7 @@ from diffkin.learning.ik_network import IKNetwork
 from diffkin.learning.ik_problem import FreshPairs, IKProblem, held_out
 from diffkin.learning.networks import NETWORKS, load, make_network, save
 from diffkin.learning.problem import FitReport, FitSettings, Problem
-from diffkin.learning.starts import NearestSample, best_by_pose, mid_range, uniform
+from diffkin.learning.starts import NearestSample, best_by_pose, mid_range, pose_errors, uniform
 
 __all__ = [
     "NETWORKS",
@@ -27,6 +27,7 @@ __all__ = [
     "mid_range",
     "mmd",
     "one_descent",
+    "pose_errors",
     "save",
     "uniform",
 ]

@@ -17,7 +17,7 @@ from diffkin.errors import OptionError, closest
 from diffkin.learning.chain import Chain
 from diffkin.learning.heads import HEADS
 from diffkin.learning.ik_network import IKNetwork
-from diffkin.learning.layers import StackedMLP
+from diffkin.learning.layers import StackedMLP, with_waves
 from diffkin.robot import Robot
 
 __all__ = ["ChainFlow", "ChainFlowSettings"]
@@ -34,22 +34,26 @@ class ChainFlowSettings:
         head: Form of each joint's density on its limits: "mixture" (normals cut off there) or "spline" (rational
             quadratic, from a uniform one).
         pieces: Components of the mixture, or bins of the spline.
+        octaves: Frequencies of sines and cosines of the inputs beside the inputs themselves.
         noise: Largest disturbance [rad or m] of the joints before each in training. Drawing goes on from joints that
             are a little off, which no training pair is.
         temperature: Factor on the width of the mixture's components when drawing; 1 draws from the density itself.
     """
 
     name: str = "chain_flow"
-    width: int = 192
-    depth: int = 2
+    width: int = 160
+    depth: int = 3
     head: str = "mixture"
     pieces: int = 12
+    octaves: int = 2
     noise: float = 0.003
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
             raise closest(self.head, HEADS, "head of chain_flow")
+        if self.octaves < 0 or self.pieces < 2:
+            raise OptionError("network.octaves must not be negative and network.pieces be at least 2.")
         if self.noise < 0 or not 0 < self.temperature <= 1:
             raise OptionError("network.noise must not be negative and network.temperature be in (0, 1].")
 
@@ -62,7 +66,7 @@ class ChainFlow(IKNetwork):
         self.chain = chain = Chain(self.robot)
         self.head = HEADS[settings.head](settings.pieces, chain)
         turns = len(chain.order)
-        inputs = 12 + len(chain.shared)
+        inputs = (12 + len(chain.shared)) * (1 + 2 * settings.octaves)
         self.mlp = StackedMLP(turns, inputs, self.head.parameters_per_joint, settings.width, settings.depth, gain=0.1)
         with torch.no_grad():
             self.mlp.biases[-1].copy_(self.head.initial())
@@ -102,4 +106,4 @@ class ChainFlow(IKNetwork):
             first = self.chain.order.index(coordinate)
             known = torch.tensor([turn > first for turn in turns], device=q.device)
             parts.append((q[:, coordinate] * known[:, None])[..., None])
-        return torch.cat(parts, dim=-1)
+        return with_waves(torch.cat(parts, dim=-1), self.settings.octaves)

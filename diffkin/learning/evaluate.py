@@ -153,10 +153,23 @@ def evaluate_network(
 def _spread(network: IKNetwork, robot: Robot, T: Tensor, seed: int, count: int = 50) -> dict[str, float]:
     """Discrepancy between answers and solutions from uniform restarts, and between two sets of the latter."""
     many = T[:, None].expand(-1, count, -1, -1)
-    solved = [solve_ik(robot, many, q0=uniform(robot, many, seed=seed + 10 + k), max_restarts=20).q for k in range(2)]
+    solved = [_restart(robot, many, seed + 100 * k) for k in (1, 2)]
     scale = robot.sample(4096).std(0)
     answers = network.sample(T, count, seed=seed)
     return {
         "mmd_to_solutions": float(mmd(answers, solved[0], scale).mean()),
         "mmd_between_solutions": float(mmd(solved[1], solved[0], scale).mean()),
     }
+
+
+def _restart(robot: Robot, T: Tensor, seed: int, rounds: int = 20) -> Tensor:
+    """Solutions from uniform starts, each drawn anew until its descent succeeds."""
+    q = uniform(robot, T, seed=seed)
+    left = torch.ones(T.shape[:-2], dtype=torch.bool)
+    for turn in range(rounds):
+        found = solve_ik(robot, T[left], q0=uniform(robot, T[left], seed=seed + turn), max_restarts=0)
+        q[left] = found.q
+        left[left.clone()] = ~found.success
+        if not bool(left.any()):
+            break
+    return q

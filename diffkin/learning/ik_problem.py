@@ -45,12 +45,13 @@ class IKProblem:
     """
 
     def __init__(self, network: IKNetwork, pairs: Pairs | None = None, held_out_count: int = 1000) -> None:
-        self.network = network
+        self.network: nn.Module = network
+        self.augment = network.augment
         self.pairs = FreshPairs(network.robot) if pairs is None else pairs
         self.held_out = held_out(network.robot, held_out_count)
 
     def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        return self.network.augment(*self.pairs.draw(count, generator), generator)
+        return self.augment(*self.pairs.draw(count, generator), generator)
 
     def loss(self, network: nn.Module, *batch: Tensor) -> Tensor:
         return _ours(network).loss(*batch)

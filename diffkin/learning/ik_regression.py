@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diffkin.errors import closest
 from diffkin.learning.ik_network import IKNetwork
-from diffkin.learning.layers import StackedMLP
+from diffkin.learning.layers import StackedMLP, with_waves
 from diffkin.robot import Robot
 
 __all__ = ["Regression", "RegressionSettings", "ThroughFK", "ThroughFKSettings"]
@@ -23,11 +23,13 @@ class RegressionSettings:
         name: Name in the group ``network``.
         width: Numbers between layers.
         depth: Residual layers.
+        octaves: Frequencies of sines and cosines of the inputs beside the inputs themselves.
     """
 
     name: str = "regression"
     width: int = 256
     depth: int = 3
+    octaves: int = 2
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,15 @@ class ThroughFKSettings:
         name: Name in the group ``network``.
         width: Numbers between layers.
         depth: Residual layers.
+        octaves: Frequencies of sines and cosines of the inputs beside the inputs themselves.
         turn_weight: Weight of the rotation's error [m/rad] beside the position's.
         squash: How outputs are brought within limits: "tanh", or "sin", which folds back instead of flattening out.
     """
 
     name: str = "through_fk"
-    width: int = 512
-    depth: int = 4
+    width: int = 256
+    depth: int = 3
+    octaves: int = 2
     turn_weight: float = 0.3
     squash: str = "tanh"
 
@@ -72,13 +76,15 @@ class _OneAnswer(IKNetwork):
         self.register_buffer("radius", 0.5 * (upper - lower), persistent=False)
         self.register_buffer("centre", tips.mean(0), persistent=False)
         self.register_buffer("scale", tips.std(0).max().clamp(min=1e-6), persistent=False)
-        self.mlp = StackedMLP(1, 12, robot.dof, settings.width, settings.depth, gain=0.1)
+        inputs = 12 * (1 + 2 * settings.octaves)
+        self.mlp = StackedMLP(1, inputs, robot.dof, settings.width, settings.depth, gain=0.1)
 
     def forward(self, T_target: Tensor) -> Tensor:
         """(batch, 4, 4) poses to (batch, dof) coordinates within the limits."""
         position = (T_target[:, :3, 3] - self.centre) / self.scale
         pose = torch.cat((position, T_target[:, :3, :3].flatten(-2)), dim=-1)
-        return self.middle + self.radius * self.squash(self.mlp(pose[None])[0])
+        raw = self.mlp(with_waves(pose, self.settings.octaves)[None])[0]
+        return self.middle + self.radius * self.squash(raw)
 
     def draw(self, T_target: Tensor, generator: torch.Generator) -> Tensor:
         return self(T_target)
