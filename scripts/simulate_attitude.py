@@ -1,0 +1,99 @@
+"""Tumble rigid bodies with an aircraft's inertia beside PyBullet, and show where the paths part.
+
+python scripts/simulate_attitude.py aircraft=quadrotor integrator=rk4
+python scripts/simulate_attitude.py aircraft=fixed_wing integrator=bullet damping=0.04 seconds=30
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import hydra
+import torch
+from aircraft_common import choose, integrator_checks, output_folder, plain, positive, run, write_results
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from diffkin import aircraft, rotations
+from diffkin.errors import OptionError
+from diffkin.plotting import save_figure
+from diffkin.plotting_aircraft import attitude_figure, difference_figure
+from diffkin.simulation.world import is_installed
+
+INTEGRATORS = ("rk4", "lie_midpoint", "bullet")
+console = Console()
+
+
+@hydra.main(version_base=None, config_path="../configs", config_name="simulate_attitude")
+def main(cfg: DictConfig) -> None:
+    run(job, cfg)
+
+
+def job(cfg: DictConfig) -> None:
+    airframe = aircraft.load_airframe(cfg.aircraft.robot)
+    inertia = airframe.mass_properties().inertia
+    integrator = choose(cfg.integrator.get("name"), INTEGRATORS, "integrator")
+    dt, seconds = positive(cfg.dt, "dt"), positive(cfg.seconds, "seconds")
+    steps, count = round(seconds / dt), int(positive(cfg.bodies, "bodies"))
+    if steps < 1:
+        raise OptionError(f"seconds must be at least one step of {dt:g} s, got {seconds:g}.")
+    generator = torch.Generator().manual_seed(int(cfg.seed))
+    first = torch.deg2rad(torch.tensor(list(cfg.rate_deg_s), dtype=torch.float64))
+    others = torch.randn(count - 1, 3, generator=generator, dtype=torch.float64)
+    rate = torch.cat((first[None], others))
+    start = rotations.random_rotation(count, seed=generator)
+    settings: dict[str, Any] = {"dt": dt, "steps": steps, "damping": float(cfg.damping)}
+    R, omega = aircraft.simulate_attitude(start, rate, inertia, integrator=integrator, **settings)
+    time = torch.arange(steps + 1, dtype=torch.float64) * dt
+    identity = torch.eye(3, dtype=torch.float64)
+    results: dict[str, Any] = {
+        "aircraft": airframe.robot.name,
+        "integrator": integrator,
+        "seed": int(cfg.seed),
+        "bodies": count,
+        "steps": steps,
+        "dt_s": dt,
+        "rotation_error": float((R.mT @ R - identity).abs().max()),
+        "energy_error": None,
+        "momentum_error": None,
+        "pybullet": None,
+    }
+    if cfg.damping == 0:  # nothing else acts, so both are constant
+        energy = aircraft.rotational_energy(omega, inertia)
+        momentum = aircraft.angular_momentum(R, omega, inertia)
+        drift = (momentum - momentum[:, :1]).norm(dim=-1) / momentum[:, :1].norm(dim=-1)
+        results["energy_error"] = float((energy / energy[:, :1] - 1.0).abs().max())
+        results["momentum_error"] = float(drift.max())
+    paths = {integrator: (R[0], omega[0])}
+    folder = output_folder()
+    if cfg.check.pybullet and not is_installed():
+        console.print("PyBullet is not installed (pip install pybullet), so there is nothing to compare with.")
+    elif cfg.check.pybullet:
+        from diffkin.simulation.aircraft_dynamics import step_free_bodies
+
+        theirs, their_rate = step_free_bodies(start, rate, inertia, None, **settings)
+        apart = rotations.angle_between(R, theirs)
+        results["pybullet"] = {
+            "difference_rad": float(apart.max()),
+            "difference_at_end_rad": float(apart[:, -1].max()),
+            **integrator_checks(inertia, int(cfg.seed)),
+        }
+        paths["PyBullet"] = (theirs[0], their_rate[0])
+        lines = {f"body {k}": apart[k] for k in range(min(count, 6))}
+        title = f"{integrator} and PyBullet at dt = {1e3 * dt:.3g} ms"
+        save_figure(difference_figure(time, lines, title), folder / "difference.png")
+    title = f"Tumbling with the inertia of {airframe.robot.name}"
+    save_figure(attitude_figure(time, paths, title=title), folder / "attitude.png")
+    table = Table("", "", show_header=False, title=f"{count} bodies, {steps} steps of {1e3 * dt:.4g} ms")
+    for name, value in {**results, **(results["pybullet"] or {})}.items():
+        if not isinstance(value, dict):
+            table.add_row(name, f"{value:.3g}" if isinstance(value, float) and math.isfinite(value) else str(value))
+    console.print(table)
+    results["config"] = plain(cfg)
+    console.print(f"Results: {write_results(results)}")
+
+
+if __name__ == "__main__":
+    main()
