@@ -20,6 +20,7 @@ from diffkin.kernels.mechanism import (
     KEEP,
     KIND,
     OUTPUT,
+    PLAIN,
     PRISMATIC,
     REALS,
     REPEATED,
@@ -112,6 +113,11 @@ def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, st
             node = nodes - 1 - back
             row = node * INTEGERS
             a0, a1, a2, a3, a4, a5 = load6(axes, node * 6 * lanes)
+            if i[row + PLAIN]:  # the usual case, ahead of all the others
+                t0, t1, t2 = cross_add(f0, f1, f2, a3, a4, a5, m0, m1, m2)
+                value = fma(a0, t0, fma(a1, t1, a2 * t2)) * r[node * REALS]
+                store(result, i[row + COORDINATE] * lanes, value)
+                continue
             keep = i[row + KEEP]
             if keep >= 0:
                 k0, k1, k2, k3, k4, k5 = load6(kept, keep * 12 * lanes)

@@ -30,6 +30,7 @@ __all__ = [
     "KEEP",
     "KIND",
     "OUTPUT",
+    "PLAIN",
     "PRISMATIC",
     "QUARTER",
     "REALS",
@@ -48,8 +49,8 @@ REVOLUTE, PRISMATIC, FIXED = 0, 1, 2
 # forms of the constant transform C
 STRAIGHT, GENERAL, DENAVIT, QUARTER = 0, 1, 2, 3  # Tz(d) Tx(a); any; Tz(d) Tx(a) Rx(alpha); the same, alpha = pi/2
 # columns of Plan.integers, one row a node
-SOURCE, FORM, KIND, COORDINATE, TURNED, SHIFTED, KEEP, OUTPUT, REPEATED = range(9)
-INTEGERS, REALS = 9, 18  # numbers in a row of the two tables
+SOURCE, FORM, KIND, COORDINATE, TURNED, SHIFTED, KEEP, OUTPUT, REPEATED, PLAIN = range(10)
+INTEGERS, REALS = 10, 18  # numbers in a row of the two tables
 PREVIOUS, BASE = -1, -2  # values of SOURCE other than a slot: the node before this one; the base
 
 
@@ -87,7 +88,7 @@ class Plan:
     """How to compute chosen frames of a mechanism, in one dtype; what every kernel here takes first.
 
     Attributes:
-        integers: (nodes, 9) int64, columns as named in this module.
+        integers: (nodes, 10) int64, columns as named in this module; PLAIN marks what is most common.
         reals: (nodes, 18) of the dtype: multiplier, offset, sin and cos of turn, then d, a, sin and cos of alpha or
             the 12 numbers of C by rows, then shift, and quarter turns to add to the angle.
         dof: Number of coordinates.
@@ -274,7 +275,7 @@ class _Builder:
         elif np.array_equal(constant, np.eye(4)):
             form, numbers = STRAIGHT, [0.0, 0.0, 0.0, 1.0]
         source = BASE if parent < 0 else PREVIOUS if parent == node - 1 else parent
-        self.integers.append([source, form, kind, coordinate, 0, 0, -1, -1, 0])
+        self.integers.append([source, form, kind, coordinate, 0, 0, -1, -1, 0, 0])
         self.reals.append([multiplier, offset, 0.0, 1.0, *numbers, *[0.0] * (12 - len(numbers)), 0.0, 0.0])
         self.turns.append(turn)
         self.shifts.append(shift)
@@ -293,6 +294,8 @@ class _Builder:
             if row[KIND] != FIXED:
                 row[REPEATED] = int(row[COORDINATE] in seen)
                 seen.add(row[COORDINATE])
+                alone = row[SOURCE] == PREVIOUS and row[KEEP] < 0 and not row[REPEATED]
+                row[PLAIN] = int(row[KIND] == REVOLUTE and alone)
         for row, numbers, turn, shift in zip(self.integers, self.reals, self.turns, self.shifts):
             if row[KIND] == REVOLUTE:
                 numbers[16] = shift
