@@ -83,6 +83,8 @@ def descend(
     iterations = torch.zeros(count, dtype=torch.long, device=state.q.device)
     running = torch.arange(count, device=state.q.device)
     for iteration in range(max_iterations + 1):
+        if watch is not None:
+            watch(state.problem, memory["cost"])
         good = problem.met(state)
         settled = good & memory["stalled"] if problem.has_second else good
         done = settled | memory["stalled"] | ~torch.isfinite(memory["cost"])
@@ -99,8 +101,6 @@ def descend(
             memory = {name: value[keep] for name, value in memory.items()}
         if len(running) == 0:
             break
-        if watch is not None:
-            watch(state.problem, memory["cost"])
         state, memory = method.step(problem, state, memory)
     ends = State(end_q, end_base, torch.zeros_like(iterations))
     return Descent(ends, end_cost, met, iterations)
