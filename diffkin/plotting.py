@@ -63,7 +63,7 @@ def convergence_figure(
     if history.ndim != 2 or history.numel() == 0:
         raise ShapeError(f"history must have shape (iterations, problems), got {tuple(history.shape)}.")
     errors = np.maximum(history.detach().cpu().double().numpy(), 1e-16)  # a logarithm follows
-    steps = np.arange(1, len(errors) + 1)
+    steps = np.arange(len(errors))  # the first row is the starts
     figure = new_figure(10.0, 4.2)
     left, right = figure.subplots(1, 2)
     low, middle, high = np.quantile(errors, (0.25, 0.5, 0.75), axis=1)
@@ -82,8 +82,8 @@ def convergence_figure(
     for axes in (left, right):
         axes.grid(alpha=0.3)
         if len(steps) > 100:
-            axes.set_xscale("log")
-    left.legend(loc="upper right", fontsize=9)
+            axes.set_xscale("symlog", linthresh=10)
+    left.legend(loc="lower left", fontsize=9)
     figure.suptitle(title)
     return figure
 

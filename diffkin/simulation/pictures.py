@@ -166,7 +166,7 @@ def add_floor(client: int, size: float, height: float = 0.0) -> int:
         Bullet's number of the body.
     """
     p = bullet()
-    half = [size / 2, size / 2, 1e-4]  # thin, so that its sides do not show
+    half = [size / 2, size / 2, 0.005 * size]
     shape = p.createVisualShape(p.GEOM_BOX, halfExtents=half, rgbaColor=[1, 1, 1, 1], physicsClientId=client)
     return int(p.createMultiBody(0, -1, shape, basePosition=[0, 0, height - half[2]], physicsClientId=client))
 
