@@ -1,70 +1,85 @@
-"""What the two aircraft scripts share: configuration, results, and the comparison of integrators with PyBullet."""
+"""What the two aircraft scripts share: typed configuration, controllers, and integrators beside PyBullet."""
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Optional
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from common import require
+from omegaconf import MISSING
 from torch import Tensor
 
 from diffkin import aircraft, rotations
-from diffkin.errors import DiffkinError, OptionError, closest
+from diffkin.errors import closest
 
-__all__ = ["choose", "controller_of", "integrator_checks", "output_folder", "positive", "run", "write_results"]
+__all__ = [
+    "AircraftConfig",
+    "ControllerConfig",
+    "IntegratorConfig",
+    "choose",
+    "controller_of",
+    "integrator_checks",
+    "torque_limit",
+]
 
-
-def run(job: Callable[[DictConfig], None], cfg: DictConfig) -> None:
-    """Run a job; a mistake of the user ends in its message and exit code 2, without a traceback."""
-    try:
-        torch.set_default_dtype(torch.float64)
-        job(cfg)
-    except DiffkinError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
-def output_folder() -> Path:
-    """Hydra's folder of this run."""
-    from hydra.core.hydra_config import HydraConfig
-
-    return Path(HydraConfig.get().runtime.output_dir)
+CONTROLLERS = ("geometric_pd", "log_pd", "sqrt_cascade")
 
 
-def write_results(results: dict[str, Any]) -> Path:
-    """Write ``results.json`` into the run's folder."""
-    path = output_folder() / "results.json"
-    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    return path
+@dataclass
+class AircraftConfig:
+    """An airframe, what it may do, and what its controls can do."""
+
+    robot: str = MISSING
+    max_bank_deg: Optional[float] = None
+    max_pitch_deg: Optional[float] = None
+    torque_limit_nm: list[float] = MISSING
 
 
-def choose(value: Any, choices: tuple[str, ...], what: str) -> str:
+@dataclass
+class ControllerConfig:
+    """An attitude controller and its gains."""
+
+    kind: str = MISSING
+    k_attitude: float = MISSING
+    k_rate: float = MISSING
+
+
+@dataclass
+class IntegratorConfig:
+    """An integrator of attitude dynamics."""
+
+    name: str = MISSING
+
+
+def choose(value: str, choices: tuple[str, ...], what: str) -> str:
     """A choice from the configuration, or an error that names the valid ones."""
     if value not in choices:
         raise closest(value, choices, what)
-    return str(value)
+    return value
 
 
-def positive(value: Any, name: str, least: float = 0.0) -> float:
-    """A number above ``least`` from the configuration."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (least < value < math.inf):
-        raise OptionError(f"{name} must be a number above {least:g}, got {value!r}.")
-    return float(value)
+def torque_limit(config: AircraftConfig) -> Tensor:
+    """(3,) largest torque about each body axis [N m]."""
+    limits = list(config.torque_limit_nm)
+    right = len(limits) == 3 and all(0.0 < limit < math.inf for limit in limits)
+    require(right, "aircraft.torque_limit_nm", limits, "three numbers above zero")
+    return torch.tensor(limits, dtype=torch.float64)
 
 
 def controller_of(
-    cfg: DictConfig, inertia: Tensor, limit: Tensor, desired: Tensor
+    config: ControllerConfig, inertia: Tensor, limit: Tensor, desired: Tensor
 ) -> Callable[[int, Tensor, Tensor], Tensor]:
     """The controller of the group ``controller``, saturated, for a batch of attitudes to reach."""
-    kind = choose(cfg.kind, ("geometric_pd", "log_pd", "sqrt_cascade"), "controller")
+    kind = choose(config.kind, CONTROLLERS, "controller")
     law = getattr(aircraft, kind)
-    k_attitude, k_rate = positive(cfg.k_attitude, "k_attitude"), positive(cfg.k_rate, "k_rate")
+    k_attitude, k_rate = config.k_attitude, config.k_rate
+    for name, gain in (("k_attitude", k_attitude), ("k_rate", k_rate)):
+        require(0.0 < gain < math.inf, f"controller.{name}", gain, "a number above zero")
     moments = inertia.diagonal()
+    gains: dict[str, Any]
     if kind == "sqrt_cascade":
         gains = {"k_attitude": k_attitude, "k_rate": k_rate, "acceleration": 0.5 * limit / moments}
     else:
@@ -91,8 +106,3 @@ def integrator_checks(inertia: Tensor, seed: int) -> dict[str, float]:
         "rk4_difference_ratio": difference_ratio(start, rate, inertia, integrator="rk4"),
         "lie_difference_ratio": difference_ratio(start, rate, inertia, integrator="lie_midpoint"),
     }
-
-
-def plain(cfg: DictConfig) -> dict[str, Any]:
-    """A configuration as plain Python, for the results."""
-    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]

@@ -2,54 +2,132 @@
 
 python scripts/point_aircraft.py aircraft=fixed_wing target=ground_point
 python scripts/point_aircraft.py aircraft=quadrotor target=direction target.count=10000 check.pybullet=false
+
+
+The run folder holds results.json, pointing_error.png, attitudes.png, flight.png and, in .hydra, the configuration.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Optional
 
-import hydra
 import torch
-from aircraft_common import choose, controller_of, integrator_checks, output_folder, plain, positive, run, write_results
-from omegaconf import DictConfig
+from aircraft_common import (
+    AircraftConfig,
+    ControllerConfig,
+    choose,
+    controller_of,
+    integrator_checks,
+    torque_limit,
+)
+from common import SCHEMA, check_positive, require, run_folder, run_main, write_json
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
 from diffkin import aircraft, rotations
 from diffkin.aircraft import Airframe, KeepOut, Pointing, RayTarget
-from diffkin.errors import OptionError
 from diffkin.plotting import convergence_figure, picture_grid, save_figure
 from diffkin.plotting_aircraft import attitude_figure
 from diffkin.simulation.world import is_installed
 
+KINDS = ("ground_point", "direction")
 console = Console()
 
 
-@hydra.main(version_base=None, config_path="../configs", config_name="point_aircraft")
-def main(cfg: DictConfig) -> None:
-    run(job, cfg)
+# -- the configuration and its types --------------------------------------------------------------------------------
 
 
-def job(cfg: DictConfig) -> None:
+@dataclass
+class TargetConfig:
+    """Which way to turn which ray."""
+
+    kind: str = MISSING
+    count: int = MISSING
+    ray: str = "boresight"
+    height_m: Optional[float] = None
+    radius_m: Optional[float] = None
+    max_elevation_deg: Optional[float] = None
+
+
+@dataclass
+class SunConfig:
+    """A cone that the ray stays out of."""
+
+    azimuth_deg: float = 0.0
+    elevation_deg: float = 0.0
+    half_angle_deg: float = 0.0
+
+
+@dataclass
+class CheckConfig:
+    """What is done in PyBullet."""
+
+    pybullet: bool = True
+    jacobians: int = 3
+    flights: int = 40
+    seconds: float = 3.0
+    pictures: int = 6
+
+
+@dataclass
+class PointAircraftConfig:
+    """The whole configuration."""
+
+    aircraft: AircraftConfig = field(default_factory=AircraftConfig)
+    target: TargetConfig = field(default_factory=TargetConfig)
+    controller: ControllerConfig = field(default_factory=ControllerConfig)
+    seed: int = 0
+    roll: str = "level"
+    tolerance_rad: float = 1e-6
+    locked: Optional[list[str]] = None
+    sun: SunConfig = field(default_factory=SunConfig)
+    check: CheckConfig = field(default_factory=CheckConfig)
+
+
+ConfigStore.instance().store(name=f"{SCHEMA}point_aircraft", node=PointAircraftConfig)
+
+
+def check_config(cfg: Any) -> None:
+    """Raise for values out of range."""
+    choose(cfg.target.kind, KINDS, "kind of target for an aircraft")
+    positive = ["target.count", "target.height_m", "target.radius_m", "target.max_elevation_deg", "tolerance_rad"]
+    check_positive(cfg, *positive, "check.seconds", "aircraft.max_bank_deg", "aircraft.max_pitch_deg")
+    needed = ("height_m", "radius_m") if cfg.target.kind == "ground_point" else ("max_elevation_deg",)
+    for name in needed:
+        require(cfg.target[name] is not None, f"target.{name}", None, "a number above zero")
+    for name in ("jacobians", "flights", "pictures"):
+        require(cfg.check[name] >= 0, f"check.{name}", cfg.check[name], "a whole number from 0 on")
+    require(0 <= cfg.sun.half_angle_deg < 180, "sun.half_angle_deg", cfg.sun.half_angle_deg, "from 0 to below 180")
+
+
+# -- the job --------------------------------------------------------------------------------------------------------
+
+
+def main(cfg: Any) -> None:
+    check_config(cfg)
+    torch.set_default_dtype(torch.float64)
     airframe = aircraft.load_airframe(cfg.aircraft.robot)
-    target, position = make_targets(cfg.target, int(cfg.seed))
-    max_bank, max_pitch = math.radians(cfg.aircraft.max_bank_deg), math.radians(cfg.aircraft.max_pitch_deg)
+    target, position = make_targets(cfg.target, cfg.seed)
+    max_bank, max_pitch = _radians(cfg.aircraft.max_bank_deg), _radians(cfg.aircraft.max_pitch_deg)
     sun = make_sun(cfg.sun, target.ray)
     start = time.perf_counter()
     found = aircraft.point(
         airframe,
         target,
         position=position,
-        locked=cfg.locked,
+        locked=None if cfg.locked is None else list(cfg.locked),
         roll=cfg.roll,
         keep_out=sun or (),
         max_bank=max_bank,
         max_pitch=max_pitch,
-        tolerance=positive(cfg.tolerance_rad, "tolerance_rad"),
-        seed=int(cfg.seed),
+        tolerance=cfg.tolerance_rad,
+        seed=cfg.seed,
         history=True,
     )
     seconds = time.perf_counter() - start
@@ -58,7 +136,7 @@ def job(cfg: DictConfig) -> None:
         "aircraft": airframe.robot.name,
         "target": cfg.target.kind,
         "ray": target.ray,
-        "seed": int(cfg.seed),
+        "seed": cfg.seed,
         "targets": solved.numel(),
         "solved": int(solved.sum()),
         "worst_pointing_error_rad": float(found.pointing_error[solved].max()) if bool(solved.any()) else None,
@@ -70,7 +148,7 @@ def job(cfg: DictConfig) -> None:
     }
     show_answers(airframe, found, results)
     results["jacobian_difference"] = show_jacobian(airframe, found, position)
-    folder = output_folder()
+    folder = run_folder()
     if found.ik.history is not None:
         figure = convergence_figure(found.ik.history, cfg.tolerance_rad, "Pointing error over the iterations")
         save_figure(figure, folder / "pointing_error.png")
@@ -78,33 +156,35 @@ def job(cfg: DictConfig) -> None:
         console.print("PyBullet is not installed (pip install pybullet), so nothing is checked or flown there.")
     elif cfg.check.pybullet:
         results["pybullet"] = check_in_bullet(cfg, airframe, target, position, found)
-    results["config"] = plain(cfg)
-    console.print(f"Results: {write_results(results)}")
+    write_json(folder / "results.json", results)
+    console.print(f"Results: {folder / 'results.json'}")
+
+
+def _radians(degrees: float | None) -> float | None:
+    return None if degrees is None else math.radians(degrees)
 
 
 # -- targets --------------------------------------------------------------------------------------------------------
 
 
-def make_targets(cfg: DictConfig, seed: int) -> tuple[RayTarget, Tensor]:
+def make_targets(cfg: Any, seed: int) -> tuple[RayTarget, Tensor]:
     """Targets of the group ``target`` and where the aircraft are (NED)."""
-    kind = choose(cfg.get("kind"), ("ground_point", "direction"), "kind of target for an aircraft")
-    count = int(positive(cfg.count, "target.count"))
+    count = cfg.count
     generator = torch.Generator().manual_seed(seed)
     unit = torch.rand(count, 2, generator=generator, dtype=torch.float64)
     turn = 2.0 * math.pi * unit[:, 0]
-    if kind == "ground_point":
-        height, radius = positive(cfg.height_m, "target.height_m"), positive(cfg.radius_m, "target.radius_m")
-        away = radius * unit[:, 1].sqrt()
+    if cfg.kind == "ground_point":
+        away = cfg.radius_m * unit[:, 1].sqrt()
         point = torch.stack((away * turn.cos(), away * turn.sin(), torch.zeros_like(away)), dim=-1)
         point[0] = 0.0  # straight below: the gimbal's singular point
-        return RayTarget(cfg.ray, point=point), torch.tensor([0.0, 0.0, -height], dtype=torch.float64)
-    highest = math.radians(positive(cfg.max_elevation_deg, "target.max_elevation_deg"))
+        return RayTarget(cfg.ray, point=point), torch.tensor([0.0, 0.0, -cfg.height_m], dtype=torch.float64)
+    highest = math.radians(cfg.max_elevation_deg)
     elevation = torch.asin((2.0 * unit[:, 1] - 1.0) * math.sin(min(highest, 0.5 * math.pi)))
     along = aircraft.azimuth_elevation_to_direction(turn, elevation)
     return RayTarget(cfg.ray, direction=along), torch.zeros(3, dtype=torch.float64)
 
 
-def make_sun(cfg: DictConfig, ray: str) -> KeepOut | None:
+def make_sun(cfg: SunConfig, ray: str) -> KeepOut | None:
     """The cone to keep out of, or None."""
     if cfg.half_angle_deg == 0:
         return None
@@ -116,11 +196,11 @@ def make_sun(cfg: DictConfig, ray: str) -> KeepOut | None:
 
 
 def count_violations(
-    airframe: Airframe, found: Pointing, max_bank: float, max_pitch: float, sun: KeepOut | None
+    airframe: Airframe, found: Pointing, max_bank: float | None, max_pitch: float | None, sun: KeepOut | None
 ) -> int:
     """How many answers that count as solved are outside a limit, measured from the answers alone."""
     bank, pitch = aircraft.bank_pitch(found.R_ned_body)
-    outside = (bank.abs() > max_bank) | (pitch.abs() > max_pitch)
+    outside = (bank.abs() > (max_bank or math.inf)) | (pitch.abs() > (max_pitch or math.inf))
     outside |= ((found.q < airframe.robot.lower) | (found.q > airframe.robot.upper)).any(-1)
     if sun is not None:
         _, axes = airframe.rays_ned(found.R_ned_body, None, found.q, [sun.ray])
@@ -170,7 +250,7 @@ def show_jacobian(airframe: Airframe, found: Pointing, position: Tensor) -> floa
 
 
 def check_in_bullet(
-    cfg: DictConfig, airframe: Airframe, target: RayTarget, position: Tensor, found: Pointing
+    cfg: Any, airframe: Airframe, target: RayTarget, position: Tensor, found: Pointing
 ) -> dict[str, Any]:
     """Set every answer in PyBullet and measure it there, fly to some of them, and take pictures."""
     from diffkin.simulation.aircraft import compare_airframe, open_airframe, picture
@@ -178,11 +258,12 @@ def check_in_bullet(
 
     kept = found.success.nonzero().flatten()
     if len(kept) == 0:
-        raise OptionError("No target is solved, so there is nothing to set in PyBullet. Loosen limits or targets.")
+        console.print("No target is solved, so there is nothing to set in PyBullet. Loosen limits or targets.")
+        return {}
     rotation, q = found.R_ned_body[kept], found.q[kept]
     place = torch.zeros(len(kept), 3, dtype=torch.float64)  # far from the origin Bullet's digits would be lost
     with open_airframe(airframe) as flying:
-        report = compare_airframe(flying, rotation, place, q, jacobians=int(cfg.check.jacobians))
+        report = compare_airframe(flying, rotation, place, q, jacobians=cfg.check.jacobians)
         worst = 0.0
         for k, index in enumerate(kept.tolist()):
             flying.reset(rotation[k], None, q[k])
@@ -190,23 +271,23 @@ def check_in_bullet(
             goal = target.toward(origin + position)
             goal = goal[index] if goal.ndim == 2 else goal
             worst = max(worst, float(aircraft.turn_to(goal / goal.norm(), axis).norm()))
-        shown = range(min(int(cfg.check.pictures), len(kept)))
+        shown = range(min(cfg.check.pictures, len(kept)))
         pictures = [picture(flying, rotation[k], q[k], ray=target.ray) for k in shown]
     angles = torch.rad2deg(rotations.matrix_to_euler(rotation, "ZYX"))
     labels = ["yaw {:.0f}, pitch {:.0f}, roll {:.0f} deg".format(*angles[k].tolist()) for k in shown]
-    folder = output_folder()
+    folder = run_folder()
     if pictures:
         save_figure(picture_grid(pictures, labels, title="The aircraft pointing"), folder / "attitudes.png")
 
     inertia = airframe.mass_properties().inertia
-    limit = torch.tensor(list(cfg.aircraft.torque_limit_nm), dtype=torch.float64)
-    count = min(int(cfg.check.flights), len(kept))
+    limit = torque_limit(cfg.aircraft)
+    count = min(cfg.check.flights, len(kept))
     results: dict[str, Any] = {
         "point_difference_m": report.point_difference_m,
         "ray_difference_rad": report.ray_difference_rad,
         "jacobian_difference": report.jacobian_difference,
         "worst_pointing_error_rad": worst,
-        **integrator_checks(inertia, int(cfg.seed)),
+        **integrator_checks(inertia, cfg.seed),
         "flights": count,
         "controlled_within_half_degree": None,
     }
@@ -231,4 +312,4 @@ def check_in_bullet(
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, "point_aircraft")

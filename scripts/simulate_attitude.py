@@ -2,56 +2,92 @@
 
 python scripts/simulate_attitude.py aircraft=quadrotor integrator=rk4
 python scripts/simulate_attitude.py aircraft=fixed_wing integrator=bullet damping=0.04 seconds=30
+
+
+The run folder holds results.json, attitude.png, difference.png and, in .hydra, the configuration.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import Any
 
-import hydra
 import torch
-from aircraft_common import choose, integrator_checks, output_folder, plain, positive, run, write_results
-from omegaconf import DictConfig
+from aircraft_common import AircraftConfig, IntegratorConfig, choose, integrator_checks
+from common import SCHEMA, check_positive, require, run_folder, run_main, write_json
+from hydra.core.config_store import ConfigStore
 from rich.console import Console
 from rich.table import Table
 
 from diffkin import aircraft, rotations
-from diffkin.errors import OptionError
+from diffkin.aircraft.integrators import INTEGRATORS
 from diffkin.plotting import save_figure
 from diffkin.plotting_aircraft import attitude_figure, difference_figure
 from diffkin.simulation.world import is_installed
 
-INTEGRATORS = ("rk4", "lie_midpoint", "bullet")
 console = Console()
 
 
-@hydra.main(version_base=None, config_path="../configs", config_name="simulate_attitude")
-def main(cfg: DictConfig) -> None:
-    run(job, cfg)
+# -- the configuration and its types --------------------------------------------------------------------------------
 
 
-def job(cfg: DictConfig) -> None:
+@dataclass
+class CheckConfig:
+    """Whether Bullet steps the same bodies."""
+
+    pybullet: bool = True
+
+
+@dataclass
+class SimulateAttitudeConfig:
+    """The whole configuration."""
+
+    aircraft: AircraftConfig = field(default_factory=AircraftConfig)
+    integrator: IntegratorConfig = field(default_factory=IntegratorConfig)
+    seed: int = 0
+    bodies: int = 4
+    seconds: float = 10.0
+    dt: float = 1.0 / 240.0
+    rate_deg_s: list[float] = field(default_factory=lambda: [60.0, 20.0, 90.0])
+    damping: float = 0.0
+    check: CheckConfig = field(default_factory=CheckConfig)
+
+
+ConfigStore.instance().store(name=f"{SCHEMA}simulate_attitude", node=SimulateAttitudeConfig)
+
+
+def check_config(cfg: Any) -> None:
+    """Raise for values out of range."""
+    choose(cfg.integrator.name, tuple(INTEGRATORS), "integrator")
+    check_positive(cfg, "bodies", "seconds", "dt")
+    require(cfg.seconds >= cfg.dt, "seconds", cfg.seconds, f"at least one step of {cfg.dt:g} s")
+    require(len(cfg.rate_deg_s) == 3, "rate_deg_s", list(cfg.rate_deg_s), "three numbers")
+
+
+# -- the job --------------------------------------------------------------------------------------------------------
+
+
+def main(cfg: Any) -> None:
+    check_config(cfg)
+    torch.set_default_dtype(torch.float64)
     airframe = aircraft.load_airframe(cfg.aircraft.robot)
     inertia = airframe.mass_properties().inertia
-    integrator = choose(cfg.integrator.get("name"), INTEGRATORS, "integrator")
-    dt, seconds = positive(cfg.dt, "dt"), positive(cfg.seconds, "seconds")
-    steps, count = round(seconds / dt), int(positive(cfg.bodies, "bodies"))
-    if steps < 1:
-        raise OptionError(f"seconds must be at least one step of {dt:g} s, got {seconds:g}.")
-    generator = torch.Generator().manual_seed(int(cfg.seed))
+    integrator, dt, count = cfg.integrator.name, cfg.dt, cfg.bodies
+    steps = round(cfg.seconds / dt)
+    generator = torch.Generator().manual_seed(cfg.seed)
     first = torch.deg2rad(torch.tensor(list(cfg.rate_deg_s), dtype=torch.float64))
     others = torch.randn(count - 1, 3, generator=generator, dtype=torch.float64)
     rate = torch.cat((first[None], others))
     start = rotations.random_rotation(count, seed=generator)
-    settings: dict[str, Any] = {"dt": dt, "steps": steps, "damping": float(cfg.damping)}
+    settings: dict[str, Any] = {"dt": dt, "steps": steps, "damping": cfg.damping}
     R, omega = aircraft.simulate_attitude(start, rate, inertia, integrator=integrator, **settings)
     time = torch.arange(steps + 1, dtype=torch.float64) * dt
     identity = torch.eye(3, dtype=torch.float64)
     results: dict[str, Any] = {
         "aircraft": airframe.robot.name,
         "integrator": integrator,
-        "seed": int(cfg.seed),
+        "seed": cfg.seed,
         "bodies": count,
         "steps": steps,
         "dt_s": dt,
@@ -67,7 +103,7 @@ def job(cfg: DictConfig) -> None:
         results["energy_error"] = float((energy / energy[:, :1] - 1.0).abs().max())
         results["momentum_error"] = float(drift.max())
     paths = {integrator: (R[0], omega[0])}
-    folder = output_folder()
+    folder = run_folder()
     if cfg.check.pybullet and not is_installed():
         console.print("PyBullet is not installed (pip install pybullet), so there is nothing to compare with.")
     elif cfg.check.pybullet:
@@ -78,7 +114,7 @@ def job(cfg: DictConfig) -> None:
         results["pybullet"] = {
             "difference_rad": float(apart.max()),
             "difference_at_end_rad": float(apart[:, -1].max()),
-            **integrator_checks(inertia, int(cfg.seed)),
+            **integrator_checks(inertia, cfg.seed),
         }
         paths["PyBullet"] = (theirs[0], their_rate[0])
         lines = {f"body {k}": apart[k] for k in range(min(count, 6))}
@@ -91,9 +127,9 @@ def job(cfg: DictConfig) -> None:
         if not isinstance(value, dict):
             table.add_row(name, f"{value:.3g}" if isinstance(value, float) and math.isfinite(value) else str(value))
     console.print(table)
-    results["config"] = plain(cfg)
-    console.print(f"Results: {write_results(results)}")
+    write_json(folder / "results.json", results)
+    console.print(f"Results: {folder / 'results.json'}")
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, "simulate_attitude")
