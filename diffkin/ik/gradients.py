@@ -69,7 +69,7 @@ def attach_gradient(
         on_limit = (q <= exact.lower) | (q >= exact.upper)
         free = torch.cat((~on_limit & movable, on_limit.new_ones(len(q), problem.free_base)), dim=-1)
         solved = result.success.reshape(-1, 1, 1)
-        inverse = torch.linalg.pinv(derivative * free.unsqueeze(-2)) * solved
+        inverse = torch.linalg.pinv(derivative * free.unsqueeze(-2)) * free.unsqueeze(-1) * solved
     residual = problem.residual(State(q, placed, every))
     shift = -(inverse @ residual.unsqueeze(-1)).squeeze(-1)[:, :dof]
     moved = q + (shift - shift.detach())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +19,6 @@ __all__ = ["FREE_BASE", "Problem", "State"]
 
 FREE_BASE = {None: 0, "rotation": 3, "pose": 6}
 """How many base coordinates each choice of ``free_base`` adds."""
-
-_SECOND = 1e-3  # weight of a task of priority 1 beside those of priority 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,24 +78,31 @@ class Problem:
         """Whether some task has priority 1."""
         return any(task.priority > 0 for task in self.tasks)
 
+    def only(self, priority: int) -> Problem:
+        """The same problem with the tasks of one priority alone: 0, or anything above."""
+        kept = [k for k, task in enumerate(self.tasks) if (task.priority > 0) == (priority > 0)]
+        if len(kept) == len(self.tasks):
+            return self
+        tasks, links = [self.tasks[k] for k in kept], [self.links[k] for k in kept]
+        return dataclasses.replace(self, tasks=tasks, links=links)
+
     def poses(self, state: State) -> list[Tensor]:
         """For each task the poses (n, links, 4, 4) of its links in the world."""
         order = sorted({link for links in self.links for link in links})
         all_poses = forward(self.tree, state.q, order, state.base, backend="reference")
         return [all_poses[:, [order.index(link) for link in links]] for links in self.links]
 
-    def residual(self, state: State, second: bool = True) -> Tensor:
-        """Weighted residual (n, rows) of all tasks; of priority 0 alone unless ``second``."""
+    def residual(self, state: State) -> Tensor:
+        """Weighted residual (n, rows) of all tasks."""
         return torch.cat(
             [
                 task.residual(poses, state.q, state.problem) * self._weight(task, state.q)
                 for task, poses in zip(self.tasks, self.poses(state), strict=True)
-                if second or task.priority == 0
             ],
             dim=-1,
         )
 
-    def linearize(self, state: State, second: bool = True) -> tuple[Tensor, Tensor]:
+    def linearize(self, state: State) -> tuple[Tensor, Tensor]:
         """Weighted residual (n, rows) and its derivative (n, rows, dof + free base) at a state."""
         order = sorted({link for links in self.links for link in links})
         poses, jacobians = poses_and_jacobians(self.tree, state.q, order)
@@ -108,8 +114,6 @@ class Problem:
             jacobians = torch.cat((jacobians, self._base_columns(poses, state)), dim=-1)
         residuals, derivatives = [], []
         for task, links in zip(self.tasks, self.links, strict=True):
-            if task.priority > 0 and not second:
-                continue
             at = [order.index(link) for link in links]
             weight = self._weight(task, state.q)
             given = task.jacobian(poses[:, at], jacobians[:, at], state.q, state.problem)
@@ -158,8 +162,7 @@ class Problem:
 
     def _weight(self, task: Task, like: Tensor) -> Tensor:
         weight = torch.as_tensor(task.weight, dtype=like.dtype, device=like.device)
-        weight = weight if weight.ndim else weight[None]
-        return weight * (_SECOND if task.priority > 0 else 1.0)
+        return weight if weight.ndim else weight[None]
 
     def _base_columns(self, poses: Tensor, state: State) -> Tensor:
         """Columns (n, links, 6, 3 or 6) of the base perturbed on the right; a turn moves a link by ``w x (p - o)``."""

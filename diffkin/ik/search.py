@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from diffkin.ik.descent import Descent, Method, descend
-from diffkin.ik.newton import LevenbergMarquardt
+from diffkin.ik.priority import SelfMotion
 from diffkin.ik.problem import Problem, State
 from diffkin.ik.starts import Starts
 
@@ -66,7 +65,7 @@ def search(
     """
     every = torch.arange(count, device=problem.tree.device)
     first = starts.at(0, every)
-    best = first
+    best = State(first.q.clone(), None if first.base is None else first.base.clone(), every)
     cost = torch.full((count,), torch.inf, dtype=first.q.dtype, device=first.q.device)
     rank_of, hits, spent = (torch.zeros_like(every) for _ in range(3))
     near = cost.clone()
@@ -113,17 +112,17 @@ def _run(
     max_iterations: int,
     watch: Callable[[Tensor, Tensor], None] | None,
 ) -> Descent:
-    """One descent a start; tasks of priority 1 end with a short descent for those of priority 0 alone."""
-    end = descend(method, problem, state, max_iterations, watch)
+    """One descent a start for the tasks of priority 0, then one along their solutions for those of priority 1."""
+    end = descend(method, problem.only(0), state, max_iterations, watch)
     if not problem.has_second:
         return end
-    kept = [k for k, task in enumerate(problem.tasks) if task.priority == 0]
-    strict = dataclasses.replace(
-        problem, tasks=[problem.tasks[k] for k in kept], links=[problem.links[k] for k in kept]
-    )
-    start = State(end.state.q, end.state.base, state.problem)
-    last = descend(LevenbergMarquardt(), strict, start, 16)
-    return Descent(last.state, end.cost, last.met, end.iterations + last.iterations)
+    met = end.met.nonzero().squeeze(-1)
+    start = State(end.state.q, end.state.base, state.problem).take(met)
+    last = descend(SelfMotion(), problem, start, SelfMotion.max_iterations)
+    end.state.q[met], end.iterations[met] = last.state.q, end.iterations[met] + last.iterations
+    if end.state.base is not None and last.state.base is not None:
+        end.state.base[met] = last.state.base
+    return end
 
 
 def _join(parts: list[State]) -> State:

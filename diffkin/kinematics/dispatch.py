@@ -45,7 +45,7 @@ def kernel_applies(backend: str | None, tree: KinematicTree, *tensors: Tensor | 
         return False
     if torch.compiler.is_compiling() or is_transformed() or torch.jit.is_tracing():
         return False
-    if tree.has_gradient or tree.steps is None or tree.device.type != "cpu" or tree.dtype not in _DTYPES:
+    if tree.dof == 0 or tree.has_gradient or tree.steps is None or tree.device.type != "cpu" or tree.dtype not in _DTYPES:
         return False
     if forward_ad._current_level >= 0:
         return False
@@ -83,7 +83,7 @@ def jacobian(
     flat = q if q.shape[:-1] == batch else q.expand(*batch, tree.dof)
     at = None if point is None else _array(point if point.ndim == 1 else point.expand(*batch, 3).reshape(-1, 3))
     placed = None if base is None else _array(base if base.ndim == 2 else base.expand(*batch, 4, 4).reshape(-1, 4, 4))
-    rows = run(plan, _array(flat.reshape(-1, tree.dof)), at, local, placed)
+    rows = run(plan, _array(flat.reshape(batch.numel(), tree.dof)), at, local, placed)
     return torch.from_numpy(rows).reshape(*batch, 6, tree.dof)
 
 
@@ -114,7 +114,7 @@ class _Forward(torch.autograd.Function):
         placed = None if base is None else _array(base)
         rows = run(
             _plan(tree, links),
-            _array(q.reshape(-1, tree.dof)),
+            _array(q.reshape(q.shape[:-1].numel(), tree.dof)),
             _array(grad.reshape(-1, len(links), 4, 4)),
             placed,
         )
@@ -125,7 +125,7 @@ def _poses(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor 
     from diffkin.kernels.forward import forward as run
 
     placed = None if base is None else _array(base)
-    poses = run(_plan(tree, links), _array(q.reshape(-1, tree.dof)), placed)
+    poses = run(_plan(tree, links), _array(q.reshape(q.shape[:-1].numel(), tree.dof)), placed)
     return torch.from_numpy(poses).reshape(*q.shape[:-1], len(links), 4, 4)
 
 

@@ -49,7 +49,7 @@ def jacobian(
     q = q.expand(*batch, tree.dof)
     with full_precision(q):
         if method == "geometric":
-            rows, rotation = geometric(tree, q.reshape(-1, tree.dof), link, _flat(point, batch, q))
+            rows, rotation = geometric(tree, q.reshape(batch.numel(), tree.dof), link, _flat(point, batch, q))
             rows, rotation = rows.reshape(*batch, 6, tree.dof), rotation.reshape(*batch, 3, 3)
             if base is not None and frame == "world":
                 rows = _turn(base[..., :3, :3], rows)

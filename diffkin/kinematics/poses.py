@@ -40,7 +40,7 @@ def forward(
         return dispatch.forward(tree, q, tuple(links), base)
     with full_precision(q):
         batch = q.shape[:-1]
-        poses = link_poses(tree, q.reshape(-1, tree.dof), links).reshape(*batch, len(links), 4, 4)
+        poses = link_poses(tree, q.reshape(batch.numel(), tree.dof), links).reshape(*batch, len(links), 4, 4)
         if base is None:
             return poses
         shape = broadcast_batch(batch, base.shape[:-2], "q", "base")

@@ -122,7 +122,9 @@ def test_hessian_against_autograd(mixed, iiwa, dtype):
         q, base = robot.sample(3), a_base().to(dtype)
         H = robot.hessian(q, link, point, base)
         expected = torch.func.vmap(
-            torch.func.jacrev(lambda q, robot=robot, link=link, point=point, base=base: robot.jacobian(q, link, point, base=base))
+            torch.func.jacrev(
+                lambda q, robot=robot, link=link, point=point, base=base: robot.jacobian(q, link, point, base=base)
+            )
         )(q)
         assert H.dtype == dtype
         torch.testing.assert_close(H, expected, rtol=0, atol=1e-12 if dtype == torch.float64 else 1e-5)

@@ -163,7 +163,9 @@ def test_compile_without_graph_breaks(iiwa, dtype):
     robot = iiwa.to(dtype)
     q = robot.sample(4)
     compiled = torch.compile(robot.forward_kinematics, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(q), robot.forward_kinematics(q), rtol=0, atol=1e-6 if dtype == torch.float32 else 1e-14)
+    torch.testing.assert_close(
+        compiled(q), robot.forward_kinematics(q), rtol=0, atol=1e-6 if dtype == torch.float32 else 1e-14
+    )
     leaf = q.clone().requires_grad_()
     compiled(leaf).square().sum().backward()
     other = q.clone().requires_grad_()
