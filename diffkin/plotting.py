@@ -72,7 +72,7 @@ def convergence_figure(
     left.plot(steps, errors.max(axis=1), color="tab:red", linewidth=1, label="worst")
     left.set(yscale="log", xlabel="iteration", ylabel="error (position [m] and rotation [rad] together)")
     if tolerance is not None:
-        left.axhline(tolerance, color="0.4", linestyle="--", linewidth=1, label=f"tolerance {tolerance:g}")
+        left.axhline(tolerance, color="0.4", linestyle="--", linewidth=1, label=f"tolerance {tolerance:.1e}")
         share = 100.0 * (errors <= tolerance).mean(axis=1)
         right.plot(steps, share, color="tab:green")
         right.set(xlabel="iteration", ylabel="problems within tolerance [%]", ylim=(0, 102))
@@ -83,6 +83,7 @@ def convergence_figure(
         axes.grid(alpha=0.3)
         if len(steps) > 100:
             axes.set_xscale("symlog", linthresh=10)
+        axes.set_xlim(left=0)
     left.legend(loc="lower left", fontsize=9)
     figure.suptitle(title)
     return figure

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 import time
 import typing
 from dataclasses import dataclass, field
@@ -327,7 +328,8 @@ def save_figures(folder: Path, robot: dk.Robot, config: Any, targets: Tensor, re
         history = dk.solve_ik(robot, some, solver=solver, seed=config.seed, history=True, **options).history
         assert history is not None  # asked for
         title = f"{robot.name}, {config.solver.name}: {len(some)} targets"
-        figure = plotting.convergence_figure(history, options["position_tolerance"], title)
+        tolerance = math.hypot(options["position_tolerance"], options["rotation_tolerance"])
+        figure = plotting.convergence_figure(history, tolerance, title)
         plotting.save_figure(figure, folder / "convergence.png")
     chosen = result.success.nonzero().flatten()[: config.pictured]
     if drawn and len(chosen):

@@ -38,7 +38,7 @@ def drive_to(
     arm: BulletRobot,
     q: Float[Tensor, " dof"],
     *,
-    move_seconds: float = 1.5,
+    move_seconds: float | None = None,
     settle_seconds: float = 1.5,
     position_gain: float = 0.2,
     velocity_gain: float = 1.0,
@@ -53,7 +53,7 @@ def drive_to(
     Args:
         arm: The robot in Bullet.
         q: (dof,) coordinates to reach [rad or m].
-        move_seconds: Simulated time of the movement.
+        move_seconds: Simulated time of the movement; None takes what the file's joint speeds ask for, 1 s at least.
         settle_seconds: Simulated time of holding still afterwards.
         position_gain: Bullet's ``positionGains``: share of the position error that a step is to remove.
         velocity_gain: Bullet's ``velocityGains``.
@@ -65,8 +65,8 @@ def drive_to(
     Raises:
         diffkin.errors.OptionError: A time is negative.
     """
-    if move_seconds < 0 or settle_seconds < 0:
-        raise OptionError(f"Times must not be negative, got move_seconds={move_seconds}, {settle_seconds=}.")
+    if (move_seconds is not None and move_seconds < 0) or settle_seconds < 0:
+        raise OptionError(f"Times must not be negative, got {move_seconds=}, {settle_seconds=}.")
     p = bullet()
     at = {"physicsClientId": arm.client}
     joints = list(arm.movable)
@@ -75,6 +75,10 @@ def drive_to(
     forces = [info[10] if info[10] > 0 else 1000.0 for info in infos]  # files may leave the effort out
     start = torch.tensor([state[0] for state in p.getJointStates(arm.body, joints, **at)], dtype=torch.float64)
     goal = torch.tensor(arm.joint_values(q), dtype=torch.float64)
+    if move_seconds is None:
+        speeds = torch.tensor([info[11] if info[11] > 0 else math.inf for info in infos], dtype=torch.float64)
+        # half a cosine is at most pi / 2 times as fast as its mean; a fifth is kept in reserve
+        move_seconds = max(1.0, float(1.2 * math.pi / 2 * ((goal - start).abs() / speeds).max()))
     moving, settling = round(move_seconds / TIME_STEP), round(settle_seconds / TIME_STEP)
     for step in range(1, moving + settling + 1):
         share = 0.5 - 0.5 * math.cos(math.pi * step / moving) if step < moving else 1.0

@@ -42,7 +42,7 @@ class Camera:
     field_of_view_deg: float = 35.0
 
 
-def render(client: int, camera: Camera, width: int = 480, height: int = 480) -> NDArray[np.uint8]:
+def render(client: int, camera: Camera, width: int = 480, height: int = 480, shadow: bool = True) -> NDArray[np.uint8]:
     """Draw a world.
 
     Args:
@@ -50,6 +50,7 @@ def render(client: int, camera: Camera, width: int = 480, height: int = 480) -> 
         camera: Where to look from.
         width: Of the picture [pixels].
         height: Of the picture [pixels].
+        shadow: Whether bodies cast shadows.
 
     Returns:
         (height, width, 3) red, green, blue.
@@ -75,10 +76,11 @@ def render(client: int, camera: Camera, width: int = 480, height: int = 480) -> 
         projection,
         lightDirection=[0.6, -0.8, 1.6],
         lightColor=[1.0, 1.0, 1.0],
+        lightDistance=camera.distance,  # the shadow map covers what is about as near as this
         lightAmbientCoeff=0.55,
         lightDiffuseCoeff=0.5,
         lightSpecularCoeff=0.0,
-        shadow=1,
+        shadow=int(shadow),
         renderer=p.ER_TINY_RENDERER,
         physicsClientId=client,
     )
@@ -126,7 +128,8 @@ def render_solutions(
             placed = arm.base_pose() @ target
             for body, local in frame:
                 _place(client, body, placed @ local)
-            pictures.append(render(client, camera, width, height))
+            # the renderer's shadows come out ragged from the low bodies of a flat arm, seen from above
+            pictures.append(render(client, camera, width, height, shadow=camera.pitch_deg == Camera.pitch_deg))
     return pictures
 
 
@@ -141,7 +144,9 @@ def frame_camera(arm: BulletRobot, q: Float[Tensor, "n dof"]) -> Camera:
     middle = (low + high) / 2
     size = max(float((high - low).norm()), 0.1)
     x, y, z = middle.tolist()
-    return Camera((x, y, z), distance=size / (2 * math.tan(math.radians(17.5))) * 1.08 + 0.1)
+    distance = size / (2 * math.tan(math.radians(Camera.field_of_view_deg / 2))) * 1.08 + 0.1
+    flat = float(high[2] - low[2]) < 0.2 * size
+    return Camera((x, y, z), distance, pitch_deg=-60.0 if flat else Camera.pitch_deg)
 
 
 def _lowest(arm: BulletRobot, q: Tensor) -> float:
