@@ -45,14 +45,15 @@ def kernel_applies(backend: str | None, tree: KinematicTree, *tensors: Tensor | 
         return False
     if torch.compiler.is_compiling() or is_transformed() or torch.jit.is_tracing():
         return False
-    if tree.dof == 0 or tree.has_gradient or tree.steps is None or tree.device.type != "cpu" or tree.dtype not in _DTYPES:
+    if tree.dof == 0 or tree.has_gradient or tree.steps is None or forward_ad._current_level >= 0:
         return False
-    if forward_ad._current_level >= 0:
+    dtype = tree.dtype
+    if not tree.origins.is_cpu or dtype not in _DTYPES:
         return False
-    return all(
-        tensor is None or (type(tensor) in _PLAIN and tensor.dtype == tree.dtype and tensor.device.type == "cpu")
-        for tensor in tensors
-    )
+    for tensor in tensors:  # a loop, for speed
+        if tensor is not None and not (type(tensor) in _PLAIN and tensor.dtype == dtype and tensor.is_cpu):
+            return False
+    return True
 
 
 def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor | None) -> Tensor:
@@ -83,8 +84,8 @@ def jacobian(
     flat = q if q.shape[:-1] == batch else q.expand(*batch, tree.dof)
     at = None if point is None else _array(point if point.ndim == 1 else point.expand(*batch, 3).reshape(-1, 3))
     placed = None if base is None else _array(base if base.ndim == 2 else base.expand(*batch, 4, 4).reshape(-1, 4, 4))
-    rows = run(plan, _array(flat.reshape(batch.numel(), tree.dof)), at, local, placed)
-    return torch.from_numpy(rows).reshape(*batch, 6, tree.dof)
+    rows = run(plan, _rows(flat, tree.dof), at, local, placed)
+    return torch.from_numpy(rows.reshape(*batch, 6, tree.dof))
 
 
 class _Forward(torch.autograd.Function):
@@ -114,7 +115,7 @@ class _Forward(torch.autograd.Function):
         placed = None if base is None else _array(base)
         rows = run(
             _plan(tree, links),
-            _array(q.reshape(q.shape[:-1].numel(), tree.dof)),
+            _rows(q, tree.dof),
             _array(grad.reshape(-1, len(links), 4, 4)),
             placed,
         )
@@ -125,12 +126,18 @@ def _poses(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor 
     from diffkin.kernels.forward import forward as run
 
     placed = None if base is None else _array(base)
-    poses = run(_plan(tree, links), _array(q.reshape(q.shape[:-1].numel(), tree.dof)), placed)
-    return torch.from_numpy(poses).reshape(*q.shape[:-1], len(links), 4, 4)
+    poses = run(_plan(tree, links), _rows(q, tree.dof), placed)
+    return torch.from_numpy(poses.reshape(*q.shape[:-1], len(links), 4, 4))
 
 
 def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
     return tensor.detach().contiguous().numpy()
+
+
+def _rows(q: Tensor, dof: int) -> np.ndarray[Any, Any]:
+    """Coordinates as (count, dof); reshaped in NumPy, since torch takes microseconds for it."""
+    array = np.ascontiguousarray(q.detach().numpy())
+    return array if array.ndim == 2 else array.reshape(array.size // dof, dof)
 
 
 def _plan(tree: KinematicTree, links: tuple[int, ...]) -> Any:

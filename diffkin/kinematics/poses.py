@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -36,7 +37,8 @@ def forward(
     """
     tree, q, base = in_dtype_of(tree, q, base)
     if dispatch.kernel_applies(backend, tree, q, base):
-        broadcast_batch(q.shape[:-1], () if base is None else base.shape[:-2], "q", "base")
+        if base is not None:
+            broadcast_batch(q.shape[:-1], base.shape[:-2], "q", "base")
         return dispatch.forward(tree, q, tuple(links), base)
     with full_precision(q):
         batch = q.shape[:-1]
@@ -69,6 +71,9 @@ def broadcast_batch(first: Sequence[int], second: Sequence[int], first_name: str
         ) from None
 
 
-def full_precision(q: Tensor) -> torch.autocast:
+def full_precision(q: Tensor) -> AbstractContextManager[object]:
     """Autocast switched off: poses in half precision would be off by millimetres."""
-    return torch.autocast(q.device.type, enabled=False)
+    device = q.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
