@@ -1,7 +1,7 @@
 """Inverse kinematics of one frame of a mechanism for many targets, on plain arrays.
 
-``make_program`` packs a mechanism once; ``solve`` answers targets. The answer for a target is the same to the bit whether it
-comes alone or in a batch, whatever the batch's order and the number of threads.
+``make_program`` packs a mechanism once; ``solve`` answers targets. The answer for a target is the same to the bit
+whether it comes alone or in a batch, whatever the batch's order and the number of threads.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _Call(NamedTuple):
 
 
 class IkProgram:
-    """A mechanism, the frame to place and the limits, packed for the kernels. Made by ``make_program``; never changes."""
+    """A mechanism, the frame to place and the limits, packed for the kernels by ``make_program``."""
 
     def __init__(self, chain: Chain, dof: int, ranges: Floats, indices: NDArray[np.int64]) -> None:
         self.chain = chain
@@ -150,7 +150,8 @@ def _prepare(
         raise OptionError(f"Tolerances must be positive, not {position_tolerance!r} and {rotation_tolerance!r}.")
     if max_restarts < 1 or max_iterations < 1 or nearest < 1:
         raise OptionError(
-            f"max_restarts, max_iterations and nearest must be at least 1, not {max_restarts}, {max_iterations}, {nearest}."
+            "max_restarts, max_iterations and nearest must be at least 1, "
+            f"not {max_restarts}, {max_iterations} and {nearest}."
         )
     if nearest > 1 and not has_q0:
         raise OptionError(f"nearest={nearest} needs q0, the configuration to be near to.")
@@ -163,21 +164,21 @@ def _prepare(
     margin = 0.999  # what rounding may add when the answer is judged
     settings[ik_search.POSITION2] = (margin * position_tolerance / program.chain.length) ** 2
     settings[ik_search.ROTATION2] = (margin * rotation_tolerance) ** 2
-    settings[ik_search.DAMPING] = 1e-2
+    settings[ik_search.DAMPING] = 3e-3
     settings[ik_search.FLOOR] = 1e-9
-    settings[ik_search.GROW] = 8.0
-    settings[ik_search.SHRINK] = 0.25
+    settings[ik_search.GROW] = 4.0
+    settings[ik_search.SHRINK] = 0.5
     settings[ik_search.LIMIT] = min(early_iterations, max_iterations)
     settings[ik_search.LIMIT_STEP] = 0.25
     settings[ik_search.LIMIT_TOP] = max_iterations
-    settings[ik_search.PATIENCE] = 1e9
-    settings[ik_search.PROGRESS] = 1e9
+    settings[ik_search.PATIENCE] = 8.0
+    settings[ik_search.PROGRESS] = 1e-4
     settings[ik_search.WEIGHTS :] = w
     switches = np.zeros(SWITCHES, np.int64)
     switches[ik_search.RESTARTS] = max_restarts
     switches[ik_search.WANTED] = nearest
     switches[ik_search.HAS_Q0] = has_q0
-    switches[ik_search.TABLE_RANKS] = min(8, keep)
+    switches[ik_search.TABLE_RANKS] = min(16, keep)
     switches[ik_search.FIRST_POINT] = table.samples + 7919 * seed
     switches[ik_search.WEIGHTED] = bool((w != 1).any())
     switches[ik_search.PARTIAL] = len(set(w[3:])) > 1
@@ -269,8 +270,8 @@ def solve(
         chunk[0], chunk[1], chunk[2] = begin, end, 0
         try:
             while not stopped and search(
-                steps, *workspace.arrays, targets, first, settings, switches, chain.start, chain.joints, ranges, indices,
-                grid, table.counts, table.frames, table.ids, q, rank, iterations,
+                steps, *workspace.arrays, targets, first, settings, switches, chain.start, chain.joints, ranges,
+                indices, grid, table.counts, table.frames, table.ids, q, rank, iterations,
             ):  # fmt: skip
                 pass
             judge(begin, end, chain.start, chain.joints, ranges, indices, settings, targets, q, errors)

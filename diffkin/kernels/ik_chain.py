@@ -1,9 +1,9 @@
 """The way from the base to one frame as numbers for the inverse kinematics kernels.
 
 Every joint is re-chosen to turn about, or slide along, the z axis of its frame. The constant transform between two such
-frames splits into ``Rz(theta) T(a, b, d) Rx(alpha) Rz(phi)`` (ZXZ Euler angles, always defined and well conditioned); the
-turns about z merge with the joints beside them, so that a joint costs 33 multiply-adds and not 48. Lengths are divided by
-the length of the chain, so that a metre and a radian weigh about the same for a robot of any size.
+frames splits into ``Rz(theta) T(a, b, d) Rx(alpha) Rz(phi)`` (ZXZ Euler angles, always defined and well conditioned);
+the turns about z merge with the joints beside them, so that a joint costs 33 multiply-adds and not 48. Lengths are
+divided by the length of the chain, so that a metre and a radian weigh about the same for a robot of any size.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ TURN, ANGLE, SLIDE, DISTANCE, SHIFT_X, SHIFT_Y, COS, SIN, COLUMNS = range(9)
 class Chain(NamedTuple):
     """The joints between the base and one frame, each followed by its constant transform.
 
-    Joint j turns the frame by ``TURN q + ANGLE`` about z, shifts it by (SHIFT_X, SHIFT_Y, SLIDE q + DISTANCE) and tilts it
-    about x by the angle of COS and SIN. Lengths are in units of ``length``.
+    Joint j turns the frame by ``TURN q + ANGLE`` about z, shifts it by (SHIFT_X, SHIFT_Y, SLIDE q + DISTANCE) and tilts
+    it about x by the angle of COS and SIN. Lengths are in units of ``length``.
     """
 
     start: NDArray[np.float64]  # (12,) frame of the first joint: columns x, y, z, origin

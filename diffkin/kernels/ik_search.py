@@ -1,14 +1,15 @@
-"""The search loop of inverse kinematics: lanes that take the next target, or the next start of one, the moment they are free.
+"""The search loop of inverse kinematics: lanes that take the next target, or its next start, the moment they are free.
 
 A *start* is a target and a rank: rank 0 is q0 if given, then come the table's samples from the nearest on, then a
-low-discrepancy sequence. A start runs in one lane until it converges or gives up, and what it does depends on nothing else.
-The answer for a target is the converged start of the lowest rank, so a start of rank r is let go only when a lower one has
-converged, and it does not matter which lanes ran what, or when. While there are new targets a lane tries the starts of
-its target one by one; when there are none left, free lanes run further starts of the targets still open. A single target
-thus has its W nearest starts in the lanes at once.
+low-discrepancy sequence. A start runs in one lane until it converges or gives up, and what it does depends on nothing
+else. The answer for a target is the converged start of the lowest rank, so a start of rank r is let go only when a
+lower one has converged, and it does not matter which lanes ran what, or when. While there are new targets a lane tries
+the starts of its target one by one; when there are none left, free lanes run further starts of the targets still open.
+A single target thus has its W nearest starts in the lanes at once. A target that no start reaches gets a last one, from
+the best that was found.
 
-The loop keeps all it knows in arrays and returns after a given number of steps, to be entered again: the caller can look
-for an interrupt in between.
+The loop keeps all it knows in arrays and returns after a given number of steps, to be entered again: the caller can
+look for an interrupt in between.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SETTINGS = WEIGHTS + 6
 # switches of a call (int64)
 RESTARTS, WANTED, HAS_Q0, TABLE_RANKS, FIRST_POINT, WEIGHTED, PARTIAL, SWITCHES = range(8)
 # rows of lanes that hold one number of a start each
-ERROR, GROWTH, COUNT, MOST, ACTIVE, FRESH, TAKEN, DONE, CONVERGED, NUMBERS = range(10)
+ERROR, GROWTH, COUNT, MOST, PATIENT, ACTIVE, FRESH, TAKEN, DONE, CONVERGED, NUMBERS = range(11)
 # columns of a lane's integers: the place of its target among the open ones (-1: idle), its rank
 PLACE, RANK = range(2)
 # columns of an open target's integers
@@ -52,7 +53,7 @@ class Workspace:
         self.lanes = np.zeros((W, 2), np.int64)
         self.open = np.zeros((W, OPENED), np.int64)
         self.near = np.zeros((W, keep), np.float32)
-        self.counts = np.zeros((W, restarts), np.int32)
+        self.counts = np.zeros((W, restarts + 1), np.int32)
         self.answers = np.zeros(
             (W, wanted + 1, m + 1)
         )  # converged starts by rank, (rank, q); in the end the best other
@@ -75,21 +76,20 @@ def verdict(state, residual, q, trial, settings, weighted):
             size = fma(e, e, fma(f, f, size))
     if not weighted:
         size = p + r
-    yes, no = splat(1.0), splat(0.0)
     before, growth, count = load(state, ERROR), load(state, GROWTH), load(state, COUNT) + 1.0
-    converged = (p <= splat(settings[POSITION2])) & (r <= splat(settings[ROTATION2]))
+    converged = (p <= settings[POSITION2]) & (r <= settings[ROTATION2])
     taken = converged | (size < before)
     least = select(taken, size, before)
     store(state, ERROR, least)
-    store(state, GROWTH, select(taken, maximum(growth * settings[SHRINK], yes), growth * settings[GROW]))
+    store(state, GROWTH, select(taken, maximum(growth * settings[SHRINK], 1.0), growth * settings[GROW]))
     store(state, COUNT, count)
-    store(state, TAKEN, select(taken, yes, no))
+    store(state, TAKEN, select(taken, 1.0, 0.0))
     for c in range(q.shape[0]):
         store(q, c, select(taken, load(trial, c), load(q, c)))
-    stalled = (count >= splat(settings[PATIENCE])) & (least >= splat(settings[PROGRESS]))
+    stalled = (count >= load(state, PATIENT)) & (least >= settings[PROGRESS])
     done = (converged | stalled | (count >= load(state, MOST))) & (load(state, ACTIVE) > 0.5)
-    store(state, DONE, select(done, yes, no))
-    store(state, CONVERGED, select(converged, yes, no))
+    store(state, DONE, select(done, 1.0, 0.0))
+    store(state, CONVERGED, select(converged, 1.0, 0.0))
     return any_(done)
 
 
@@ -113,10 +113,10 @@ def keep_residual(state, residual, new):
 def propose(state, jac, residual, q, lower, upper, settings, y, trial):
     """The next trial: a damped least-squares step over the coordinates that are free to take it, cut off at the bounds.
 
-    The damping follows the squared error (Sugihara, "Solvability-unconcerned inverse kinematics by the Levenberg-Marquardt
-    method", 2011; Chan and Lawrence 1988) and grows while trials are refused.
+    The damping follows the squared error (Sugihara, "Solvability-unconcerned inverse kinematics by the
+    Levenberg-Marquardt method", 2011; Chan and Lawrence 1988) and grows while trials are refused.
     """
-    damping = load(state, GROWTH) * fma(load(state, ERROR), settings[DAMPING], splat(settings[FLOOR]))
+    damping = load(state, GROWTH) * fma(load(state, ERROR), settings[DAMPING], settings[FLOOR])
     freeze(jac, q, lower, upper, residual)
     damped_solve(jac, residual, damping, y)
     if freeze(jac, q, lower, upper, y):
@@ -126,7 +126,7 @@ def propose(state, jac, residual, q, lower, upper, settings, y, trial):
     for c in range(q.shape[0]):
         value = load(q, c)
         moved = value + along(jac, 6 * c, y0, y1, y2, y3, y4, y5)
-        moved = minimum(maximum(moved, splat(lower[c])), splat(upper[c]))
+        moved = minimum(maximum(moved, lower[c]), upper[c])
         store(trial, c, select(fresh, value, moved))
     store(state, FRESH, splat(0.0))
 
@@ -197,7 +197,7 @@ def close(s, opened, counts, answers, switches, moving, wraps, q0, rest, out_q, 
             v -= 2 * np.pi * np.ceil((v - np.pi) / (2 * np.pi))
         out_q[b, moving[c]] = v
     total = 0
-    for r in range(min(opened[s, BOUND] + 1, switches[RESTARTS])):
+    for r in range(opened[s, BOUND] + 1):
         total += counts[s, r]
     out_count[b] = total
     opened[s, TARGET] = -1
@@ -216,7 +216,7 @@ def load_target(l, t, targets, last, length, target):
 
 
 @inline
-def begin(l, s, state, target, q, trial, lanes, opened, near, switches, settings, ids, ranges, moving, q0):
+def begin(l, s, state, q, trial, lanes, opened, near, answers, switches, settings, ids, ranges, moving, q0):
     """Run the next start of the open target ``s`` in lane ``l``."""
     r = opened[s, NEXT]
     opened[s, NEXT] = r + 1
@@ -225,15 +225,22 @@ def begin(l, s, state, target, q, trial, lanes, opened, near, switches, settings
     state[ERROR, l] = np.inf
     state[GROWTH, l] = 1.0
     state[COUNT, l] = 0.0
-    state[MOST, l] = min(settings[LIMIT] + settings[LIMIT_STEP] * r, settings[LIMIT_TOP])
+    # later starts are for hard targets and get more time, and so does the one the caller asked for
+    more = settings[LIMIT_TOP] if r < switches[HAS_Q0] else settings[LIMIT_STEP] * r
+    state[MOST, l] = min(settings[LIMIT] + more, settings[LIMIT_TOP])
+    state[PATIENT, l] = settings[PATIENCE] + more
     state[ACTIVE, l] = 1.0
     state[FRESH, l] = 1.0
     m = q.shape[0]
-    r -= switches[HAS_Q0]
-    if r < 0:
+    if r == switches[RESTARTS]:
+        state[MOST, l], state[PATIENT, l] = settings[LIMIT_TOP], np.inf
+        for c in range(m):
+            q[c, l] = answers[s, switches[WANTED], 1 + c]
+    elif r < switches[HAS_Q0]:
         for c in range(m):
             q[c, l] = min(max(q0[opened[s, TARGET], moving[c]], ranges[0, c]), ranges[1, c])
     else:
+        r -= switches[HAS_Q0]
         if r < switches[TABLE_RANKS]:
             k = 0
             for j in range(1, near.shape[1]):
@@ -337,11 +344,10 @@ def search(
                     if s >= 0 and lanes[l, RANK] > opened[s, BOUND]:
                         release(l, state, lanes, opened)
                 for s in range(W):
-                    if (
-                        opened[s, TARGET] >= 0
-                        and opened[s, RUNNING] == 0
-                        and opened[s, NEXT] >= min(opened[s, BOUND], switches[RESTARTS])
-                    ):
+                    if opened[s, TARGET] < 0 or opened[s, RUNNING] > 0:
+                        continue
+                    enough = min(opened[s, BOUND], switches[RESTARTS]) + (opened[s, FOUND] == 0)
+                    if opened[s, NEXT] >= enough:
                         close(s, opened, counts, answers, switches, moving, wraps, q0, rest, out_q, out_rank, out_count)
                         chunk[OPEN] -= 1
             for l in range(W):
@@ -364,6 +370,7 @@ def search(
                     opened[pick, FOUND] = 0
                     opened[pick, RUNNING] = 0
                     opened[pick, BEST] = -1
+                    counts[pick, switches[RESTARTS]] = 0
                     load_target(l, t, targets, last, length, target)
                     features(target, l, x)
                     cell = find_cell(x, grid[:3], grid[3:6], cells)
@@ -383,12 +390,12 @@ def search(
                         l,
                         pick,
                         state,
-                        target,
                         q,
                         trial,
                         lanes,
                         opened,
                         near,
+                        answers,
                         switches,
                         settings,
                         ids,
@@ -420,10 +427,10 @@ def judge(begin, end, start, joints, ranges, indices, settings, targets, q, out)
     m = (indices.shape[0] - 2 * n) // 2
     moving, column = indices[:m], indices[2 * m : 2 * m + n]
     last, length = ranges[5 * m + dof : 5 * m + dof + 2], ranges[5 * m + dof + 2]
-    rows = np.zeros((12 + 12 + 6 * n + 6 + m + 2, W))
+    rows = np.zeros((12 + 12 + 6 * n + 6 + m, W))
     target, frame, axes = rows[:12], rows[12:24], rows[24 : 24 + 6 * n]
     at = 24 + 6 * n
-    residual, value, errors = rows[at : at + 6], rows[at + 6 : at + 6 + m], rows[at + 6 + m :]
+    residual, value = rows[at : at + 6], rows[at + 6 :]
     for b in range(begin, end, W):
         for l in range(min(W, end - b)):
             load_target(l, b + l, targets, last, length, target)

@@ -9,19 +9,20 @@ between registers and rows of a C-contiguous float64 array (rows, W).
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from diffkin.kernels.compiled import exact
 
-__all__ = ["W", "abs_", "any_", "fma", "load", "maximum", "minimum", "select", "sincos", "splat", "sqrt", "store"]
+__all__ = ["W", "any_", "fma", "load", "maximum", "minimum", "select", "sincos", "splat", "sqrt", "store"]
 
 W = 4
-"""Lanes in a block: two AVX registers, one AVX-512 register, four of NEON."""
+"""Lanes in a block: one AVX register, so that the sixteen there are hold what a formula needs."""
 
 _VECTOR = ir.VectorType(ir.DoubleType(), W)
 _BITS = ir.VectorType(ir.IntType(1), W)
@@ -94,105 +95,137 @@ def store(typingctx, array, row, value):
     return types.void(array, types.intp, lanes), codegen
 
 
+def _spread(builder: Any, value: Any) -> Any:
+    """A vector with the scalar ``value`` in every lane; a vector as it is."""
+    if isinstance(value.type, ir.VectorType):
+        return value
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(nothing, value, _INDEX(0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INDEX, W), [0] * W))
+
+
+def _as_lanes(*kinds: Any) -> Any:
+    """Argument types in which lanes stay lanes and numbers become float64; None if nothing is lanes."""
+    if lanes not in kinds or not all(kind == lanes or isinstance(kind, types.Number) for kind in kinds):
+        return None
+    return tuple(lanes if kind == lanes else types.float64 for kind in kinds)
+
+
+def _operator(symbol: Any, result: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
+    """Give ``symbol`` its meaning between lanes, or lanes and a number, which goes to every lane."""
+
+    @type_callable(symbol)
+    def _typer(context: Any) -> Any:
+        def typer(a: Any, b: Any) -> Any:
+            kinds = _as_lanes(a, b)
+            return None if kinds is None else result(*kinds)
+
+        return typer
+
+    def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return emit(builder, _spread(builder, args[0]), _spread(builder, args[1]))
+
+    for kinds in ((LanesType, LanesType), (LanesType, types.float64), (types.float64, LanesType)):
+        lower_builtin(symbol, *kinds)(lower)
+
+
+_operator(operator.add, lanes, lambda builder, a, b: builder.fadd(a, b))
+_operator(operator.sub, lanes, lambda builder, a, b: builder.fsub(a, b))
+_operator(operator.mul, lanes, lambda builder, a, b: builder.fmul(a, b))
+_operator(operator.truediv, lanes, lambda builder, a, b: builder.fdiv(a, b))
+_operator(operator.lt, mask, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
+_operator(operator.le, mask, lambda builder, a, b: builder.fcmp_ordered("<=", a, b))
+_operator(operator.gt, mask, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
+_operator(operator.ge, mask, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
+
+
+def _logic(symbol: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
+    """Give ``symbol`` its meaning between masks."""
+
+    @type_callable(symbol)
+    def _typer(context: Any) -> Any:
+        return lambda a, b: mask(mask, mask) if a == mask and b == mask else None
+
+    @lower_builtin(symbol, MaskType, MaskType)
+    def _lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return emit(builder, *args)
+
+
+_logic(operator.and_, lambda builder, a, b: builder.and_(a, b))
+_logic(operator.or_, lambda builder, a, b: builder.or_(a, b))
+
+
+def _vector_call(builder: Any, name: str, args: Any) -> Any:
+    """Call an LLVM intrinsic on vectors."""
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(args))
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{W}f64"), args)
+
+
 @intrinsic
 def splat(typingctx, value):
-    """The same float64 in every lane."""
-
-    def codegen(context, builder, signature, args):
-        vector = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), args[0], _INDEX(0))
-        zeros = ir.Constant(ir.VectorType(_INDEX, W), [0] * W)
-        return builder.shuffle_vector(vector, ir.Constant(_VECTOR, ir.Undefined), zeros)
-
-    return lanes(types.float64), codegen
-
-
-def _binary(name: str) -> Any:
-    @intrinsic
-    def operation(typingctx, a, b):
-        return lanes(lanes, lanes), lambda context, builder, signature, args: getattr(builder, name)(*args)
-
-    return operation
-
-
-def _compare(symbol: str) -> Any:
-    @intrinsic
-    def operation(typingctx, a, b):
-        return mask(lanes, lanes), lambda context, builder, signature, args: builder.fcmp_ordered(symbol, *args)
-
-    return operation
-
-
-def _logic(name: str) -> Any:
-    @intrinsic
-    def operation(typingctx, a, b):
-        return mask(mask, mask), lambda context, builder, signature, args: getattr(builder, name)(*args)
-
-    return operation
-
-
-def _intrinsic(name: str, count: int) -> Any:
-    """An LLVM intrinsic on vectors, by its overloaded name."""
-
-    def call(builder: Any, args: Any) -> Any:
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * count)
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{W}f64"), args)
-
-    return call
-
-
-_add, _sub, _mul, _div = _binary("fadd"), _binary("fsub"), _binary("fmul"), _binary("fdiv")
-_lt, _le, _gt, _ge = _compare("<"), _compare("<="), _compare(">"), _compare(">=")
-_and, _or = _logic("and_"), _logic("or_")
-
-
-def _operator(symbol: Any, operation: Any, kind: Any) -> None:
-    """Give ``symbol`` its meaning between two values of ``kind``; a scalar beside Lanes goes to every lane."""
-
-    @overload(symbol, inline="never", jit_options={"forceinline": True})
-    def implementation(a, b):
-        if a == kind and b == kind:
-            return lambda a, b: operation(a, b)
-        if kind == lanes and a == lanes and isinstance(b, types.Number):
-            return lambda a, b: operation(a, splat(b))
-        if kind == lanes and b == lanes and isinstance(a, types.Number):
-            return lambda a, b: operation(splat(a), b)
-        return None
-
-
-for _symbol, _operation in (
-    (operator.add, _add),
-    (operator.sub, _sub),
-    (operator.mul, _mul),
-    (operator.truediv, _div),
-    (operator.lt, _lt),
-    (operator.le, _le),
-    (operator.gt, _gt),
-    (operator.ge, _ge),
-):
-    _operator(_symbol, _operation, lanes)
-_operator(operator.and_, _and, mask)
-_operator(operator.or_, _or, mask)
+    """The same number in every lane."""
+    return lanes(types.float64), lambda context, builder, signature, args: _spread(builder, args[0])
 
 
 @intrinsic
-def _fma(typingctx, a, b, c):
-    """a * b + c, fused where the processor fuses."""
-    call = _intrinsic("fmuladd", 3)
-    return lanes(lanes, lanes, lanes), lambda context, builder, signature, args: call(builder, args)
+def fma(typingctx, a, b, c):
+    """a * b + c, fused where the processor fuses; numbers go to every lane."""
+    kinds = _as_lanes(a, b, c)
+
+    def codegen(context, builder, signature, args):
+        return _vector_call(builder, "fmuladd", [_spread(builder, value) for value in args])
+
+    return None if kinds is None else (lanes(*kinds), codegen)
 
 
 @intrinsic
 def sqrt(typingctx, a):
     """Square root of every lane."""
-    call = _intrinsic("sqrt", 1)
-    return lanes(lanes), lambda context, builder, signature, args: call(builder, args)
+    return lanes(lanes), lambda context, builder, signature, args: _vector_call(builder, "sqrt", args)
 
 
 @intrinsic
-def abs_(typingctx, a):
-    """Absolute value of every lane."""
-    call = _intrinsic("fabs", 1)
-    return lanes(lanes), lambda context, builder, signature, args: call(builder, args)
+def minimum(typingctx, a, b):
+    """The smaller of ``a`` and ``b`` in every lane; ``b`` where either is NaN. Numbers go to every lane."""
+    return _extreme("<", a, b)
+
+
+@intrinsic
+def maximum(typingctx, a, b):
+    """The larger of ``a`` and ``b`` in every lane; ``b`` where either is NaN. Numbers go to every lane."""
+    return _extreme(">", a, b)
+
+
+def _extreme(symbol: str, a: Any, b: Any) -> Any:
+    kinds = _as_lanes(a, b)
+
+    def codegen(context, builder, signature, args):
+        one, two = _spread(builder, args[0]), _spread(builder, args[1])
+        return builder.select(builder.fcmp_ordered(symbol, one, two), one, two)
+
+    return None if kinds is None else (lanes(*kinds), codegen)
+
+
+@intrinsic
+def select(typingctx, condition, a, b):
+    """``a`` in the lanes where ``condition`` holds, ``b`` in the others; numbers go to every lane."""
+    kinds = [lanes if kind == lanes else types.float64 for kind in (a, b)]
+
+    def codegen(context, builder, signature, args):
+        return builder.select(args[0], _spread(builder, args[1]), _spread(builder, args[2]))
+
+    return lanes(mask, *kinds), codegen
+
+
+@intrinsic
+def any_(typingctx, condition):
+    """Whether ``condition`` holds in any lane."""
+
+    def codegen(context, builder, signature, args):
+        word = ir.IntType(W)
+        return builder.icmp_unsigned("!=", builder.bitcast(args[0], word), word(0))
+
+    return types.boolean(mask), codegen
 
 
 @intrinsic
@@ -214,65 +247,6 @@ def _quadrant(typingctx, t, sine, cosine):
     return pair(lanes, lanes, lanes), codegen
 
 
-@intrinsic
-def select(typingctx, condition, a, b):
-    """``a`` in the lanes where ``condition`` holds, ``b`` in the others."""
-    return lanes(mask, lanes, lanes), lambda context, builder, signature, args: builder.select(*args)
-
-
-@intrinsic
-def any_(typingctx, condition):
-    """Whether ``condition`` holds in any lane."""
-
-    def codegen(context, builder, signature, args):
-        word = ir.IntType(W)
-        return builder.icmp_unsigned("!=", builder.bitcast(args[0], word), word(0))
-
-    return types.boolean(mask), codegen
-
-
-def fma(a: Any, b: Any, c: Any) -> Any:
-    """a * b + c of lanes (any of them may be a scalar), fused where the processor fuses."""
-    raise NotImplementedError("only inside kernels")
-
-
-@overload(fma, inline="never", jit_options={"forceinline": True})
-def _fma_any(a, b, c):
-    if lanes not in (a, b, c):
-        return None
-    if a != lanes:
-        return lambda a, b, c: fma(splat(a), b, c)
-    if b != lanes:
-        return lambda a, b, c: fma(a, splat(b), c)
-    if c != lanes:
-        return lambda a, b, c: fma(a, b, splat(c))
-    return lambda a, b, c: _fma(a, b, c)
-
-
-def minimum(a: Any, b: Any) -> Any:
-    """The smaller of ``a`` and ``b`` in every lane; ``b`` where either is NaN."""
-    raise NotImplementedError("only inside kernels")
-
-
-def maximum(a: Any, b: Any) -> Any:
-    """The larger of ``a`` and ``b`` in every lane; ``b`` where either is NaN."""
-    raise NotImplementedError("only inside kernels")
-
-
-@overload(minimum, inline="never", jit_options={"forceinline": True})
-def _minimum(a, b):
-    if a == lanes and b == lanes:
-        return lambda a, b: select(_lt(a, b), a, b)
-    return None
-
-
-@overload(maximum, inline="never", jit_options={"forceinline": True})
-def _maximum(a, b):
-    if a == lanes and b == lanes:
-        return lambda a, b: select(_gt(a, b), a, b)
-    return None
-
-
 @exact
 def sincos(x):
     """Sine and cosine of every lane, to 1.5 units in the last place up to 1e6 rad."""
@@ -282,16 +256,16 @@ def sincos(x):
     r = fma(k, -6.123233995736766e-17, r)
     z = r * r
     # minimax polynomials on [-pi/4, pi/4], from Sun's fdlibm (k_sin.c, k_cos.c)
-    p = fma(z, 1.58969099521155010221e-10, splat(-2.50507602534068634195e-08))
+    p = fma(z, 1.58969099521155010221e-10, -2.50507602534068634195e-08)
     p = fma(z, p, 2.75573137070700676789e-06)
     p = fma(z, p, -1.98412698298579493134e-04)
     p = fma(z, p, 8.33333333332248946124e-03)
     p = fma(z, p, -1.66666666666666324348e-01)
     sine = fma(r * z, p, r)
-    p = fma(z, -1.13596475577881948265e-11, splat(2.08757232129817482790e-09))
+    p = fma(z, -1.13596475577881948265e-11, 2.08757232129817482790e-09)
     p = fma(z, p, -2.75573143513906633035e-07)
     p = fma(z, p, 2.48015872894767294178e-05)
     p = fma(z, p, -1.38888888888741095749e-03)
     p = fma(z, p, 4.16666666666666019037e-02)
-    cosine = fma(z * z, p, fma(z, -0.5, splat(1.0)))
+    cosine = fma(z * z, p, fma(z, -0.5, 1.0))
     return _quadrant(t, sine, cosine)

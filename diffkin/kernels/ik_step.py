@@ -40,8 +40,9 @@ _CURVATURE = _log_curvature()
 
 @exact
 def frames(start, joints, column, q, frame, axes):
-    """Forward kinematics: ``frame`` gets the columns x, y, z and the origin of the chain's end; ``axes`` every joint's z axis and
-    origin."""
+    """Forward kinematics: ``frame`` gets the columns x, y, z and the origin of the chain's end, ``axes`` every joint's
+    z axis and origin.
+    """
     x0, x1, x2 = splat(start[0]), splat(start[1]), splat(start[2])
     y0, y1, y2 = splat(start[3]), splat(start[4]), splat(start[5])
     z0, z1, z2 = splat(start[6]), splat(start[7]), splat(start[8])
@@ -54,8 +55,8 @@ def frames(start, joints, column, q, frame, axes):
         store(axes, 6 * j + 4, p1)
         store(axes, 6 * j + 5, p2)
         value = load(q, column[j])
-        s, c = sincos(fma(value, joints[j, TURN], splat(joints[j, ANGLE])))
-        d = fma(value, joints[j, SLIDE], splat(joints[j, DISTANCE]))
+        s, c = sincos(fma(value, joints[j, TURN], joints[j, ANGLE]))
+        d = fma(value, joints[j, SLIDE], joints[j, DISTANCE])
         a, b = splat(joints[j, SHIFT_X]), splat(joints[j, SHIFT_Y])
         ca, sa = splat(joints[j, COS]), splat(joints[j, SIN])
         x0, y0, z0, p0 = _advance(x0, y0, z0, p0, s, c, a, b, d, ca, sa)
@@ -111,7 +112,7 @@ def error(frame, target, out):
     v1 = (cross(x2, x0, a2, a0) + cross(y2, y0, b2, b0)) + cross(z2, z0, c2, c0)
     v2 = (cross(x0, x1, a0, a1) + cross(y0, y1, b0, b1)) + cross(z0, z1, c0, c1)
     trace = (dot(x0, x1, x2, a0, a1, a2) + dot(y0, y1, y2, b0, b1, b2)) + dot(z0, z1, z2, c0, c1, c2)
-    w = 0.5 * sqrt(maximum(1.0 + trace, splat(0.01)))  # cosine of half the angle, if that is below 169 degrees
+    w = 0.5 * sqrt(maximum(1.0 + trace, 0.01))  # cosine of half the angle, if that is below 169 degrees
     scale = 0.25 * _factor(w) / w
     r0, r1, r2 = scale * v0, scale * v1, scale * v2
     far = trace < -0.96
@@ -129,9 +130,9 @@ def error(frame, target, out):
         u2 = select(first, m02, select(second, m12, d2))
         shrink = 1.0 / sqrt(dot(u0, u1, u2, u0, u1, u2))
         sine = 0.5 * (dot(u0, u1, u2, v0, v1, v2) * shrink)  # of the angle about u
-        sign = select(sine < 0.0, splat(-1.0), splat(1.0))
+        sign = select(sine < 0.0, -1.0, 1.0)
         w = (sign * sine) / sqrt(3.0 - trace)  # sine of the angle over twice that of its half
-        scale = sign * shrink * (_factor(w) * sqrt(fma(-1.0 * w, w, splat(1.0))))
+        scale = sign * shrink * (_factor(w) * sqrt(fma(-1.0 * w, w, 1.0)))
         r0, r1, r2 = select(far, scale * u0, r0), select(far, scale * u1, r1), select(far, scale * u2, r2)
     store(out, 3, r0)
     store(out, 4, r1)
@@ -141,8 +142,8 @@ def error(frame, target, out):
 @exact
 def _factor(w):
     """Angle over the sine of its half, from the cosine of its half in [0, 1]."""
-    t = fma(w, 2.0, splat(-1.0))
-    p = fma(t, _FACTOR[14], splat(_FACTOR[13]))
+    t = fma(w, 2.0, -1.0)
+    p = fma(t, _FACTOR[14], _FACTOR[13])
     p = fma(t, p, _FACTOR[12])
     p = fma(t, p, _FACTOR[11])
     p = fma(t, p, _FACTOR[10])
@@ -187,8 +188,9 @@ def jacobian(joints, column, fresh, frame, axes, out):
 
 @exact
 def weigh(weights, partial, out, jac):
-    """Scale error and Jacobian rows by the weights; where only some axes of rotation count, the Jacobian becomes that of the
-    rotation vector, ``J_log(e) = I + [e]/2 + k [e]^2`` on the angular rows."""
+    """Scale error and Jacobian rows by the weights. Where only some axes of rotation count, the Jacobian
+    becomes that of the rotation vector, ``I + [e]/2 + k [e]^2`` on the angular rows.
+    """
     e0, e1, e2 = load(out, 3), load(out, 4), load(out, 5)
     if partial:
         square = dot(e0, e1, e2, e0, e1, e2)
@@ -210,8 +212,8 @@ def weigh(weights, partial, out, jac):
 @exact
 def _curvature(square):
     """1/t^2 - cot(t/2) / (2 t) from t^2 in [0, pi^2]."""
-    t = fma(square, 2.0 / math.pi**2, splat(-1.0))
-    p = fma(t, _CURVATURE[9], splat(_CURVATURE[8]))
+    t = fma(square, 2.0 / math.pi**2, -1.0)
+    p = fma(t, _CURVATURE[9], _CURVATURE[8])
     p = fma(t, p, _CURVATURE[7])
     p = fma(t, p, _CURVATURE[6])
     p = fma(t, p, _CURVATURE[5])
@@ -329,17 +331,17 @@ def minus(c, a0, a1, a2, b0, b1, b2):
 
 @exact
 def freeze(jac, q, lower, upper, v):
-    """Zero the columns of coordinates that lie on a bound and whose motion ``J^T v`` points outward; True if there were any."""
+    """Zero the columns of coordinates on a bound whose motion ``J^T v`` points outward; True if there were any."""
     changed = False
     v0, v1, v2, v3, v4, v5 = load(v, 0), load(v, 1), load(v, 2), load(v, 3), load(v, 4), load(v, 5)
     for c in range(q.shape[0]):
         value = load(q, c)
-        below, above = value <= splat(lower[c]), value >= splat(upper[c])
+        below, above = value <= lower[c], value >= upper[c]
         if any_(below | above):
             motion = along(jac, 6 * c, v0, v1, v2, v3, v4, v5)
             out = (below & (motion < 0.0)) | (above & (motion > 0.0))
             if any_(out):
                 changed = True
                 for i in range(6):
-                    store(jac, 6 * c + i, select(out, splat(0.0), load(jac, 6 * c + i)))
+                    store(jac, 6 * c + i, select(out, 0.0, load(jac, 6 * c + i)))
     return changed

@@ -1,9 +1,9 @@
 """Where inverse kinematics starts: samples of forward kinematics near the target, then a low-discrepancy sequence.
 
 Where a search starts counts for more than how it steps. Sample k of a chain is point k of Roberts' sequence within the
-limits, so no sample is stored: a table holds, for every cell over position and rotation, the numbers of the samples whose
-frames lie nearest to the cell's centre, and their frames. A target finds its cell by arithmetic and ranks the cell's
-samples by their distance to itself.
+limits, so no sample is stored: a table holds, for every cell over position and rotation, the numbers of the samples
+whose frames lie nearest to the cell's centre, and those frames. A target finds its cell by arithmetic and ranks the
+cell's samples by their distance to itself.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def sequence(k, step, low, high):
 
 @inline
 def quaternion(frame, l, out):
-    """Unit quaternion xyzw of the rotation in column ``l`` of ``frame`` (rows: the columns of the matrix, the origin)."""
+    """Unit quaternion xyzw of the rotation in column ``l`` of ``frame`` (columns x, y, z, origin)."""
     m00, m10, m20 = frame[0, l], frame[1, l], frame[2, l]
     m01, m11, m21 = frame[3, l], frame[4, l], frame[5, l]
     m02, m12, m22 = frame[6, l], frame[7, l], frame[8, l]
@@ -89,8 +89,8 @@ def features(frame, l, out):
     quaternion(frame, l, out)
 
 
-# The rotations of a cube as quaternions up to sign: 4 along one axis of quaternion space, 12 along the bisector of two, and
-# 8 along that of all four (the first component positive).
+# The rotations of a cube as quaternions up to sign: 4 along one axis of quaternion space, 12 along the bisector of two,
+# and 8 along that of all four (the first component positive).
 _PAIRS = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
@@ -148,7 +148,7 @@ def find_cell(x, low, inverse, counts):
 
 @inline
 def distances(x, frames, cell, weights, out):
-    """Squared distance of the features ``x`` to every sample of a cell: position, and the square of the sine of half the angle."""
+    """Squared distance of the features ``x`` to every sample of a cell; that of rotations is sin^2(angle / 2)."""
     wp, wr = weights[0], weights[1]
     for k in range(frames.shape[2]):
         a, b, c = frames[cell, 0, k] - x[0], frames[cell, 1, k] - x[1], frames[cell, 2, k] - x[2]
@@ -214,7 +214,7 @@ def build_table(
     samples: int = 16384,
     grid: int = 6,
     keep: int = 32,
-    rotation_weight: float = 0.72,
+    rotation_weight: float = 0.12,
 ) -> StartTable:
     """Sample the chain and keep, for every cell, the samples nearest to its centre.
 
@@ -227,7 +227,7 @@ def build_table(
         samples: Number of samples.
         grid: Cells along each axis of position.
         keep: Samples kept in a cell.
-        rotation_weight: Weight of the squared sine of half the angle against the square of the distance in lengths of the chain.
+        rotation_weight: Weight of sin^2 of half the angle against the squared distance in lengths of the chain.
 
     Returns:
         The table. The same arguments give the same table.

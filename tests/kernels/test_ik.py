@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import signal
 import threading
 
 import numpy as np
@@ -426,8 +428,6 @@ def test_many_python_threads_at_once():
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_interrupt_ends_a_long_batch(number):
-    import _thread
-
     robot = ik_robots.load("iiwa")
     program = robot.program()
     targets = robot.poses(robot.sample(100, seed=28))
@@ -436,6 +436,7 @@ def test_interrupt_ends_a_long_batch(number):
     far[:, :3, 3] += 5.0  # minutes of fruitless search
     threads = get_num_threads()
     timer = threading.Timer(0.3, _thread.interrupt_main)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         set_num_threads(number)
         timer.start()
@@ -444,6 +445,7 @@ def test_interrupt_ends_a_long_batch(number):
         assert same(solve(program, targets), whole)
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, handler)
         set_num_threads(threads)
 
 
