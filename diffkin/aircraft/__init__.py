@@ -10,9 +10,19 @@ from diffkin.aircraft.air_data import (
 )
 from diffkin.aircraft.airframe import Airframe, BodyPoint, BodyRay, load_airframe
 from diffkin.aircraft.airframe_jacobians import point_jacobian, ray_jacobian
+from diffkin.aircraft.allocation import QuadrotorMixer, allocate_surfaces, bounded_least_squares
 from diffkin.aircraft.control import attitude_error, geometric_pd, log_pd, rate_error, saturate, sqrt_cascade, sqrt_law
 from diffkin.aircraft.determination import WAHBA_METHODS, solve_wahba, triad, triad_covariance, wahba_covariance
 from diffkin.aircraft.dynamics import angular_momentum, check_inertia, rotational_energy, simulate_attitude
+from diffkin.aircraft.filters import (
+    FilterState,
+    MadgwickGains,
+    MahonyGains,
+    initial_state,
+    madgwick_step,
+    mahony_step,
+    run_filter,
+)
 from diffkin.aircraft.frames import (
     attitude_enu_flu_to_ned_frd,
     attitude_enu_to_ned,
@@ -42,9 +52,11 @@ from diffkin.aircraft.geodesy import (
     ned_to_ecef,
     ned_to_geodetic,
 )
+from diffkin.aircraft.kalman import MEKFNoise, MEKFState, initial_mekf_state, mekf_predict, mekf_step, mekf_update
 from diffkin.aircraft.mass import MassProperties, mass_properties
 from diffkin.aircraft.point_axis import align_vectors, least_turn, point_axis
 from diffkin.aircraft.pointing import KeepOut, Pointing, RayTarget, bank_pitch, point
+from diffkin.aircraft.reference import AttitudeReference, attitude_reference, minimum_jerk
 from diffkin.aircraft.tasks import (
     BankPitchLimitTask,
     KeepOutConeTask,
@@ -56,13 +68,20 @@ from diffkin.aircraft.tasks import (
 
 __all__ = [
     "Airframe",
+    "AttitudeReference",
     "BankPitchLimitTask",
     "BodyPoint",
     "BodyRay",
+    "FilterState",
     "KeepOut",
     "KeepOutConeTask",
+    "MEKFNoise",
+    "MEKFState",
+    "MadgwickGains",
+    "MahonyGains",
     "MassProperties",
     "Pointing",
+    "QuadrotorMixer",
     "RayAtPointTask",
     "RayDirectionTask",
     "RayTarget",
@@ -70,6 +89,7 @@ __all__ = [
     "WingsLevelTask",
     "air_data_to_velocity",
     "align_vectors",
+    "allocate_surfaces",
     "angular_momentum",
     "attitude_enu_flu_to_ned_frd",
     "attitude_enu_to_ned",
@@ -78,8 +98,10 @@ __all__ = [
     "attitude_frd_to_flu",
     "attitude_ned_frd_to_enu_flu",
     "attitude_ned_to_enu",
+    "attitude_reference",
     "azimuth_elevation_to_direction",
     "bank_pitch",
+    "bounded_least_squares",
     "check_inertia",
     "direction_to_azimuth_elevation",
     "ecef_to_enu",
@@ -95,10 +117,18 @@ __all__ = [
     "geodetic_to_enu",
     "geodetic_to_ned",
     "geometric_pd",
+    "initial_mekf_state",
+    "initial_state",
     "least_turn",
     "load_airframe",
     "log_pd",
+    "madgwick_step",
+    "mahony_step",
     "mass_properties",
+    "mekf_predict",
+    "mekf_step",
+    "mekf_update",
+    "minimum_jerk",
     "ned_to_ecef",
     "ned_to_enu",
     "ned_to_geodetic",
@@ -110,6 +140,7 @@ __all__ = [
     "rate_error",
     "ray_jacobian",
     "rotational_energy",
+    "run_filter",
     "saturate",
     "simulate_attitude",
     "solve_wahba",
