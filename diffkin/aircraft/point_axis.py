@@ -176,7 +176,8 @@ def _sine(first: Tensor, second: Tensor) -> Tensor:
 def perpendicular(vector: Tensor) -> Tensor:
     """Some unit vector across a vector (*batch, 3); constant under differentiation."""
     with torch.no_grad():
-        smallest = torch.nn.functional.one_hot(vector.abs().argmin(-1), 3).to(vector)
+        place = torch.arange(3, device=vector.device)
+        smallest = (place == vector.abs().argmin(-1, keepdim=True)).to(vector.dtype)
         return unit(torch.linalg.cross(vector, smallest))
 
 

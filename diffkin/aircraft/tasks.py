@@ -152,8 +152,9 @@ class KeepOutConeTask(_TargetTask):
 class WingsLevelTask(Task):
     """Hold the wings level and the back up.
 
-    The rows are the height of the left axis, ``sin(bank) cos(pitch)``, and how far the up axis points down; both are
-    smooth in every attitude, a nose straight up or down included, where bank says nothing.
+    The residual is ``bank cos(pitch)`` with ``bank = atan2(y_up, z_up)`` and ``cos(pitch) = |(y_up, z_up)|`` from the
+    heights of the left (y) and up (z) axes: the bank angle of level flight, and 0 with the nose straight up or down,
+    where bank says nothing. It grows all the way to inverted flight, where its sign jumps.
 
     Attributes:
         link: Name of the link that carries the wings, its axes forward, left and up.
@@ -166,11 +167,24 @@ class WingsLevelTask(Task):
         object.__setattr__(self, "links", (self.link,))
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        return torch.stack((poses[:, 0, 2, 1], (-poses[:, 0, 2, 2]).clamp_min(0.0)), dim=-1)
+        y, z, flat, vertical = self._heights(poses)
+        bank = torch.atan2(y, torch.where(vertical, 1.0, z))
+        return torch.where(vertical, y, bank * flat)
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        y, z, flat, vertical = self._heights(poses)
+        bank = torch.atan2(y, torch.where(vertical, 1.0, z))
         left, up = _height_derivative(poses, jacobians, 1), _height_derivative(poses, jacobians, 2)
-        return torch.stack((left, -up * (poses[:, 0, 2, 2:3] < 0.0)), dim=-2)
+        by_left, by_up = (z + bank * y) / flat, (bank * z - y) / flat
+        return torch.where(vertical, left, by_left * left + by_up * up).unsqueeze(-2)
+
+    @staticmethod
+    def _heights(poses: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Heights of the left and up axes, their length (1 where it is lost) and where it is, each (n, 1)."""
+        y, z = poses[:, 0, 2, 1:2], poses[:, 0, 2, 2:3]
+        square = y * y + z * z
+        vertical = square < 1e-20
+        return y, z, torch.where(vertical, 1.0, square).sqrt(), vertical
 
 
 @dataclass(frozen=True, eq=False)
