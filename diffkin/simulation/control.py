@@ -57,7 +57,7 @@ def drive_to(
         settle_seconds: Simulated time of holding still afterwards.
         position_gain: Bullet's ``positionGains``: share of the position error that a step is to remove.
         velocity_gain: Bullet's ``velocityGains``.
-        real_time: Wait after each step so that a viewer sees it at natural speed.
+        real_time: Wait where the simulation runs ahead of the clock, so that a viewer sees it at natural speed.
 
     Returns:
         Where the arm came to rest.
@@ -80,6 +80,7 @@ def drive_to(
         # half a cosine is at most pi / 2 times as fast as its mean; a fifth is kept in reserve
         move_seconds = max(1.0, float(1.2 * math.pi / 2 * ((goal - start).abs() / speeds).max()))
     moving, settling = round(move_seconds / TIME_STEP), round(settle_seconds / TIME_STEP)
+    began = time.monotonic()
     for step in range(1, moving + settling + 1):
         share = 0.5 - 0.5 * math.cos(math.pi * step / moving) if step < moving else 1.0
         p.setJointMotorControlArray(
@@ -95,6 +96,6 @@ def drive_to(
         )
         p.stepSimulation(**at)
         if real_time:
-            time.sleep(TIME_STEP)
+            time.sleep(max(0.0, began + step * TIME_STEP - time.monotonic()))
     reached = arm.coordinates()
     return Arrival(reached, reached - q.detach().cpu().double(), (moving + settling) * TIME_STEP)

@@ -1,0 +1,62 @@
+"""The window: shown under a virtual display, and never the end of the program without one."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import diffkin as dk
+from diffkin.simulation import window, world
+
+pytestmark = pytest.mark.skipif(not world.is_installed(), reason="needs pybullet")
+
+
+def test_without_display_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    robot = dk.load_robot("planar_2r")
+    said = window.show_solutions(robot, robot.sample(1), robot.forward_kinematics(robot.sample(1)))
+    if world.display_problem() is None:
+        pytest.skip("this platform always has a display")
+    assert "no display" in said
+
+
+@pytest.fixture
+def display(monkeypatch: pytest.MonkeyPatch):
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed (Debian: xvfb, libgl1-mesa-dri, libgl1): the window was not tested")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        number = pipe.readline().strip()
+    monkeypatch.setenv("DISPLAY", f":{number}")
+    yield number
+    server.terminate()
+    server.wait()
+
+
+def _nothing(client: int) -> None:
+    assert world.bullet().getConnectionInfo(client)["connectionMethod"] == world.bullet().GUI
+
+
+def _killed(client: int) -> None:
+    os._exit(1)  # what happens to the process when the window is closed by its X button
+
+
+@pytest.mark.gui
+def test_runs_in_a_window(display: str) -> None:
+    assert window.run_in_window(_nothing) == "shown"
+
+
+@pytest.mark.gui
+def test_closing_the_window_ends_cleanly(display: str) -> None:
+    assert "was closed" in window.run_in_window(_killed)
+
+
+@pytest.mark.gui
+def test_shows_an_arm(display: str) -> None:
+    robot = dk.load_robot("planar_2r")
+    q = robot.sample(1, seed=1)
+    assert window.show_solutions(robot, q, robot.forward_kinematics(q), linger_seconds=0.0) == "shown"
