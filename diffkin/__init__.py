@@ -1,6 +1,6 @@
 """Differentiable kinematics of robot arms and aircraft attitude, on PyTorch."""
 
-from diffkin import autograd, errors, ik, kinematics, rotations, transforms
+from diffkin import aircraft, autograd, errors, ik, kinematics, rotations, transforms
 from diffkin.ik import IKResult, solve_ik
 from diffkin.robot import Robot, load_robot, robot_names
 
@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 __all__ = [
     "IKResult",
     "Robot",
+    "aircraft",
     "autograd",
     "errors",
     "ik",
