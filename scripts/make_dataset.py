@@ -13,7 +13,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from training import console, guarded, load_robot, typed
+from training import guarded, load_robot, say, typed
 
 from diffkin.errors import OptionError
 from diffkin.kernels import threads
@@ -38,9 +38,9 @@ def job(cfg: DictConfig) -> float:
     start = time.perf_counter()
     for shard in range(settings.shards) if cfg.shard is None else [cfg.shard]:
         written = write_shard(robot, settings, shard, Path(cfg.folder))
-        console.print(f"shard {shard} of {settings.shards}: {'written' if written else 'was there'}")
+        say(f"shard {shard} of {settings.shards}: {'written' if written else 'was there'}")
     seconds = time.perf_counter() - start
-    console.print(f"{seconds:.2f} s, {cfg.folder}")
+    say(f"{seconds:.2f} s, {cfg.folder}")
     return seconds
 
 

@@ -14,7 +14,7 @@ import hydra
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
-from training import Run, console, curves, finish, guarded, load_robot, open_run, show, trainer_of
+from training import Run, curves, finish, guarded, load_robot, open_run, say, show, trainer_of
 
 import diffkin as dk
 from diffkin.learning import (
@@ -66,7 +66,7 @@ def job(cfg: DictConfig) -> float | None:
 def check_in_bullet(network: IKNetwork, robot: Robot, count: int) -> dict[str, float] | None:
     """Descend from the network's answers and read in PyBullet where its arm then is."""
     if not is_installed():
-        console.print("PyBullet is not installed (pip install pybullet), so nothing is checked there.")
+        say("PyBullet is not installed (pip install pybullet), so nothing is checked there.")
         return None
     from diffkin.simulation.checks import read_back
     from diffkin.simulation.world import load, open_world

@@ -28,9 +28,9 @@ from diffkin.learning.log import read_metrics
 from diffkin.plotting import new_figure, save_figure
 from diffkin.robot import Robot
 
-__all__ = ["Run", "curves", "finish", "guarded", "load_robot", "open_run", "show", "trainer_of", "typed"]
+__all__ = ["Run", "curves", "finish", "guarded", "load_robot", "open_run", "say", "show", "trainer_of", "typed"]
 
-console = Console()
+console = Console()  # scripts use say() and show(): a launcher could not pickle a script that holds the console
 _Settings = TypeVar("_Settings")
 
 # The folder of a run: a new one, or with resume=<folder> that one.
@@ -184,6 +184,11 @@ def finish(run: Run, results: dict[str, Any], report: FitReport | None, objectiv
             raise closest(part, value if isinstance(value, dict) else (), "objective, a figure of results.json:")
         value = value[part]
     return -float(value) if objective.startswith("-") else float(value)
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    console.print(text)
 
 
 def show(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:

@@ -63,7 +63,7 @@ class ChainFlow(IKNetwork):
 
     def __init__(self, robot: Robot, settings: ChainFlowSettings) -> None:
         super().__init__(robot, settings)
-        self.chain = chain = Chain(self.robot)
+        self.chain = chain = Chain(self.single)
         self.head = HEADS[settings.head](settings.pieces, chain)
         turns = len(chain.order)
         inputs = (12 + len(chain.shared)) * (1 + 2 * settings.octaves)

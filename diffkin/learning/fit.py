@@ -43,10 +43,9 @@ def fit(problem: Problem, settings: FitSettings, folder: Path, resume: bool = Fa
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    alone = settings.devices * settings.nodes == 1
     fabric = Fabric(
         accelerator=settings.accelerator,
-        strategy="auto" if alone else "ddp",
+        strategy="auto" if settings.devices * settings.nodes == 1 else "ddp",
         devices=settings.devices,
         num_nodes=settings.nodes,
         precision=settings.precision,  # type: ignore[arg-type]
@@ -59,6 +58,7 @@ def fit(problem: Problem, settings: FitSettings, folder: Path, resume: bool = Fa
     module, stepper = fabric.setup(_Loss(problem), optimizer)
     average = copy.deepcopy(network).requires_grad_(False)
     generator = torch.Generator().manual_seed(settings.seed * 1009 + fabric.global_rank)
+    torch.manual_seed(settings.seed * 1009 + fabric.global_rank)  # what dropout draws from
     count = _Count()
     if resume and (folder / "last.pt").exists():
         state = load_checkpoint(folder / "last.pt")

@@ -53,7 +53,7 @@ class Flow(IKNetwork):
         import zuko
 
         super().__init__(robot, settings)
-        lower, upper = finite_limits(self.robot)
+        lower, upper = finite_limits(self.single)
         self.register_buffer("middle", 0.5 * (lower + upper), persistent=False)
         self.register_buffer("radius", 0.5 * (upper - lower), persistent=False)
         self.flow = zuko.flows.NSF(

@@ -30,7 +30,8 @@ class IKNetwork(nn.Module):
     def __init__(self, robot: Robot, settings: Any) -> None:
         super().__init__()
         robot.link_index(None)  # an error that names the leaves if there is no tip
-        self.robot = robot.to(dtype=torch.float32, device="cpu")
+        self.robot = robot.to(device="cpu")
+        self.single = self.robot.to(dtype=torch.float32)
         self.settings = settings
 
     def augment(

@@ -48,7 +48,7 @@ class IKProblem:
         self.network: nn.Module = network
         self.augment = network.augment
         self.pairs = FreshPairs(network.robot) if pairs is None else pairs
-        self.held_out = held_out(network.robot, held_out_count)
+        self.held_out = held_out(network.single, held_out_count)
 
     def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         return self.augment(*self.pairs.draw(count, generator), generator)

@@ -70,8 +70,8 @@ class _OneAnswer(IKNetwork):
         if squash not in _SQUASH:
             raise closest(squash, _SQUASH, "squash")
         self.squash = _SQUASH[squash]
-        lower, upper = finite_limits(self.robot)
-        tips = self.robot.forward_kinematics(self.robot.sample(1024))[:, :3, 3]
+        lower, upper = finite_limits(self.single)
+        tips = self.single.forward_kinematics(self.single.sample(1024))[:, :3, 3]
         self.register_buffer("middle", 0.5 * (lower + upper), persistent=False)
         self.register_buffer("radius", 0.5 * (upper - lower), persistent=False)
         self.register_buffer("centre", tips.mean(0), persistent=False)
@@ -113,7 +113,7 @@ class ThroughFK(_OneAnswer):
 
     def loss(self, *batch: Tensor) -> Tensor:
         _, T_target = batch
-        gap = (self.robot.forward_kinematics(self(T_target)) - T_target)[:, :3]
+        gap = (self.single.forward_kinematics(self(T_target)) - T_target)[:, :3]
         position = (gap[..., 3].square().sum(-1) + 1e-12).sqrt()  # the root of zero has no gradient
         turn = (0.5 * gap[..., :3].square().sum((-1, -2)) + 1e-12).sqrt()
         return (position + self.turn_weight * turn).mean()
