@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_finite, check_floating, check_last, check_rotation, has_values
-from diffkin.aircraft import integrators
+from diffkin.aircraft import fused, integrators
 from diffkin.aircraft.integrators import INTEGRATORS, Body
 from diffkin.aircraft.rollout import rollout
 from diffkin.errors import AttitudeError, OptionError, ShapeError, closest
@@ -32,6 +32,7 @@ def simulate_attitude(
     damping: float = 0.0,
     rotor_momentum: Tensor | None = None,
     checkpoint: bool | None = None,
+    backend: str | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Attitude and angular velocity of rigid bodies over time.
 
@@ -55,6 +56,7 @@ def simulate_attitude(
         checkpoint: Whether a backward pass through a feedback function runs the steps again, segment by segment, to
             bound its memory; the function is then asked again during that pass, so it must not keep a state of its
             own. None: from 256 steps on where a gradient is needed.
+        backend: None: the fused CPU kernels where they apply (no feedback function), else torch; "reference": torch.
 
     Returns:
         R: (*batch, steps + 1, 3, 3), rotations to rounding; the first is ``R0``.
@@ -66,8 +68,10 @@ def simulate_attitude(
         AttitudeError: The inertia is that of no body: not symmetric, not positive definite, or one principal moment
             exceeds the sum of the two others.
         OptionError: ``dt`` is not positive, ``steps`` or ``damping`` negative.
-        UnknownNameError: Unknown integrator.
+        UnknownNameError: Unknown integrator or backend.
     """
+    if backend not in (None, "reference"):
+        raise closest(backend, ("reference",), "backend")
     if integrator not in INTEGRATORS:
         raise closest(integrator, INTEGRATORS, "integrator")
     dt = _positive(dt, "dt", "a step in seconds", strict=True)
@@ -100,18 +104,18 @@ def simulate_attitude(
     given = None if given is None else given.to(dtype)
     body = Body(J, torch.linalg.inv(J), h, damping)
     R, omega = R.expand(*batch, 3, 3), omega.expand(*batch, 3)
+    if not callable(torque):
+        held = R.new_zeros(3) if given is None else given
+        applies = backend is None and steps > 0 and R.numel() > 0 and fused.fused_applies(R0, omega0, J, h, held)
+        run = fused.simulate if applies else fused.history
+        return run(R, omega, body, held, per_step, dt, integrator, steps)
     advance = INTEGRATORS[integrator]
-    constant = R.new_zeros(3) if given is None or per_step else given
 
     def step(k: int, R: Tensor, omega: Tensor) -> tuple[Tensor, Tensor]:
-        if callable(torque):
-            tau = _asked(torque(k, R, omega), omega)
-        else:
-            tau = given[..., k, :] if given is not None and per_step else constant
-        return advance(R, omega, tau, body, dt)
+        return advance(R, omega, _asked(torque(k, R, omega), omega), body, dt)
 
-    history = rollout(step, (R, omega), steps, checkpoint)
-    return history[0].movedim(0, -3), history[1].movedim(0, -2)
+    all_R, all_omega = rollout(step, (R, omega), steps, checkpoint)
+    return all_R.movedim(0, -3), all_omega.movedim(0, -2)
 
 
 def _nearest(R: Tensor) -> Tensor:
