@@ -20,6 +20,8 @@ def split_over_two(jobs: list[tuple[str, str, int]]) -> dict[tuple[str, str], fl
     Returns:
         Seconds of the slower half, by what and robot.
     """
+    if not jobs:
+        return {}
     context = multiprocessing.get_context("spawn")
     pairs = [context.Pipe() for _ in range(2)]
     workers = [context.Process(target=_serve, args=(pair[1], half)) for half, pair in enumerate(pairs)]

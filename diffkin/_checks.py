@@ -42,7 +42,10 @@ def has_values(*tensors: Tensor) -> bool:
     """Whether the numbers of these tensors can be looked at: not traced, not transformed, not on ``meta``."""
     if torch.compiler.is_compiling() or is_transformed():
         return False
-    return all(tensor.device.type != "meta" for tensor in tensors)
+    for tensor in tensors:  # noqa: SIM110 - a generator costs as much as the rest
+        if tensor.is_meta:
+            return False
+    return True
 
 
 def check_floating(tensor: Tensor, name: str) -> None:
@@ -89,7 +92,7 @@ def _is_finite(tensor: Tensor) -> bool:
     if plain and forward_ad._current_level < 0:
         from diffkin.kernels.finite import all_finite
 
-        return all_finite(tensor.detach().numpy())
+        return all_finite((tensor.detach() if tensor.requires_grad else tensor).numpy())
     # a finite sum means finite numbers, and costs one pass; the other way round it may have overflowed
     return math.isfinite(tensor.detach().sum()) or bool(torch.isfinite(tensor).all())
 

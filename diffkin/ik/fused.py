@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def takes_poses(backend: str | None, robot: Robot, target: object, q0: Tensor | 
     """Whether ``solve_poses`` can serve: poses of the tip, default solver, plain CPU tensors."""
     if not isinstance(target, Tensor) or solver != "levenberg_marquardt" or robot.dtype not in MARGIN:
         return False
-    if target.dtype not in MARGIN or target.ndim < 2 or target.shape[-2:] != (4, 4) or target.device.type != "cpu":
+    if target.dtype not in MARGIN or target.ndim < 2 or target.shape[-2:] != (4, 4) or not target.is_cpu:
         return False
     if q0 is not None and (q0.ndim == 0 or q0.shape[-1] != robot.dof or q0.dtype not in MARGIN):
         return False
@@ -104,11 +105,10 @@ def solve_poses(
     Returns:
         The result; None if the targets are no poses or ``q0`` is not finite, for the long way to say what is wrong.
     """
-    from diffkin.kernels.ik_targets import ready_targets
-
+    ready_targets, _, errors = _kernels()
     batch = target.shape[:-2]
     # reshaping in NumPy: torch takes microseconds for each
-    given = np.ascontiguousarray(target.detach().numpy())
+    given = np.ascontiguousarray((target.detach() if target.requires_grad else target).numpy())
     poses = ready_targets(given.reshape(-1, 4, 4), ROTATION_TOLERANCE)
     if poses is None:
         return None
@@ -125,8 +125,6 @@ def solve_poses(
     found = _run(robot, link, poses, first, None, tolerances, max_restarts, max_iterations, seed, nearest_of, progress)
     q, position, rotation, success = found.q, found.position_error, found.rotation_error, found.success
     if margin != 1.0:
-        from diffkin.kernels.ik import errors
-
         q = np.clip(q.astype(np.float32), robot.lower.numpy(), robot.upper.numpy())
         position, rotation = errors(_program(robot, link), poses, q.astype(np.float64))
         success = (position <= position_tolerance) & (rotation <= rotation_tolerance)
@@ -147,8 +145,7 @@ def _run(
     nearest_of: int,
     progress: Progress | None,
 ) -> Any:
-    from diffkin.kernels.ik import Solution, solve
-
+    _, solve, _ = _kernels()
     program = _program(robot, link)
     options: dict[str, Any] = {
         "weights": weights,
@@ -167,7 +164,16 @@ def _run(
         rows = slice(start, start + _SLICE)
         parts.append(solve(program, poses[rows], None if q0 is None else q0[rows], **options))
         progress(min(start + _SLICE, len(poses)), len(poses))
-    return Solution(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return type(parts[0])(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+@cache
+def _kernels() -> tuple[Any, Any, Any]:
+    """What is imported at the first call; kept, since asking for it again takes a microsecond each time."""
+    from diffkin.kernels.ik import errors, solve
+    from diffkin.kernels.ik_targets import ready_targets
+
+    return ready_targets, solve, errors
 
 
 def _weights(task: object) -> tuple[float, ...] | None:
@@ -184,6 +190,15 @@ def _weights(task: object) -> tuple[float, ...] | None:
 
 def _program(robot: Robot, link: int) -> Any:
     """The kernel's program for a link and the robot's limits, made once."""
+    # told by the limits' identity, which takes no time: the entry keeps them alive, and a robot never changes
+    quick = ("ik program", link, id(robot.lower), id(robot.upper))
+    entry = robot.tree.cache.get(quick)
+    if entry is None:
+        entry = robot.tree.cache[quick] = (_program_of_limits(robot, link), robot.lower, robot.upper)
+    return entry[0]
+
+
+def _program_of_limits(robot: Robot, link: int) -> Any:
     key = ("ik program", link, robot.lower.numpy().tobytes(), robot.upper.numpy().tobytes())
     program = robot.tree.cache.get(key)
     if program is None:

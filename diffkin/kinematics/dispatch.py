@@ -136,7 +136,7 @@ def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
 
 def _rows(q: Tensor, dof: int) -> np.ndarray[Any, Any]:
     """Coordinates as (count, dof); reshaped in NumPy, since torch takes microseconds for it."""
-    array = np.ascontiguousarray(q.detach().numpy())
+    array = np.ascontiguousarray((q.detach() if q.requires_grad else q).numpy())
     return array if array.ndim == 2 else array.reshape(array.size // dof, dof)
 
 
