@@ -33,6 +33,11 @@ __all__ = ["Run", "curves", "finish", "guarded", "load_robot", "open_run", "say"
 console = Console()  # scripts use say() and show(): a launcher could not pickle a script that holds the console
 _Settings = TypeVar("_Settings")
 
+# Launchers that start new interpreters (submitit, SLURM) unpickle jobs there, which then import this file.
+_HERE = str(Path(__file__).resolve().parent)
+if _HERE not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+    os.environ["PYTHONPATH"] = os.pathsep.join(part for part in (_HERE, os.environ.get("PYTHONPATH", "")) if part)
+
 # The folder of a run: a new one, or with resume=<folder> that one.
 OmegaConf.register_new_resolver("either", lambda first, second: first or second, replace=True)
 

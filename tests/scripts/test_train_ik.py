@@ -158,3 +158,23 @@ def test_mistakes_end_in_a_message(overrides, message, tmp_path):
         *overrides, "hydra.run.dir=run" if "resume" not in overrides[0] else "seed=0", cwd=tmp_path, fails=True
     )
     assert message in output and "Traceback" not in output
+
+
+def test_a_sweep_through_submitit(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install hydra-submitit-launcher")
+    run("--multirun", *SMALL, "seed=0,1", "hydra/launcher=submitit_local", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    assert len(list(tmp_path.glob("sweep/*/results.json"))) == 2
+
+
+def test_a_search_by_optuna(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="pip install 'diffkin[sweep]'")
+    shared = [part for part in SMALL if not part.startswith("network.width")]
+    search = [
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.n_trials=2",
+        "hydra.sweeper.n_jobs=1",
+        "network.width=choice(8, 16)",
+    ]
+    output = run("--multirun", *shared, *search, "hydra.sweep.dir=sweep", cwd=tmp_path)
+    best = (tmp_path / "sweep" / "optimization_results.yaml").read_text()
+    assert "best_value" in best and "network.width" in best, output
