@@ -21,7 +21,7 @@ demo: $(STAMPS)/scripts
 	$(BIN)/python scripts/point_aircraft.py
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 lint: $(STAMPS)/test
 	$(BIN)/ruff check .
