@@ -1,0 +1,272 @@
+"""A rigid body with motors, flown by a policy in few tensor operations: what attitude policies are trained through.
+
+Everything has the batch on its last axis, (3, batch) and (4, batch), so that each operation works on long rows. The
+attitude to reach is the identity; an attitude is then its own error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from diffkin._checks import check_last
+from diffkin.errors import OptionError
+from diffkin.rotations import matrix_to_quat_xyzw, random_rotation
+
+__all__ = [
+    "Craft",
+    "Flight",
+    "FlightState",
+    "Starts",
+    "advance",
+    "cost",
+    "draw_starts",
+    "flight",
+    "flight_state",
+    "scores",
+]
+
+Policy = Callable[["FlightState", "Craft"], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Craft:
+    """What a policy may know of the body that it flies.
+
+    Attributes:
+        inertia: (3, 3) nominal inertia in body axes [kg m^2].
+        limit: (3,) largest torque about each axis [N m].
+        lag: Time constant of the motors [s].
+        dt: Time between commands [s].
+    """
+
+    inertia: Tensor
+    limit: Tensor
+    lag: float = 0.04
+    dt: float = 0.02
+
+    def __post_init__(self) -> None:
+        check_last(self.inertia, (3, 3), "inertia")
+        check_last(self.limit, (3,), "limit")
+        if not bool((self.limit > 0).all()):
+            raise OptionError(f"Torque limits must be positive, got {self.limit.tolist()}.")
+        if not (self.lag > 0 and self.dt > 0):
+            raise OptionError(f"lag and dt must be positive, got {self.lag!r} and {self.dt!r}.")
+
+    @property
+    def moments(self) -> Tensor:
+        """(3,) diagonal of the inertia."""
+        return self.inertia.diagonal()
+
+    def to(self, like: Tensor) -> Craft:
+        """The same with the dtype and device of a tensor."""
+        return Craft(self.inertia.to(like), self.limit.to(like), self.lag, self.dt)
+
+    def scaled_to(self, inertia: Tensor) -> Craft:
+        """A body of another inertia whose torque limits give it the same angular accelerations."""
+        return Craft(inertia, self.limit.to(inertia) * inertia.diagonal() / self.moments.to(inertia), self.lag, self.dt)
+
+
+class Starts(NamedTuple):
+    """Where flights begin, and the bodies that fly.
+
+    Attributes:
+        quat_xyzw: (4, n) attitudes, w not negative.
+        omega: (3, n) angular velocities in body axes [rad/s].
+        moments: (3, n) true principal moments [kg m^2].
+    """
+
+    quat_xyzw: Tensor
+    omega: Tensor
+    moments: Tensor
+
+
+class FlightState(NamedTuple):
+    """What a policy sees.
+
+    Attributes:
+        quat_xyzw: (4, n) attitude, w not negative.
+        omega: (3, n) angular velocity in body axes [rad/s].
+        torque: (3, n) what the motors give now [N m].
+        rotvec: (3, n) rotation vector of the attitude [rad].
+        angle: (n,) its length.
+    """
+
+    quat_xyzw: Tensor
+    omega: Tensor
+    torque: Tensor
+    rotvec: Tensor
+    angle: Tensor
+
+
+class Flight(NamedTuple):
+    """A batch of flights; the state before each command and after the last.
+
+    Attributes:
+        quat_xyzw: (steps + 1, 4, n).
+        omega: (steps + 1, 3, n) [rad/s].
+        angle: (steps + 1, n) [rad].
+        command: (steps, 3, n) what the policy asked for [N m].
+        dt: Time between commands [s].
+    """
+
+    quat_xyzw: Tensor
+    omega: Tensor
+    angle: Tensor
+    command: Tensor
+    dt: float
+
+
+def draw_starts(
+    craft: Craft, count: int, generator: torch.Generator, *, rate: float = 1.5, spread: float = 0.3
+) -> Starts:
+    """Attitudes uniform on SO(3), normal rates, and moments of inertia off the nominal ones.
+
+    Args:
+        craft: The nominal body.
+        count: How many.
+        generator: Source of randomness.
+        rate: Standard deviation of each component of the rate [rad/s].
+        spread: Moments are the nominal ones times factors uniform in ``1 +- spread``.
+
+    Returns:
+        The starts, in the craft's dtype on the CPU.
+    """
+    dtype = craft.inertia.dtype
+    quat = matrix_to_quat_xyzw(random_rotation(count, seed=generator)).to(dtype)
+    omega = rate * torch.randn(count, 3, generator=generator, dtype=dtype)
+    factor = 1.0 + spread * (2.0 * torch.rand(count, 3, generator=generator, dtype=dtype) - 1.0)
+    return Starts(quat.T.contiguous(), omega.T.contiguous(), (craft.moments.cpu() * factor).T.contiguous())
+
+
+def flight_state(quat_xyzw: Tensor, omega: Tensor, torque: Tensor) -> FlightState:
+    """The state with the rotation vector ``2 atan2(|v|, w) v / |v|`` of the quaternion (v, w), w not negative.
+
+    Args:
+        quat_xyzw: (4, n).
+        omega: (3, n) [rad/s].
+        torque: (3, n) [N m].
+
+    Returns:
+        The state; smooth at the identity.
+    """
+    vector = quat_xyzw[:3]
+    size = (vector.square().sum(0) + _tiny(quat_xyzw)).sqrt()  # never zero, whose root has no slope
+    angle = 2.0 * torch.atan2(size, quat_xyzw[3])
+    return FlightState(quat_xyzw, omega, torque, vector * (angle / size), angle)
+
+
+def advance(state: FlightState, command: Tensor, moments: Tensor, craft: Craft) -> FlightState:
+    """One step under a held command: motors of first order, Euler's equations, and a turn.
+
+    The motors' mean torque over the step is exact. The rate is advanced by the midpoint rule, the attitude by the
+    rate at the midpoint, as the quaternion ``(tan(t/2) axis, 1)`` normalised; both are of order 2.
+
+    Args:
+        state: The state.
+        command: (3, n) torques asked for [N m].
+        moments: (3, n) true principal moments [kg m^2].
+        craft: Lag and step.
+
+    Returns:
+        The state ``craft.dt`` later.
+    """
+    decay = math.exp(-craft.dt / craft.lag)
+    away = state.torque - command
+    acting = torch.add(command, away, alpha=(1.0 - decay) * craft.lag / craft.dt)
+    torque = torch.add(command, away, alpha=decay)
+    omega = state.omega
+    step = craft.dt / moments
+    middle = torch.addcmul(omega, step, acting - torch.linalg.cross(omega, moments * omega, dim=0), value=0.5)
+    omega = torch.addcmul(omega, step, acting - torch.linalg.cross(middle, moments * middle, dim=0))
+    turn = (0.5 * craft.dt) * middle
+    turn = turn * (1.0 + turn.square().sum(0) / 3.0)  # tan(x) = x + x^3 / 3 + ...
+    vector, scalar = state.quat_xyzw[:3], state.quat_xyzw[3]
+    turned = torch.addcmul(vector, scalar, turn) + torch.linalg.cross(vector, turn, dim=0)
+    quat = torch.cat([turned, (scalar - (vector * turn).sum(0))[None]])
+    quat = quat * torch.copysign(quat.square().sum(0).rsqrt(), quat[3])
+    return flight_state(quat, omega, torque)
+
+
+def flight(policy: Policy, starts: Starts, craft: Craft, steps: int) -> Flight:
+    """Fly from a batch of starts to the identity, motors at rest at first; gradients flow to the policy.
+
+    Args:
+        policy: ``(state, craft) -> (3, n)`` torques within the craft's limits.
+        starts: Where to begin; dtype and device decide.
+        craft: The nominal body.
+        steps: How many commands.
+
+    Returns:
+        The flights.
+    """
+    craft = craft.to(starts.omega)
+    state = flight_state(starts.quat_xyzw, starts.omega, torch.zeros_like(starts.omega))
+    states, commands = [state], []
+    for _ in range(steps):
+        commands.append(policy(state, craft))
+        state = advance(state, commands[-1], starts.moments, craft)
+        states.append(state)
+    quats, omegas, _, _, angles = zip(*states, strict=True)
+    return Flight(torch.stack(quats), torch.stack(omegas), torch.stack(angles), torch.stack(commands), craft.dt)
+
+
+def cost(angle: Tensor, omega: Tensor, dt: float, *, rate_weight: float = 0.01, terminal: float = 0.5) -> Tensor:
+    """What is to be small: angle and rate over time, and the angle over the last part once more.
+
+    ``mean_t(|e| + w |omega|^2) + mean_(last part)(|e|)``, e the rotation vector to the goal.
+
+    Args:
+        angle: (steps + 1, n) [rad].
+        omega: (steps + 1, 3, n) [rad/s].
+        dt: Time between states [s].
+        rate_weight: w [s^2/rad].
+        terminal: Length of the last part [s].
+
+    Returns:
+        (n,) costs [rad].
+    """
+    last = max(1, round(terminal / dt))
+    return (angle[1:] + rate_weight * omega[1:].square().sum(-2)).mean(0) + angle[-last:].mean(0)
+
+
+def scores(
+    angle: Tensor, omega: Tensor, dt: float, *, seconds: float = 2.5, bound_deg: float = 2.0
+) -> dict[str, float]:
+    """Figures of a batch of flights that go on beyond the time that the cost looks at.
+
+    Args:
+        angle: (steps + 1, n) [rad].
+        omega: (steps + 1, 3, n) [rad/s].
+        dt: Time between states [s].
+        seconds: Time that the cost covers.
+        bound_deg: When a flight has settled.
+
+    Returns:
+        ``cost`` (mean), ``settle_mean_s`` and ``settle_p95_s`` (time from which the angle stays below the bound to the
+        end; the whole time where it does not), ``under_2_deg`` (share at ``seconds``), ``error_median_deg``,
+        ``error_max_deg`` (at ``seconds``).
+    """
+    until = round(seconds / dt)
+    bound = math.radians(bound_deg)
+    outside = angle > bound
+    index = torch.arange(1, len(angle) + 1, device=angle.device).unsqueeze(-1)
+    settle = (outside * index).amax(0).clamp(max=len(angle) - 1) * dt
+    error = angle[until].double().rad2deg()
+    return {
+        "cost": float(cost(angle[: until + 1], omega[: until + 1], dt).double().mean()),
+        "settle_mean_s": float(settle.double().mean()),
+        "settle_p95_s": float(settle.double().quantile(0.95)),
+        "under_2_deg": float((angle[until] < bound).double().mean()),
+        "error_median_deg": float(error.median()),
+        "error_max_deg": float(error.max()),
+    }
+
+
+def _tiny(tensor: Tensor) -> float:
+    return float(torch.finfo(tensor.dtype).tiny) ** 0.5

@@ -1,0 +1,169 @@
+"""Policies: the classical laws against those of the package, the residual's start, limits, learning, files."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from diffkin import aircraft, rotations
+from diffkin.errors import ModelFileError, OptionError, UnknownNameError
+from diffkin.learning.attitude_policy import POLICIES, make_policy, settings_of
+from diffkin.learning.attitude_policy_flight import draw_starts, flight, flight_state
+from diffkin.learning.attitude_policy_training import (
+    PolicyProblem,
+    evaluate_policy,
+    held_out_starts,
+    load_policy,
+    save_policy,
+    trial_craft,
+)
+from diffkin.learning.checkpoint import load_checkpoint
+from diffkin.learning.fit import fit
+from diffkin.learning.problem import FitSettings
+
+
+def states(count: int = 40, seed: int = 0):
+    craft = trial_craft()
+    starts = draw_starts(craft, count, torch.Generator().manual_seed(seed))
+    torque = 0.05 * torch.randn(3, count, generator=torch.Generator().manual_seed(seed))
+    return flight_state(starts.quat_xyzw, starts.omega, torque), craft
+
+
+def as_controller_arguments(state, craft):
+    R = rotations.quat_xyzw_to_matrix(state.quat_xyzw.T)
+    return R, state.omega.T, torch.eye(3), craft.inertia
+
+
+def test_pd_is_log_pd_of_the_package():
+    state, craft = states()
+    ours = make_policy("pd", {"k_attitude": [30.0, 20.0, 10.0], "k_rate": 7.0})(state, craft)
+    theirs = aircraft.log_pd(
+        *as_controller_arguments(state, craft),
+        k_attitude=craft.moments * torch.tensor([30.0, 20.0, 10.0]),
+        k_rate=7.0 * craft.moments,
+    )
+    assert torch.allclose(ours.T, aircraft.saturate(theirs, craft.limit), atol=2e-6)
+
+
+def test_cascade_is_that_of_the_package():
+    state, craft = states()
+    ours = make_policy("cascade", {"k_attitude": 5.0, "braking": [0.4, 0.5, 0.6], "k_rate": 11.0})(state, craft)
+    theirs = aircraft.sqrt_cascade(
+        *as_controller_arguments(state, craft),
+        k_attitude=5.0,
+        acceleration=torch.tensor([0.4, 0.5, 0.6]) * craft.limit / craft.moments,
+        k_rate=11.0,
+    )
+    assert torch.allclose(ours.T, aircraft.saturate(theirs, craft.limit), atol=2e-6)
+
+
+def test_products_of_inertia_are_in_the_feed_forward():
+    state, craft = states()
+    inertia = craft.inertia.clone()
+    inertia[0, 2] = inertia[2, 0] = 0.002
+    other = dataclasses.replace(craft, inertia=inertia)
+    R, omega, goal, _ = as_controller_arguments(state, craft)
+    theirs = aircraft.log_pd(
+        R, omega, goal, inertia, k_attitude=36.0 * craft.moments, k_rate=9.0 * craft.moments
+    )  # fmt: skip
+    ours = make_policy("pd")(state, other)
+    assert torch.allclose(ours.T, aircraft.saturate(theirs, craft.limit), atol=2e-6)
+
+
+def test_residual_starts_as_its_cascade_and_its_network_learns():
+    state, craft = states()
+    gains = {"k_attitude": 6.0, "braking": 0.7, "k_rate": 15.0}
+    residual = make_policy("residual", {"cascade": gains})
+    assert torch.equal(residual(state, craft), make_policy("cascade", gains)(state, craft))
+    starts = draw_starts(craft, 16, torch.Generator().manual_seed(0))
+    flight(residual, starts, craft, 10).angle.sum().backward()
+    assert float(residual.mlp[-1].weight.grad.abs().max()) > 0
+    assert float(residual.cascade.gains.theta.grad.abs().max()) > 0
+
+
+@pytest.mark.parametrize("kind", POLICIES)
+def test_torques_stay_within_limits(kind):
+    state, craft = states(200)
+    policy = make_policy(kind, seed=3)
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.add_(0.3)
+    command = policy(state, craft)
+    assert command.shape == (3, 200)
+    assert bool((command.abs() <= craft.limit.unsqueeze(-1) * (1 + 1e-6)).all())
+
+
+@pytest.mark.parametrize("kind", POLICIES)
+def test_policies_do_the_same_with_a_scaled_body(kind):
+    """A body ten times as heavy with ten times the torque turns alike."""
+    craft = trial_craft()
+    starts = draw_starts(craft, 8, torch.Generator().manual_seed(0))
+    policy = make_policy(kind, seed=1)
+    heavy = craft.scaled_to(10 * craft.inertia)
+    first = flight(policy, starts, craft, 20)
+    second = flight(policy, starts._replace(moments=10 * starts.moments), heavy, 20)
+    assert torch.allclose(first.angle, second.angle, atol=1e-4)
+
+
+def test_gains_learn_through_flights(tmp_path):
+    craft = trial_craft()
+    problem = PolicyProblem(make_policy("pd"), craft, held_out_count=64)
+    before = problem.validate(problem.network)["loss"]
+    settings = FitSettings(
+        steps=8, batch=32, learning_rate=0.03, warmup=1, average=0.0, validate_every=8, threads=1, progress=False
+    )
+    report = fit(problem, settings, tmp_path)
+    assert report.best < before - 0.02
+    after = problem.network.gains.table()
+    assert all(value > 0 for gains in after.values() for value in gains)
+    assert "theta" in next(name for name in load_checkpoint(tmp_path / "best.pt")["network"] if "theta" in name)
+
+
+def test_a_policy_that_pushes_away_never_settles():
+    craft = trial_craft()
+
+    class Away(torch.nn.Module):
+        def forward(self, state, craft):
+            return -make_policy("pd")(state, craft)
+
+    found = evaluate_policy(Away(), craft, held_out_starts(craft, 50))
+    assert found["under_2_deg"] < 0.1 and found["settle_mean_s"] > 3.5 and found["cost"] > 1.5
+    good = evaluate_policy(make_policy("cascade"), craft, held_out_starts(craft, 50))
+    assert good["under_2_deg"] > 0.95 and good["cost"] < 0.7
+
+
+@pytest.mark.parametrize("kind", POLICIES)
+def test_files_bring_back_the_policy_and_its_body(kind, tmp_path):
+    state, craft = states()
+    policy = make_policy(kind, seed=2)
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.add_(0.01)
+    save_policy(policy, craft, tmp_path / "policy.safetensors")
+    loaded, body = load_policy(tmp_path / "policy.safetensors")
+    assert torch.equal(loaded(state, body), policy(state, craft))
+    assert settings_of(loaded) == settings_of(policy)
+    assert (body.lag, body.dt) == (craft.lag, craft.dt)
+
+
+def test_files_that_are_no_policies(tmp_path):
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        load_policy(tmp_path / "nowhere.safetensors")
+    (tmp_path / "text.safetensors").write_text("no weights")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        load_policy(tmp_path / "text.safetensors")
+
+
+def test_mistakes():
+    with pytest.raises(UnknownNameError, match="residual"):
+        make_policy("residaul")
+    with pytest.raises(UnknownNameError, match="k_rate"):
+        make_policy("pd", {"k_rat": 3.0})
+    with pytest.raises(OptionError, match="positive"):
+        make_policy("pd", {"k_rate": -3.0})
+    with pytest.raises(OptionError, match="width"):
+        make_policy("network", {"width": 0})
+    with pytest.raises(OptionError, match="spread"):
+        PolicyProblem(make_policy("pd"), trial_craft(), spread=1.5)
+    assert math.isclose(trial_craft().dt, 0.02)
