@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_floating, check_last, has_values
-from diffkin.aircraft.dynamics import check_inertia
+from diffkin.aircraft.dynamics import inertia_matrix
 from diffkin.aircraft.integrators import apply
 from diffkin.errors import OptionError
 from diffkin.rotations import matrix_to_rotvec, vee
@@ -102,7 +102,6 @@ def geometric_pd(
 
     Raises:
         ShapeError: Shapes do not fit.
-        AttitudeError: The inertia is that of no body.
     """
     error = attitude_error(R, R_desired)
     return -k_attitude * error + _rate_part(
@@ -143,7 +142,6 @@ def log_pd(
 
     Raises:
         ShapeError: Shapes do not fit.
-        AttitudeError: The inertia is that of no body.
     """
     check_last(R, (3, 3), "R")
     check_last(R_desired, (3, 3), "R_desired")
@@ -164,7 +162,7 @@ def _rate_part(
     rotor_momentum: Tensor | None,
 ) -> Tensor:
     """Damping of the rate, cancelled gyroscopic torque, and the torque that the motion to follow needs."""
-    J = check_inertia(inertia)
+    J = inertia_matrix(inertia)
     torque = -k_rate * rate_error(R, omega, R_desired, omega_desired) + gyroscopic(omega, J, rotor_momentum)
     if omega_desired is None and alpha_desired is None:
         return torque
@@ -267,12 +265,11 @@ def sqrt_cascade(
 
     Raises:
         ShapeError: Shapes do not fit.
-        AttitudeError: The inertia is that of no body.
         OptionError: ``k_attitude`` or ``acceleration`` is not positive.
     """
     check_last(R, (3, 3), "R")
     check_last(R_desired, (3, 3), "R_desired")
-    J = check_inertia(inertia)
+    J = inertia_matrix(inertia)
     error = matrix_to_rotvec(matmul(R_desired.mT, R), check=False)
     short = rate_error(R, omega, R_desired, omega_desired) + sqrt_law(error, k_attitude, acceleration)
     return apply(J, -k_rate * short) + gyroscopic(omega, J, rotor_momentum)

@@ -110,9 +110,14 @@ def simulate_attitude(
         run = fused.simulate if applies else fused.history
         return run(R, omega, body, held, per_step, dt, integrator, steps)
     advance = INTEGRATORS[integrator]
+    one_step = backend is None and R.numel() > 0 and fused.fused_applies(R0, omega0, J, h)
 
     def step(k: int, R: Tensor, omega: Tensor) -> tuple[Tensor, Tensor]:
-        return advance(R, omega, _asked(torque(k, R, omega), omega), body, dt)
+        tau = _asked(torque(k, R, omega), omega)
+        if one_step and fused.fused_applies(tau):
+            after_R, after_omega = fused.simulate(R, omega, body, tau, False, dt, integrator, 1)
+            return integrators.orthonormalize(after_R[..., 1, :, :]), after_omega[..., 1, :]
+        return advance(R, omega, tau, body, dt)
 
     all_R, all_omega = rollout(step, (R, omega), steps, checkpoint)
     return all_R.movedim(0, -3), all_omega.movedim(0, -2)
@@ -147,7 +152,10 @@ def _torque_per_step(torque: Tensor, omega0: Tensor, steps: int) -> bool:
 
 def _asked(torque: Tensor, omega: Tensor) -> Tensor:
     check_floating(torque, "the torque of the feedback function")
-    if torque.shape != omega.shape and torch.broadcast_shapes(torque.shape, omega.shape) != omega.shape:
+    fits = torque.ndim <= omega.ndim and all(
+        own in (1, wanted) for own, wanted in zip(reversed(torque.shape), reversed(omega.shape), strict=False)
+    )
+    if not fits:
         raise ShapeError(f"The feedback function returned {tuple(torque.shape)}, expected {tuple(omega.shape)}.")
     return torque.to(omega.dtype)
 
@@ -175,15 +183,7 @@ def check_inertia(inertia: Tensor, name: str = "inertia") -> Tensor:
         NonFiniteError: It holds NaN or infinity.
         AttitudeError: Not symmetric, not positive definite, or the triangle inequality is broken.
     """
-    check_floating(inertia, name)
-    if inertia.ndim == 1:
-        check_last(inertia, (3,), name)
-        inertia = torch.diag_embed(inertia)
-    elif inertia.ndim == 0 or inertia.shape[-2:] != (3, 3):
-        raise ShapeError(
-            f"{name} must have shape (3,) (principal moments) or (*batch, 3, 3), got {tuple(inertia.shape)}. "
-            "For one set of principal moments per body use torch.diag_embed(...)."
-        )
+    inertia = inertia_matrix(inertia, name)
     check_finite(inertia, name)
     if not has_values(inertia) or inertia.numel() == 0:
         return inertia
@@ -212,6 +212,20 @@ def check_inertia(inertia: Tensor, name: str = "inertia") -> Tensor:
     return inertia
 
 
+def inertia_matrix(inertia: Tensor, name: str = "inertia") -> Tensor:
+    """The inertia as a matrix; its shape is checked, its values are not."""
+    check_floating(inertia, name)
+    if inertia.ndim == 1:
+        check_last(inertia, (3,), name)
+        inertia = torch.diag_embed(inertia)
+    elif inertia.ndim == 0 or inertia.shape[-2:] != (3, 3):
+        raise ShapeError(
+            f"{name} must have shape (3,) (principal moments) or (*batch, 3, 3), got {tuple(inertia.shape)}. "
+            "For one set of principal moments per body use torch.diag_embed(...)."
+        )
+    return inertia
+
+
 def rotational_energy(omega: Tensor, inertia: Tensor) -> Tensor:
     """Kinetic energy of rotation, ``w . J w / 2`` (rotors aside).
 
@@ -224,10 +238,9 @@ def rotational_energy(omega: Tensor, inertia: Tensor) -> Tensor:
 
     Raises:
         ShapeError: Shapes do not fit.
-        AttitudeError: The inertia is that of no body.
     """
     check_last(omega, (3,), "omega")
-    return 0.5 * (omega * integrators.apply(check_inertia(inertia), omega)).sum(-1)
+    return 0.5 * (omega * integrators.apply(inertia_matrix(inertia), omega)).sum(-1)
 
 
 def angular_momentum(R: Tensor, omega: Tensor, inertia: Tensor, rotor_momentum: Tensor | None = None) -> Tensor:
@@ -244,11 +257,10 @@ def angular_momentum(R: Tensor, omega: Tensor, inertia: Tensor, rotor_momentum: 
 
     Raises:
         ShapeError: Shapes do not fit.
-        AttitudeError: The inertia is that of no body.
     """
     check_last(R, (3, 3), "R")
     check_last(omega, (3,), "omega")
-    spin = integrators.apply(check_inertia(inertia), omega)
+    spin = integrators.apply(inertia_matrix(inertia), omega)
     if rotor_momentum is not None:
         check_last(rotor_momentum, (3,), "rotor_momentum")
         spin = spin + rotor_momentum

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -101,19 +102,25 @@ class _Simulate(torch.autograd.Function):
         events = np.zeros(count, np.uint8)
         ctx.options = (np.array([*own, per_step]), np.array([dt, damping]), _KINDS.index(integrator))
         ctx.settings = (dt, damping, integrator, steps, per_step)
-        start = _array(R)[0], _array(omega)[0], *arrays, *ctx.options
+        start = R.detach().contiguous().numpy(), omega.detach().contiguous().numpy(), *arrays, *ctx.options
         _in_chunks(attitude.simulate, (*start, history_R, history_omega, events), count, steps)
-        ctx.clamped = bool(events.any())
+        ctx.clamped = torch.from_numpy(np.flatnonzero(events))
         outputs = torch.from_numpy(history_R), torch.from_numpy(history_omega)
         ctx.save_for_backward(R, omega, *inputs, *outputs)
         return outputs
 
     @staticmethod
     def backward(ctx: Any, seed_R: Tensor, seed_omega: Tensor) -> tuple[Any, ...]:
-        """The adjoint kernel; differentiated again, or where a clamp acted, the torch path in its place."""
-        if torch.is_grad_enabled() or ctx.clamped:
-            return (*_by_torch(ctx, seed_R, seed_omega), *[None] * 5)
-        return (*_by_kernel(ctx, seed_R, seed_omega), *[None] * 5)
+        """The adjoint kernel. Differentiated again, or for bodies of which a clamp acted, the torch path instead."""
+        if torch.is_grad_enabled():
+            return (*_by_torch(ctx, ctx.saved_tensors[:6], seed_R, seed_omega, create_graph=True), *[None] * 5)
+        grads = _by_kernel(ctx, seed_R, seed_omega)
+        if len(ctx.clamped):
+            some = [t.detach()[ctx.clamped] for t in (*ctx.saved_tensors[:6], seed_R, seed_omega)]
+            for whole, part in zip(grads, _by_torch(ctx, some[:6], *some[6:], create_graph=False), strict=True):
+                if whole is not None:
+                    whole[ctx.clamped] = part
+        return (*grads, *[None] * 5)
 
 
 def _by_kernel(ctx: Any, seed_R: Tensor, seed_omega: Tensor) -> list[Tensor | None]:
@@ -121,7 +128,7 @@ def _by_kernel(ctx: Any, seed_R: Tensor, seed_omega: Tensor) -> list[Tensor | No
 
     R, _, inertia, inverse, rotor, torque, history_R, history_omega = ctx.saved_tensors
     count, steps, per_step = R.shape[0], ctx.settings[3], ctx.settings[4]
-    arrays = [_array(t)[0] for t in (history_R, history_omega, inertia, inverse, rotor, torque)]
+    arrays = [history_R.numpy(), history_omega.numpy(), *(_array(t)[0] for t in (inertia, inverse, rotor, torque))]
     seeds = [seed_R.contiguous().numpy(), seed_omega.contiguous().numpy()]
     shapes = (9,), (3,), (9,), (9,), (3,), (steps if per_step else 1, 3)
     grads = [np.empty((count, *shape), _DTYPES[R.dtype]) for shape in shapes]
@@ -129,25 +136,22 @@ def _by_kernel(ctx: Any, seed_R: Tensor, seed_omega: Tensor) -> list[Tensor | No
     return [torch.from_numpy(g) if needed else None for g, needed in zip(grads, ctx.needs_input_grad, strict=False)]
 
 
-def _by_torch(ctx: Any, seed_R: Tensor, seed_omega: Tensor) -> list[Tensor | None]:
+def _by_torch(
+    ctx: Any, inputs: Sequence[Tensor], seed_R: Tensor, seed_omega: Tensor, create_graph: bool
+) -> list[Tensor | None]:
     dt, damping, integrator, steps, per_step = ctx.settings
-    create_graph = torch.is_grad_enabled()
-    inputs = ctx.saved_tensors[:6]
     needed = ctx.needs_input_grad[:6]
     with torch.enable_grad():
         if not create_graph:
-            inputs = tuple(t.detach().requires_grad_(n) for t, n in zip(inputs, needed, strict=True))
+            inputs = [t.detach().requires_grad_(n) for t, n in zip(inputs, needed, strict=True)]
         R, omega, inertia, inverse, rotor, torque = inputs
         body = Body(inertia.unflatten(-1, (3, 3)), inverse.unflatten(-1, (3, 3)), rotor, damping)
-        history_R, history_omega = history(
-            R.unflatten(-1, (3, 3)), omega, body, torque if per_step else torque[:, 0], per_step, dt, integrator, steps
-        )
+        torque = torque if per_step else torque[:, 0]
+        run = history(R.unflatten(-1, (3, 3)), omega, body, torque, per_step, dt, integrator, steps)
         wanted = [t for t, n in zip(inputs, needed, strict=True) if n]
-        found = torch.autograd.grad(
-            (history_R.flatten(-2), history_omega), wanted, (seed_R, seed_omega), create_graph=create_graph
-        )
-    grads = iter(found)
-    return [next(grads) if n else None for n in needed]
+        seeds = (seed_R, seed_omega)
+        found = iter(torch.autograd.grad((run[0].flatten(-2), run[1]), wanted, seeds, create_graph=create_graph))
+    return [next(found) if n else None for n in needed]
 
 
 def history(

@@ -120,8 +120,9 @@ def _half_angle(square):
     s, c = _series(_S, small), _series(_C, small)
     for _ in range(halvings):
         bound *= 0.25
+        twice = 1.0 - (0.5 * _SMALL / bound) * s * s * square  # cos t = 1 - 2 sin^2(t/2), precise for small t
         s = select_above(square, bound, s * c, s)
-        c = select_above(square, bound, 2.0 * c * c - 1.0, c)
+        c = select_above(square, bound, twice, c)
     return s, c
 
 
@@ -258,8 +259,17 @@ def _clamp(v):
 
 
 @inline
-def _bullet(body, p0, p1, p2, w0, w1, w2, dt, damping, frame, events, block):
-    """Bullet's step; ``frame`` holds R. Blocks in which a clamp acts are noted in ``events``."""
+def _note(value, bound, events, first, note):
+    """Mark the bodies whose ``value`` exceeds the bound; ``note`` is a row to work in."""
+    store(note, 0, value)
+    for l in range(min(note.shape[1], events.shape[0] - first)):
+        if note[0, l] > bound:
+            events[first + l] = 1
+
+
+@inline
+def _bullet(body, p0, p1, p2, w0, w1, w2, dt, damping, frame, events, first, note):
+    """Bullet's step; ``frame`` holds R. Bodies of which a clamp acts are noted in ``events``."""
     f0, f1, f2 = _rate(body, p0, p1, p2, w0, w1, w2, damping)
     p0, p1, p2 = p0 + dt * f0, p1 + dt * f1, p2 + dt * f2
     w0, w1, w2 = _omega(body, p0, p1, p2)
@@ -269,7 +279,7 @@ def _bullet(body, p0, p1, p2, w0, w1, w2, dt, damping, frame, events, block):
         x0, x1, x2 = x0 - _clamp(x0), x1 - _clamp(x1), x2 - _clamp(x2)
         excess = _dot(x0, x1, x2, x0, x1, x2)
         if any_above(excess, 0.0):
-            events[block] = 1
+            _note(excess, 0.0, events, first, note)
             x0, x1, x2 = _apply_t(frame, 0, x0, x1, x2)
             w0, w1, w2 = w0 - x0, w1 - x1, w2 - x2
             square = _dot(w0, w1, w2, w0, w1, w2)
@@ -278,7 +288,7 @@ def _bullet(body, p0, p1, p2, w0, w1, w2, dt, damping, frame, events, block):
     x, y, z, w = _exp(dt * w0, dt * w1, dt * w2)
     limit = _MAX_TURN * _MAX_TURN / (dt * dt)
     if any_above(square, limit):
-        events[block] = 1
+        _note(square, limit, events, first, note)
         s = dt * (math.sin(0.5 * _MAX_TURN) / _MAX_TURN)
         x, y, z = (
             select_above(square, limit, s * w0, x),
@@ -347,7 +357,7 @@ def simulate(R0, omega0, inertia, inverse, rotor, torque, shared, options, kind,
         kind: RK4, LIE_MIDPOINT or BULLET.
         R: (count, steps + 1, 9), written.
         omega: (count, steps + 1, 3), written.
-        events: (blocks,) bytes, set where one of Bullet's clamps acted.
+        events: (count,) bytes, set for bodies of which one of Bullet's clamps acted.
         start: First body.
         stop: End of the bodies.
     """
@@ -358,12 +368,11 @@ def simulate(R0, omega0, inertia, inverse, rotor, torque, shared, options, kind,
     body = np.empty((_ROWS, W), R0.dtype)
     first_frame = np.empty((9, W), R0.dtype)
     frame = np.empty((9, W), R0.dtype)
-    rate = np.empty((3, W), R0.dtype)
+    rate, note = np.empty((3, W), R0.dtype), np.empty((1, W), R0.dtype)
     some_R, some_omega = np.empty((W, _CHUNK, 9), R0.dtype), np.empty((W, _CHUNK, 3), R0.dtype)
     stage_p = np.empty((12, W), R0.dtype)
     stage_w = np.empty((12, W), R0.dtype)
     for first in range(start, stop, W):
-        block = first // W
         lanes = min(W, count - first)
         _load_body(inertia, inverse, rotor, torque, shared, first, count, body)
         _gather(R0, 9, first, count, 1, first_frame, 0)
@@ -396,7 +405,7 @@ def simulate(R0, omega0, inertia, inverse, rotor, torque, shared, options, kind,
             elif kind == LIE_MIDPOINT:
                 q, p0, p1, p2 = _lie_midpoint(body, p0, p1, p2, w0, w1, w2, dt, damping)
             else:
-                q, p0, p1, p2 = _bullet(body, p0, p1, p2, w0, w1, w2, dt, damping, frame, events, block)
+                q, p0, p1, p2 = _bullet(body, p0, p1, p2, w0, w1, w2, dt, damping, frame, events, first, note)
             x, y, z, w = _multiply(x, y, z, w, q[0], q[1], q[2], q[3])
             scale = 1.0 / sqrt(x * x + y * y + z * z + w * w)
             x, y, z, w = scale * x, scale * y, scale * z, scale * w

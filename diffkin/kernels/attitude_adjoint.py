@@ -239,7 +239,7 @@ def adjoint(
     start,
     stop,
 ):
-    """Gradients for bodies ``start`` to ``stop`` (``start`` a multiple of the lanes); no clamp of Bullet's may have acted.
+    """Gradients for bodies ``start`` to ``stop`` (``start`` a multiple of the lanes), none of which met a clamp.
 
     Args:
         R: (count, steps + 1, 9) as ``simulate`` wrote them.

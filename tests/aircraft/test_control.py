@@ -7,7 +7,7 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 
 from diffkin import aircraft, rotations
-from diffkin.errors import AttitudeError, OptionError, ShapeError
+from diffkin.errors import OptionError, ShapeError
 
 F = torch.float64
 J = torch.tensor([[0.02, 0.001, -0.0005], [0.001, 0.03, 0.002], [-0.0005, 0.002, 0.04]], dtype=F)
@@ -120,8 +120,8 @@ def test_bad_input() -> None:
     R, w = torch.eye(3, dtype=F), torch.zeros(3, dtype=F)
     with pytest.raises(ShapeError, match="R_desired"):
         aircraft.geometric_pd(R, w, w, J, k_attitude=1.0, k_rate=1.0)
-    with pytest.raises(AttitudeError, match="triangle"):
-        aircraft.geometric_pd(R, w, R, torch.tensor([1.0, 1.0, 3.0], dtype=F), k_attitude=1.0, k_rate=1.0)
+    with pytest.raises(ShapeError, match="inertia"):
+        aircraft.geometric_pd(R, w, R, torch.ones(4, 3, dtype=F), k_attitude=1.0, k_rate=1.0)
     with pytest.raises(OptionError, match="acceleration"):
         aircraft.sqrt_cascade(R, w, R, J, k_attitude=1.0, acceleration=0.0, k_rate=1.0)
     with pytest.raises(OptionError, match="limit"):

@@ -1,0 +1,94 @@
+"""Attitude kernels: independent of batch, threads and dtype of the neighbours; the exponential at every angle."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from diffkin import aircraft, rotations
+from diffkin.kernels import threads
+
+F = torch.float64
+J = torch.tensor([[0.02, 0.001, -0.0005], [0.001, 0.03, 0.002], [-0.0005, 0.002, 0.04]], dtype=F)
+
+
+def run(R0: torch.Tensor, omega0: torch.Tensor, integrator: str) -> tuple[torch.Tensor, ...]:
+    R0, omega0 = R0.clone().requires_grad_(), omega0.clone().requires_grad_()
+    R, omega = aircraft.simulate_attitude(
+        R0, omega0, J.to(R0.dtype), dt=0.02, steps=37, integrator=integrator, damping=0.1
+    )
+    grads = torch.autograd.grad(R[..., 0, 1].sum() + omega.square().sum(), (R0, omega0))
+    return R.detach(), omega.detach(), *grads
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("integrator", ["rk4", "lie_midpoint", "bullet"])
+def test_answer_depends_on_nothing_else_in_the_batch(integrator: str, dtype: torch.dtype) -> None:
+    count = 77  # more than a chunk, and no multiple of any lane width
+    R0 = rotations.random_rotation((count,), 0).to(dtype)
+    omega0 = torch.randn(count, 3, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    omega0[5] *= 40.0  # a neighbour that turns through large angles
+    whole = run(R0, omega0, integrator)
+    for i in (0, 4, 6, 31, 32, 70, 76):
+        for alone, among in zip(run(R0[i], omega0[i], integrator), whole, strict=True):
+            assert torch.equal(alone, among[i])
+    before = threads.get_num_threads()
+    try:
+        threads.set_num_threads(4)
+        for a, b in zip(run(R0, omega0, integrator), whole, strict=True):
+            assert torch.equal(a, b)
+    finally:
+        threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_turn_of_one_step_is_the_exponential_at_every_angle(dtype: torch.dtype) -> None:
+    """About a principal axis the midpoint step is exact: the turn is ``exp(dt w)``, small and large."""
+    angles = torch.cat([torch.tensor([0.0, 1e-12, 1e-6, 1e-3]), torch.linspace(0.01, 60.0, 500)]).to(dtype)
+    omega0 = torch.zeros(len(angles), 3, dtype=dtype)
+    omega0[:, 1] = angles
+    R, _ = aircraft.simulate_attitude(
+        torch.eye(3, dtype=dtype),
+        omega0,
+        torch.tensor([1.0, 1.5, 2.0], dtype=dtype),
+        dt=1.0,
+        steps=1,
+        integrator="lie_midpoint",
+    )
+    exact = Rotation.from_rotvec(omega0.double().numpy()).as_matrix()
+    gap = np.abs(R[:, 1].double().numpy() - exact).max((1, 2))
+    assert bool((gap < 16 * torch.finfo(dtype).eps * (1 + angles.double().numpy())).all())
+
+
+@pytest.mark.parametrize("integrator", ["lie_midpoint", "bullet"])
+@pytest.mark.parametrize("size", [1e-9, 0.01, 0.49, 0.51, 0.7, 3.0])
+def test_adjoint_through_the_exponential_at_small_and_large_turns(integrator: str, size: float) -> None:
+    dt = 0.05  # "bullet" must stay below 100 rad/s; turns beyond pi/4 in a step go by torch there
+    omega0 = size / dt * torch.nn.functional.normalize(torch.tensor([[1.0, 2.0, -0.5]], dtype=F), dim=-1)
+    found = []
+    for backend in (None, "reference"):
+        w = omega0.clone().requires_grad_()
+        R, omega = aircraft.simulate_attitude(
+            torch.eye(3, dtype=F), w, J, dt=dt, steps=2, integrator=integrator, backend=backend
+        )
+        found.append(torch.autograd.grad((R * torch.arange(27.0, dtype=F).reshape(3, 3, 3)).sum() + omega.sum(), w)[0])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-11, atol=1e-12)
+
+
+def test_import_compiles_nothing() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, diffkin.aircraft; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_nan_stays_in_its_lane() -> None:
+    """Values are checked at the door; a run that overflows spoils its own body only."""
+    omega0 = torch.ones(8, 3, dtype=F)
+    omega0[3] = 1e200
+    R, _ = aircraft.simulate_attitude(torch.eye(3, dtype=F), omega0, J, dt=0.1, steps=5)
+    assert not bool(torch.isfinite(R[3, -1]).all())
+    rest = torch.arange(8) != 3
+    expected, _ = aircraft.simulate_attitude(torch.eye(3, dtype=F), omega0[0], J, dt=0.1, steps=5)
+    assert bool((R[rest] == expected).all())
