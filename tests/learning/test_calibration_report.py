@@ -11,7 +11,9 @@ from diffkin.learning.calibration_report import unidentifiable
 
 
 def blind(robot, kind="pose", groups=("offsets", "origins", "tool")):
-    model = calibration_model(robot, groups=groups)
+    tool = torch.eye(4, dtype=torch.float64)
+    tool[:3, 3] = torch.tensor([0.03, 0.02, 0.1])  # off the last axis, else a point does not see its turning
+    model = calibration_model(robot, tool, groups)
     q = robot.sample(40, seed=3)
     data = Measurements.of_poses(q, model.poses(model.zero(), q), 1e-4, 1e-3).only(kind)
     rows = system(model, model.zero(), data)[1].reshape(-1, model.size)
