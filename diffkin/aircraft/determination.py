@@ -6,11 +6,13 @@ Body vectors are what the aircraft measures, reference vectors what they are in 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_finite, check_floating, check_last, has_values
+from diffkin.aircraft.fused import fused_applies
 from diffkin.errors import AttitudeError, OptionError, ShapeError, closest
 from diffkin.rotations import quat_xyzw_to_matrix, rotvec_to_matrix, vee
 from diffkin.rotations._algebra import dot, matmul, solve3
@@ -56,6 +58,10 @@ def solve_wahba(
     """
     if method not in WAHBA_METHODS:
         raise closest(method, WAHBA_METHODS, "method")
+    _check_shapes(v_body, v_reference, weights)
+    found = _by_kernel(v_body, v_reference, weights) if method == "quest" else None
+    if found is not None and not _needs_gradient(v_body, v_reference, weights):
+        return found
     body, reference, weight = _observations(v_body, v_reference, weights)
     total = weight.sum(-1, keepdim=True)
     _check(total, total > 0, "every weight is zero")
@@ -68,39 +74,75 @@ def solve_wahba(
         elif method == "davenport":
             start = quat_xyzw_to_matrix(torch.linalg.eigh(_davenport(fixed))[1][..., -1])
         else:
-            start = _quest(fixed)
+            start = _quest(fixed) if found is None else found
     rotation, curvature = _polish(start, profile)
     held = _exceeds(curvature.detach(), 64 * torch.finfo(profile.dtype).eps)
     _check(profile, held, "they are parallel, or only one counts, or the best attitude is not unique")
     return rotation
 
 
-def _observations(v_body: Tensor, v_reference: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def _check_shapes(v_body: Tensor, v_reference: Tensor, weights: Tensor | None) -> None:
     check_last(v_body, (3,), "v_body")
     check_last(v_reference, (3,), "v_reference")
     for name, vectors in {"v_body": v_body, "v_reference": v_reference}.items():
         if vectors.ndim < 2:
             raise ShapeError(f"{name} must have shape (*batch, n, 3), got {tuple(vectors.shape)}.")
-        check_finite(vectors, name)
+    shapes = [v_body.shape[:-1], v_reference.shape[:-1]]
+    if weights is not None:
+        check_floating(weights, "weights")
+        shapes.append(weights.shape)
+    given = f"v_body {tuple(v_body.shape)}, v_reference {tuple(v_reference.shape)}" + (
+        "" if weights is None else f" and weights {tuple(weights.shape)}"
+    )
+    if any(len(shape) < 1 or shape[-1] != shapes[0][-1] for shape in shapes):
+        raise ShapeError(
+            f"{given} must hold the same number n of vectors: (*batch, n, 3), (*batch, n, 3), (*batch, n)."
+        )
+    try:
+        torch.broadcast_shapes(*shapes)
+    except RuntimeError:
+        raise ShapeError(f"Leading axes do not broadcast: {given}.") from None
+
+
+def _needs_gradient(*tensors: Tensor | None) -> bool:
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+
+
+def _by_kernel(v_body: Tensor, v_reference: Tensor, weights: Tensor | None) -> Tensor | None:
+    """The answer by the fused kernel, without gradients; None where it does not apply or meets anything unusual."""
+    given = [t for t in (v_body, v_reference, weights) if t is not None]
+    if not fused_applies(*given) or v_body.numel() == 0:
+        return None
+    from diffkin.kernels import wahba
+    from diffkin.kernels.threads import run_chunks
+
+    dtype = given[0].dtype
+    for tensor in given[1:]:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    shape = torch.broadcast_shapes(*(t.shape[:-1] for t in given[:2]), *(t.shape for t in given[2:]))
+    count, n = shape[:-1].numel(), shape[-1]
+    if count == 0:
+        return None
+    arrays = [t.detach().double().expand(*shape, 3).reshape(count, n, 3).contiguous().numpy() for t in given[:2]]
+    heft = weights.detach().double() if weights is not None else torch.ones(n, dtype=torch.float64)
+    arrays.append(heft.expand(shape).reshape(count, n).contiguous().numpy())
+    out, poor = np.empty((count, 3, 3)), np.empty(count, np.uint8)
+    tolerance = 64 * torch.finfo(dtype).eps
+    run_chunks(lambda start, stop: wahba.solve(*arrays, tolerance, out, poor, start, stop), count, 256)
+    if poor.any():
+        return None
+    return torch.from_numpy(out).to(dtype).view(*shape[:-1], 3, 3)
+
+
+def _observations(v_body: Tensor, v_reference: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Unit vectors and weights, their values checked; shapes have been."""
     if weights is None:
         weights = torch.ones(v_body.shape[-2], dtype=v_body.dtype, device=v_body.device)
-    check_floating(weights, "weights")
-    count = v_body.shape[-2]
-    if v_reference.shape[-2] != count or weights.ndim < 1 or weights.shape[-1] != count:
-        raise ShapeError(
-            f"v_body {tuple(v_body.shape)}, v_reference {tuple(v_reference.shape)} and weights {tuple(weights.shape)} "
-            "must hold the same number of vectors: (*batch, n, 3), (*batch, n, 3), (*batch, n)."
-        )
-    check_finite(weights, "weights")
+    for name, tensor in {"v_body": v_body, "v_reference": v_reference, "weights": weights}.items():
+        check_finite(tensor, name)
     if has_values(weights) and bool((weights.detach() < 0).any()):
         raise OptionError(f"weights must not be negative, got {float(weights.min()):.3g}.")
-    try:
-        batch = torch.broadcast_shapes(v_body.shape[:-1], v_reference.shape[:-1], weights.shape)
-    except RuntimeError:
-        raise ShapeError(
-            f"Leading axes do not broadcast: v_body {tuple(v_body.shape)}, v_reference {tuple(v_reference.shape)}, "
-            f"weights {tuple(weights.shape)}."
-        ) from None
+    batch = torch.broadcast_shapes(v_body.shape[:-1], v_reference.shape[:-1], weights.shape)
     dtype = torch.promote_types(torch.promote_types(v_body.dtype, v_reference.dtype), weights.dtype)
     weights = weights.to(dtype).expand(batch)
     counts = weights.detach() > 0
@@ -283,6 +325,7 @@ def wahba_covariance(
     if has_values(sigma) and bool((sigma.detach() < 0).any() or (weights is None and (sigma.detach() == 0).any())):
         raise OptionError(f"sigma must be positive, got {float(sigma.min()):.3g}.")
     weights = 1.0 / sigma.square() if weights is None else weights
+    _check_shapes(v_body, v_body, weights)
     body, _, weight = _observations(v_body, v_body, weights)
     weight = weight / weight.sum(-1, keepdim=True)
     eye = torch.eye(3, dtype=body.dtype, device=body.device)

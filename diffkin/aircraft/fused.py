@@ -116,9 +116,10 @@ class _Simulate(torch.autograd.Function):
             return (*_by_torch(ctx, ctx.saved_tensors[:6], seed_R, seed_omega, create_graph=True), *[None] * 5)
         grads = _by_kernel(ctx, seed_R, seed_omega)
         if len(ctx.clamped):
-            some = [t.detach()[ctx.clamped] for t in (*ctx.saved_tensors[:6], seed_R, seed_omega)]
-            for whole, part in zip(grads, _by_torch(ctx, some[:6], *some[6:], create_graph=False), strict=True):
-                if whole is not None:
+            some = [t.detach()[ctx.clamped] for t in ctx.saved_tensors[:6]]
+            seeds = seed_R[ctx.clamped], seed_omega[ctx.clamped]
+            for whole, part in zip(grads, _by_torch(ctx, some, *seeds, create_graph=False), strict=True):
+                if whole is not None and part is not None:
                     whole[ctx.clamped] = part
         return (*grads, *[None] * 5)
 
