@@ -51,7 +51,7 @@ class SelfMotion:
         normal = within.transpose(-1, -2) @ within + torch.diag_embed(mu.unsqueeze(-1).expand_as(gradient))
         pull = (within.transpose(-1, -2) @ residual.unsqueeze(-1)).squeeze(-1)
         factor, _ = torch.linalg.cholesky_ex(normal)
-        slide = -_apply(null, torch.cholesky_solve(pull.unsqueeze(-1), factor).squeeze(-1))
+        slide = -_apply(null, torch.cholesky_solve(pull.unsqueeze(-1), factor).squeeze(-1)) * free
         moved = problem.move(state, slide)
         for _ in range(_CORRECTIONS):
             error, derivative = first.linearize(moved)
