@@ -175,32 +175,34 @@ class ResidualSettings:
         width: Numbers between layers.
         depth: Hidden layers.
         max_rate: Largest change of the commanded rate [rad/s].
-        max_torque: Largest change of the torque asked for, over its limit.
         cascade: Gains of the cascade at the start.
     """
 
     width: int = 64
     depth: int = 2
     max_rate: float = 2.0
-    max_torque: float = 1.0
     cascade: CascadeSettings = dataclasses.field(default_factory=CascadeSettings)
 
 
 class ResidualPolicy(nn.Module):
-    """The cascade, with a network's changes to the rate that it commands and to the torque; none at the start."""
+    """The cascade, with a network's changes to the rate that it commands and to its torque; none at the start.
+
+    The torque is ``(1 - |b|) t + b limit``, t the saturated torque of the cascade and b in (-1, 1) from the network: it
+    stays within limits, and unlike a sum that is cut off it has a slope where the cascade asks for all there is.
+    """
 
     def __init__(self, settings: ResidualSettings) -> None:
         super().__init__()
         self.settings = settings
         self.cascade = CascadePolicy(settings.cascade)
         self.mlp = _mlp(13, 6, settings.width, settings.depth, zero=True)
-        self.max_rate, self.max_torque = settings.max_rate, settings.max_torque
+        self.max_rate = settings.max_rate
 
     def forward(self, state: FlightState, craft: Craft) -> Tensor:
         change = torch.tanh(self.mlp(features(state, craft)).T)
-        rate, torque = self.max_rate * change[:3], self.max_torque * change[3:]
-        wish = self.cascade.wish(state, craft, rate) + craft.limit.unsqueeze(-1) * torque
-        return saturated(wish, craft)
+        classical = saturated(self.cascade.wish(state, craft, self.max_rate * change[:3]), craft)
+        blend = change[3:]
+        return classical - blend.abs() * classical + blend * craft.limit.unsqueeze(-1)
 
 
 POLICIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
