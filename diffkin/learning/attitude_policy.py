@@ -14,7 +14,16 @@ from diffkin.aircraft import sqrt_law
 from diffkin.errors import OptionError, closest
 from diffkin.learning.attitude_policy_flight import Craft, FlightState
 
-__all__ = ["POLICIES", "CascadePolicy", "NetworkPolicy", "PDPolicy", "ResidualPolicy", "make_policy", "settings_of"]
+__all__ = [
+    "POLICIES",
+    "CascadePolicy",
+    "Gains",
+    "NetworkPolicy",
+    "PDPolicy",
+    "ResidualPolicy",
+    "make_policy",
+    "settings_of",
+]
 
 _STRETCH = 10.0  # gains move this much faster than weights, so that one learning rate serves both
 
@@ -188,8 +197,11 @@ class ResidualPolicy(nn.Module):
     """The cascade, with a network's changes to the rate that it commands and to its torque; none at the start.
 
     The torque is ``(1 - |b|) t + b limit``, t the saturated torque of the cascade and b in (-1, 1) from the network: it
-    stays within limits, and unlike a sum that is cut off it has a slope where the cascade asks for all there is.
+    stays within limits, and unlike a sum that is cut off it has a slope where the cascade asks for all there is. What
+    the network answers at the goal is taken off, so that the goal stays an equilibrium.
     """
+
+    goal: Tensor
 
     def __init__(self, settings: ResidualSettings) -> None:
         super().__init__()
@@ -197,9 +209,13 @@ class ResidualPolicy(nn.Module):
         self.cascade = CascadePolicy(settings.cascade)
         self.mlp = _mlp(13, 6, settings.width, settings.depth, zero=True)
         self.max_rate = settings.max_rate
+        self.register_buffer(
+            "goal", torch.eye(1, 13).roll(3, -1), persistent=False
+        )  # features of the body at rest there
 
     def forward(self, state: FlightState, craft: Craft) -> Tensor:
-        change = torch.tanh(self.mlp(features(state, craft)).T)
+        raw = self.mlp(torch.cat([features(state, craft), self.goal])).T
+        change = torch.tanh(raw[:, :-1] - raw[:, -1:])
         classical = saturated(self.cascade.wish(state, craft, self.max_rate * change[:3]), craft)
         blend = change[3:]
         return classical - blend.abs() * classical + blend * craft.limit.unsqueeze(-1)

@@ -82,6 +82,19 @@ def test_residual_starts_as_its_cascade_and_its_network_learns():
     assert float(residual.cascade.gains.theta.grad.abs().max()) > 0
 
 
+def test_the_residual_keeps_the_goal_an_equilibrium():
+    craft = trial_craft()
+    policy = make_policy("residual", seed=4)
+    with torch.no_grad():
+        for parameter in policy.mlp.parameters():
+            parameter.add_(0.2)
+    quat = torch.tensor([0.0, 0.0, 0.0, 1.0]).reshape(4, 1)
+    still = torch.zeros(3, 1)
+    assert float(policy(flight_state(quat, still, still), craft).abs().max()) < 1e-7
+    moving = flight_state(quat, still + 1.0, still)
+    assert not torch.allclose(policy(moving, craft), policy.cascade(moving, craft), atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", POLICIES)
 def test_torques_stay_within_limits(kind):
     state, craft = states(200)
