@@ -35,8 +35,6 @@ _SMALL = 0.25
 _J, _K, _H, _TAU = 0, 9, 18, 21
 _ROWS = 24
 
-_CHUNK = 16  # steps written at a time: short runs into many arrays at once would defeat the caches
-
 
 @inline
 def _dot(a0, a1, a2, b0, b1, b2):
@@ -369,7 +367,6 @@ def simulate(R0, omega0, inertia, inverse, rotor, torque, shared, options, kind,
     first_frame = np.empty((9, W), R0.dtype)
     frame = np.empty((9, W), R0.dtype)
     rate, note = np.empty((3, W), R0.dtype), np.empty((1, W), R0.dtype)
-    some_R, some_omega = np.empty((W, _CHUNK, 9), R0.dtype), np.empty((W, _CHUNK, 3), R0.dtype)
     stage_p = np.empty((12, W), R0.dtype)
     stage_w = np.empty((12, W), R0.dtype)
     for first in range(start, stop, W):
@@ -383,19 +380,11 @@ def simulate(R0, omega0, inertia, inverse, rotor, torque, shared, options, kind,
         p0, p1, p2 = p0 + load(body, _H), p1 + load(body, _H + 1), p2 + load(body, _H + 2)
         x, y, z, w = splat(R0, 0.0), splat(R0, 0.0), splat(R0, 0.0), splat(R0, 1.0)
         for k in range(steps + 1):
-            at = k % _CHUNK
-            for l in range(W):
+            for l in range(lanes):
                 for i in range(9):
-                    some_R[l, at, i] = frame[i, l]
+                    R[first + l, k, i] = frame[i, l]
                 for i in range(3):
-                    some_omega[l, at, i] = rate[i, l]
-            if at == _CHUNK - 1 or k == steps:
-                for l in range(lanes):
-                    for j in range(at + 1):
-                        for i in range(9):
-                            R[first + l, k - at + j, i] = some_R[l, j, i]
-                        for i in range(3):
-                            omega[first + l, k - at + j, i] = some_omega[l, j, i]
+                    omega[first + l, k, i] = rate[i, l]
             if k == steps:
                 break
             if shared[4]:
