@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 PIP_ARGS ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 STAMPS := $(VENV)/stamps
-export OMP_NUM_THREADS ?= 1
 export PYTHONUNBUFFERED = 1
+# tests and trainings share the cores among processes; benchmarks leave every library its own threads
+demo test test-slow: export OMP_NUM_THREADS ?= 1
 
 .PHONY: help install demo test lint bench test-slow docs clean
 
@@ -33,6 +34,7 @@ test-slow: $(STAMPS)/test
 
 bench: $(STAMPS)/bench
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.attitude
 
 docs: $(STAMPS)/docs
 	$(BIN)/zensical build
