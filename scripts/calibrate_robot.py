@@ -364,13 +364,13 @@ def choose(
                 data = spoil(poses[:count], candidates[some], config, seeded)
                 fit = fit_calibration(model, data, loss=config.loss)
                 real[name].append(held_out_rms(model, fit.x, held_out, poses[count:])[kind.kind == "rotation"])
-        middle = {name: sorted(values)[len(values) // 2] for name, values in real.items()}
+        over = {name: math.sqrt(sum(value**2 for value in values) / len(values)) for name, values in real.items()}
         table.append({
             "count": count,
             "predicted_random": finite(math.sqrt(random)) or float("nan"),
             "predicted_chosen": math.sqrt(mean_variance(rows[chosen], judge, basis)),
-            "measured_random": middle["random"],
-            "measured_chosen": middle["chosen"],
+            "measured_random": over["random"],
+            "measured_chosen": over["chosen"],
         })  # fmt: skip
     return table
 
