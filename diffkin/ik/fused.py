@@ -128,8 +128,17 @@ def solve_poses(
         q = np.clip(q.astype(np.float32), robot.lower.numpy(), robot.upper.numpy())
         position, rotation = errors(_program(robot, link), poses, q.astype(np.float64))
         success = (position <= position_tolerance) & (rotation <= rotation_tolerance)
-    flat = (q.reshape(*batch, -1), *(a.reshape(batch) for a in (success, position, rotation, found.iterations)))
-    return IKResult(*map(torch.from_numpy, (*flat, np.maximum(found.rank, 0).reshape(batch))))
+    rank = found.rank
+    np.maximum(rank, 0, out=rank)
+    as_tensor, shape = torch.from_numpy, tuple(batch)
+    return IKResult(
+        as_tensor(q.reshape(*shape, robot.tree.dof)),
+        as_tensor(success.reshape(shape)),
+        as_tensor(position.reshape(shape)),
+        as_tensor(rotation.reshape(shape)),
+        as_tensor(found.iterations.reshape(shape)),
+        as_tensor(rank.reshape(shape)),
+    )
 
 
 def _run(
