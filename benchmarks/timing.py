@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 __all__ = ["interleaved"]
 
+_REST = 0.05  # OpenMP threads spin for milliseconds after a call, on the cores that the next library needs
+
 
 def interleaved(
     calls: dict[str, Callable[[], object]], repeats: int = 7, least_seconds: float = 0.01
@@ -32,6 +34,8 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
+            time.sleep(_REST)
+            call()
             begin = time.perf_counter()
             for _ in range(loops[name]):
                 call()
