@@ -69,7 +69,7 @@ class ExploreConfig:
     step: float = 0.03
     postures: int = 2000
     pictured: int = 6
-    check: bool = True
+    pybullet: bool = True
 
 
 ConfigStore.instance().store(name=f"{SCHEMA}explore_solutions", node=ExploreConfig)
@@ -112,14 +112,14 @@ def main(config: Any) -> float:
     ]
     results = summary(robot, config, found)
     results["synergies"] = postures(robot, config, folder)
-    results["pybullet"] = check(robot, found) if config.check and is_installed() else None
+    results["pybullet"] = check(robot, found) if config.pybullet and is_installed() else None
     write_json(folder / "results.json", results)
     write_csv(folder / "solutions.csv", robot, found[0])
     draw_branches(folder, robot, found[0])
     if is_installed() and config.pictured:
         draw_arm(folder, robot, found[0], config.pictured)
     show(console, results)
-    if config.check and not is_installed():
+    if config.pybullet and not is_installed():
         console.print("No PyBullet check: pybullet is not installed (pip install pybullet).")
     console.print(f"Saved in [bold]{folder}[/bold]: " + ", ".join(sorted(p.name for p in folder.iterdir())))
     return float(results["purity"])

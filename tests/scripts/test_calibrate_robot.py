@@ -24,7 +24,7 @@ KEYS = {
     "chi2_per_dof",
     "steps",
 }
-SMALL = ["arms=2", "held_out=30", "design.counts=[]"]
+SMALL = ["arms=2", "held_out=20", "design.counts=[]"]
 
 
 def run(*overrides: str, cwd: Path, fails: bool = False) -> str:

@@ -22,7 +22,7 @@ def run(*overrides: str, cwd: Path, fails: bool = False) -> str:
 
 
 def test_branches_of_the_iiwa(tmp_path):
-    small = ["targets=1", "starts=8000", "spacing=0.02", "postures=200", "pictured=2"]
+    small = ["targets=1", "postures=200", "pictured=2"]
     run(*small, "hydra.run.dir=one", cwd=tmp_path)
     results = json.loads((tmp_path / "one" / "results.json").read_text())
     assert set(results) >= KEYS
@@ -41,7 +41,7 @@ def test_branches_of_the_iiwa(tmp_path):
 
 
 def test_an_arm_without_self_motion_and_mistakes(tmp_path):
-    small = ["targets=2", "starts=300", "postures=60", "pictured=0", "check=false"]
+    small = ["targets=2", "starts=300", "postures=60", "pictured=0", "pybullet=false"]
     run("robot=planar_3r", *small, "hydra.run.dir=one", cwd=tmp_path)
     results = json.loads((tmp_path / "one" / "results.json").read_text())
     assert results["purity"] == 1.0
