@@ -18,6 +18,8 @@ from diffkin.simulation.world import bullet, display_problem, is_installed, load
 
 __all__ = ["run_in_window", "show_solutions"]
 
+_OPEN_SECONDS = 60.0  # the window takes about one; torch is imported before it
+
 
 def run_in_window(function: Callable[..., None], *arguments: Any) -> str:
     """Run a function that opens PyBullet's window, and say how it ended.
@@ -38,6 +40,12 @@ def run_in_window(function: Callable[..., None], *arguments: Any) -> str:
     opened = context.Event()
     process = context.Process(target=_run, args=(opened, function, arguments))
     process.start()
+    # where the X server refuses, PyBullet's thread exits while its main thread waits for it, and neither ends
+    deadline = time.monotonic() + _OPEN_SECONDS
+    while process.is_alive() and not opened.is_set() and time.monotonic() < deadline:
+        opened.wait(0.1)
+    if process.is_alive() and not opened.is_set():
+        process.kill()
     process.join()
     if process.exitcode == 0:
         return "shown"
