@@ -184,12 +184,15 @@ class ResidualSettings:
         width: Numbers between layers.
         depth: Hidden layers.
         max_rate: Largest change of the commanded rate [rad/s].
+        learn_gains: Whether the cascade's gains learn too. Rate loops then grow stiff until they ring with the motors'
+            lag and gradients explode, so they do not unless asked.
         cascade: Gains of the cascade at the start.
     """
 
     width: int = 64
     depth: int = 2
-    max_rate: float = 2.0
+    max_rate: float = 4.0
+    learn_gains: bool = False
     cascade: CascadeSettings = dataclasses.field(default_factory=CascadeSettings)
 
 
@@ -206,7 +209,7 @@ class ResidualPolicy(nn.Module):
     def __init__(self, settings: ResidualSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.cascade = CascadePolicy(settings.cascade)
+        self.cascade = CascadePolicy(settings.cascade).requires_grad_(settings.learn_gains)
         self.mlp = _mlp(13, 6, settings.width, settings.depth, zero=True)
         self.max_rate = settings.max_rate
         self.register_buffer(

@@ -74,12 +74,13 @@ def test_products_of_inertia_are_in_the_feed_forward():
 def test_residual_starts_as_its_cascade_and_its_network_learns():
     state, craft = states()
     gains = {"k_attitude": 6.0, "braking": 0.7, "k_rate": 15.0}
-    residual = make_policy("residual", {"cascade": gains})
+    residual = make_policy("residual", {"cascade": gains, "learn_gains": True})
     assert torch.equal(residual(state, craft), make_policy("cascade", gains)(state, craft))
     starts = draw_starts(craft, 16, torch.Generator().manual_seed(0))
     flight(residual, starts, craft, 10).angle.sum().backward()
     assert float(residual.mlp[-1].weight.grad.abs().max()) > 0
     assert float(residual.cascade.gains.theta.grad.abs().max()) > 0
+    assert not make_policy("residual").cascade.gains.theta.requires_grad
 
 
 def test_the_residual_keeps_the_goal_an_equilibrium():
