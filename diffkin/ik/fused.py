@@ -83,7 +83,9 @@ def takes_poses(backend: str | None, robot: Robot, target: object, q0: Tensor | 
         return False
     if target.dtype not in MARGIN or target.ndim < 2 or target.shape[-2:] != (4, 4) or not target.is_cpu:
         return False
-    if q0 is not None and (q0.ndim == 0 or q0.shape[-1] != robot.dof or q0.dtype not in MARGIN):
+    if q0 is not None and (
+        not isinstance(q0, Tensor) or q0.ndim == 0 or q0.shape[-1] != robot.dof or q0.dtype not in MARGIN
+    ):
         return False
     return robot.dof > 0 and dispatch.kernel_applies(backend, robot.tree) and target.numel() != 0
 

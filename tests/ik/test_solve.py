@@ -304,6 +304,8 @@ def test_bad_input(iiwa, mixed):
         dk.solve_ik(iiwa, T, q0=torch.full((2, 7), math.nan).double())
     with pytest.raises(ShapeError, match="broadcast"):
         dk.solve_ik(iiwa, T, q0=iiwa.sample(3))
+    with pytest.raises(DtypeError, match="q0 must be a torch.Tensor"):
+        dk.solve_ik(iiwa, T, q0=[0.0] * 7)
     with pytest.raises(UnknownNameError, match="levenberg_marquardt"):
         dk.solve_ik(iiwa, T, solver="levenberg")
     for name, value in {
