@@ -247,10 +247,11 @@ def _transpose(builder, rows, lanes):
 
 def _untranspose(builder, groups):
     """The four vectors of which ``groups`` are the lanes: the inverse of ``_transpose``."""
-    while len(groups) > 4:  # put the groups of lanes l and l + half side by side: 4 vectors of 4 * lanes / 4 elements
-        half = len(groups) // 2
+    # put the groups of lanes i, i + 4, i + 8 ... side by side, for i from 0 to 3
+    while len(groups) > 4:
+        pairs = [(start + i, start + i + 4) for start in range(0, len(groups), 8) for i in range(4)]
         size = groups[0].type.count
-        groups = [_shuffle(builder, groups[i], groups[i + half], range(2 * size)) for i in range(half)]
+        groups = [_shuffle(builder, groups[i], groups[j], range(2 * size)) for i, j in pairs]
     # groups[i] holds, in its k-th four elements, the four numbers of lane i + 4 k
     size = groups[0].type.count
     fours = range(0, size, 4)

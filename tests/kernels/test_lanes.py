@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -57,6 +60,15 @@ def moves(x, out):
     return w
 
 
+def moved(x, w):
+    """What ``moves`` should write with ``w`` lanes."""
+    want = np.full(200, -1, x.dtype)
+    for l in range(w):
+        want[2 + 6 * l : 6 + 6 * l] = x[1 + 5 * l : 5 + 5 * l]
+        want[100 + 3 * l] = x[3 + 2 * l]
+    return want
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_arithmetic(dtype):
     w = VECTOR_BYTES // np.dtype(dtype).itemsize
@@ -75,11 +87,37 @@ def test_rows_and_strides(dtype):
     x, out = np.arange(200, dtype=dtype), np.full(200, -1, dtype)
     w = moves(x, out)
     assert w == VECTOR_BYTES // np.dtype(dtype).itemsize
-    want = np.full(200, -1, dtype)
-    for l in range(w):
-        want[2 + 6 * l : 6 + 6 * l] = x[1 + 5 * l : 5 + 5 * l]
-        want[100 + 3 * l] = x[3 + 2 * l]
-    assert np.array_equal(out, want)
+    assert np.array_equal(out, moved(x, w))
+
+
+OTHER_WIDTH = """
+import numba, torch, llvmlite.binding as llvm
+numba.njit(lambda: 0)()  # Numba has asked for the processor by now
+host = llvm.get_host_cpu_features
+llvm.get_host_cpu_features = lambda: {"avx512f": not host().get("avx512f")}
+import diffkin as dk
+from diffkin.kernels import lanes
+llvm.get_host_cpu_features = host
+assert (lanes.VECTOR_BYTES == 64) == (not host().get("avx512f"))
+arm = dk.load_robot("franka_panda")
+for dtype, tolerance in ((torch.float32, 2e-6), (torch.float64, 1e-14)):
+    robot = arm.to(dtype)
+    for count in (1, 5, 37):
+        q = arm.sample(count, seed=count).to(dtype).requires_grad_()
+        T, want = robot.forward_kinematics(q), robot.forward_kinematics(q, backend="reference")
+        seeds = torch.randn(T.shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
+        pairs = [(T, want), tuple(torch.autograd.grad((pose * seeds).sum(), q)[0] for pose in (T, want))]
+        pairs.append(tuple(robot.jacobian(q.detach(), backend=backend) for backend in (None, "reference")))
+        for got, expected in pairs:
+            assert (got - expected).abs().max() <= 10 * tolerance, (dtype, count, got, expected)
+"""
+
+
+def test_kernels_at_the_width_of_other_processors(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", OTHER_WIDTH]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
