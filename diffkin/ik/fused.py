@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from diffkin.ik.descent import Method
     from diffkin.robot import Robot
 
-__all__ = ["solve", "solve_poses", "takes", "takes_poses"]
+__all__ = ["MARGIN", "solve", "solve_poses", "takes"]
 
 MARGIN = {torch.float64: 1.0, torch.float32: 0.2}
 """How much tighter than asked to solve, so that rounding ``q`` to the robot's dtype keeps a success."""
@@ -67,30 +67,19 @@ def solve(
         poses[:, :3, :3] = target[:, :3, :3]
     if not isinstance(task, OrientationTask):
         poses[:, :3, 3] = target if isinstance(task, PositionTask) else target[:, :3, 3]
-    tolerances = problem.position_tolerance, problem.rotation_tolerance
-    found = _run(
-        robot, link, poses.numpy(), None if q0 is None else q0.contiguous().numpy(), _weights(task), tolerances,
-        max_restarts, max_iterations, seed, nearest_of, progress,
+    first = None if q0 is None else q0.contiguous().numpy()
+    options = _options(
+        robot, link, _weights(task), problem.position_tolerance, problem.rotation_tolerance, max_restarts,
+        max_iterations, seed, nearest_of, first is not None, False,
     )  # fmt: skip
-    tensors = [torch.from_numpy(array) for array in found]
-    q, _, _, success, iterations, rank = tensors
-    return Found(q, base, success, iterations, rank.clamp_min(0), None)
-
-
-def takes_poses(backend: str | None, robot: Robot, target: object, q0: Tensor | None, solver: object) -> bool:
-    """Whether ``solve_poses`` can serve: poses of the tip, default solver, plain CPU tensors."""
-    if not isinstance(target, Tensor) or solver != "levenberg_marquardt" or robot.dtype not in MARGIN:
-        return False
-    if target.dtype not in MARGIN or target.ndim < 2 or target.shape[-2:] != (4, 4) or not target.is_cpu:
-        return False
-    if q0 is not None and (
-        not isinstance(q0, Tensor) or q0.ndim == 0 or q0.shape[-1] != robot.dof or q0.dtype not in MARGIN
-    ):
-        return False
-    return robot.dof > 0 and dispatch.kernel_applies(backend, robot.tree) and target.numel() != 0
+    found = _answer(options, poses.numpy(), first, progress)
+    q, success, iterations, rank = found.q, found.success, found.iterations, found.rank
+    tensors = [torch.from_numpy(array) for array in (q, success, iterations, rank)]
+    return Found(tensors[0], base, tensors[1], tensors[2], tensors[3], None)
 
 
 def solve_poses(
+    backend: str | None,
     robot: Robot,
     target: Tensor,
     q0: Tensor | None,
@@ -104,87 +93,90 @@ def solve_poses(
 ) -> IKResult | None:
     """The short way for poses of the tip: one target takes microseconds, so every check runs inside a kernel.
 
+    Reshaping is done in NumPy, since torch takes microseconds for each.
+
     Returns:
-        The result; None if the targets are no poses or ``q0`` is not finite, for the long way to say what is wrong.
+        The result; None where the kernel does not apply or the long way has to say what is wrong.
     """
-    ready_targets, _, errors = _kernels()
-    batch = target.shape[:-2]
-    # reshaping in NumPy: torch takes microseconds for each
+    dtype, single = target.dtype, robot.dtype == torch.float32
+    if (dtype != torch.float64 and dtype != torch.float32) or not target.is_cpu or (nearest_of != 1 and q0 is None):
+        return None
+    shape = tuple(target.shape)
+    if shape[-2:] != (4, 4) or not dispatch.kernel_applies(backend, robot.tree):
+        return None
+    ready_targets, all_finite = _kernels()
+    dof, batch = robot.tree.dof, shape[:-2]
+    first = None
+    if q0 is not None:
+        if not isinstance(q0, Tensor) or tuple(q0.shape) != (*batch, dof) or q0.dtype not in MARGIN or not q0.is_cpu:
+            return None
+        first = np.ascontiguousarray((q0.detach() if q0.requires_grad else q0).numpy(), np.float64).reshape(-1, dof)
+        if not all_finite(first):
+            return None
     given = np.ascontiguousarray((target.detach() if target.requires_grad else target).numpy())
     poses = ready_targets(given.reshape(-1, 4, 4), ROTATION_TOLERANCE)
     if poses is None:
         return None
-    first = None
-    if q0 is not None:
-        if q0.shape[:-1] != batch:
-            return None
-        first = q0.detach().reshape(-1, robot.dof).to(torch.float64).contiguous().numpy()
-        if not np.isfinite(first.sum()):
-            return None
-    margin = MARGIN[robot.dtype]
-    tolerances = margin * position_tolerance, margin * rotation_tolerance
-    link = robot.link_index(None)
-    found = _run(robot, link, poses, first, None, tolerances, max_restarts, max_iterations, seed, nearest_of, progress)
-    q, position, rotation, success = found.q, found.position_error, found.rotation_error, found.success
-    if margin != 1.0:
-        q = np.clip(q.astype(np.float32), robot.lower.numpy(), robot.upper.numpy())
-        position, rotation = errors(_program(robot, link), poses, q.astype(np.float64))
-        success = (position <= position_tolerance) & (rotation <= rotation_tolerance)
-    rank = found.rank
-    np.maximum(rank, 0, out=rank)
-    as_tensor, shape = torch.from_numpy, tuple(batch)
+    options = _options(
+        robot, robot.link_index(None), None, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed,
+        nearest_of, first is not None, single,
+    )  # fmt: skip
+    q, position, rotation, success, iterations, rank = _answer(options, poses, first, progress)
+    if single:
+        q = q.astype(np.float32)
+    as_tensor = torch.from_numpy
     return IKResult(
-        as_tensor(q.reshape(*shape, robot.tree.dof)),
-        as_tensor(success.reshape(shape)),
-        as_tensor(position.reshape(shape)),
-        as_tensor(rotation.reshape(shape)),
-        as_tensor(found.iterations.reshape(shape)),
-        as_tensor(rank.reshape(shape)),
+        as_tensor(q.reshape(*batch, dof)),
+        as_tensor(success.reshape(batch)),
+        as_tensor(position.reshape(batch)),
+        as_tensor(rotation.reshape(batch)),
+        as_tensor(iterations.reshape(batch)),
+        as_tensor(rank.reshape(batch)),
     )
 
 
-def _run(
+@cache
+def _kernels() -> tuple[Any, Any]:
+    """What is imported at the first call; kept, since asking for it again takes a microsecond each time."""
+    from diffkin.kernels.finite import all_finite
+    from diffkin.kernels.ik_targets import ready_targets
+
+    return ready_targets, all_finite
+
+
+def _options(
     robot: Robot,
     link: int,
-    poses: np.ndarray[Any, Any],
-    q0: np.ndarray[Any, Any] | None,
     weights: tuple[float, ...] | None,
-    tolerances: tuple[float, float],
+    position_tolerance: float,
+    rotation_tolerance: float,
     max_restarts: int,
     max_iterations: int | None,
     seed: int,
     nearest_of: int,
-    progress: Progress | None,
+    has_q0: bool,
+    single: bool,
 ) -> Any:
-    _, solve, _ = _kernels()
-    program = _program(robot, link)
-    options: dict[str, Any] = {
-        "weights": weights,
-        "position_tolerance": tolerances[0],
-        "rotation_tolerance": tolerances[1],
-        "max_restarts": max_restarts + 1,
-        "nearest": nearest_of,
-        "seed": seed,
-    }
-    if max_iterations is not None:
-        options["max_iterations"] = options["early_iterations"] = max_iterations
+    """The kernel's options, in its terms: it counts the first start too, and gives early starts less time."""
+    most, early = (60, 16) if max_iterations is None else (max_iterations, max_iterations)
+    return _program(robot, link).options(
+        weights, position_tolerance, rotation_tolerance, max_restarts + 1, most, nearest_of, seed, early, has_q0, single
+    )
+
+
+def _answer(
+    options: Any, poses: np.ndarray[Any, Any], q0: np.ndarray[Any, Any] | None, progress: Progress | None
+) -> Any:
+    from diffkin.kernels.ik import answer
+
     if progress is None:
-        return solve(program, poses, q0, **options)
+        return answer(options, poses, q0)
     parts = []
     for start in range(0, len(poses), _SLICE):
         rows = slice(start, start + _SLICE)
-        parts.append(solve(program, poses[rows], None if q0 is None else q0[rows], **options))
+        parts.append(answer(options, poses[rows], None if q0 is None else q0[rows]))
         progress(min(start + _SLICE, len(poses)), len(poses))
     return type(parts[0])(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-@cache
-def _kernels() -> tuple[Any, Any, Any]:
-    """What is imported at the first call; kept, since asking for it again takes a microsecond each time."""
-    from diffkin.kernels.ik import errors, solve
-    from diffkin.kernels.ik_targets import ready_targets
-
-    return ready_targets, solve, errors
 
 
 def _weights(task: object) -> tuple[float, ...] | None:

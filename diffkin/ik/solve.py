@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 import torch
 from jaxtyping import Float
@@ -95,13 +95,16 @@ def solve_ik(
         diffkin.errors.UnknownNameError: Unknown solver, link or joint.
         diffkin.errors.OptionError: An option out of its range.
     """
-    if (
-        isinstance(target, Tensor)
-        and fused.takes_poses(backend, robot, target, q0, solver)
-        and not (base is not None or free_base or locked or history)
-    ):
-        result = _solve_poses(
-            robot, target, q0, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of,
+    position_tolerance = _tolerance(position_tolerance, "position_tolerance", robot)
+    rotation_tolerance = _tolerance(rotation_tolerance, "rotation_tolerance", robot)
+    nearest_of = _whole(nearest_of, "nearest_of", 1, 1)
+    seed = _whole(seed, "seed", 0, 0)
+    plain = base is None and not (free_base or locked or history) and isinstance(target, Tensor)
+    if plain and solver == "levenberg_marquardt":
+        restarts = _whole(max_restarts, "max_restarts", LevenbergMarquardt.max_restarts, 0)
+        most = None if max_iterations is None else _whole(max_iterations, "max_iterations", 1, 1)
+        result = fused.solve_poses(
+            backend, robot, target, q0, position_tolerance, rotation_tolerance, restarts, most, seed, nearest_of,
             progress,
         )  # fmt: skip
         if result is not None:
@@ -112,9 +115,6 @@ def solve_ik(
     method = _as_method(solver)
     restarts = _whole(max_restarts, "max_restarts", method.max_restarts, 0)
     iterations = _whole(max_iterations, "max_iterations", method.max_iterations, 1)
-    nearest_of = _whole(nearest_of, "nearest_of", 1, 1)
-    position_tolerance = _tolerance(position_tolerance, "position_tolerance", robot)
-    rotation_tolerance = _tolerance(rotation_tolerance, "rotation_tolerance", robot)
     if nearest_of > 1 and q0 is None:
         raise OptionError(f"nearest_of={nearest_of} chooses the solution nearest to q0: give q0.")
     if free_base not in FREE_BASE:
@@ -150,35 +150,6 @@ def solve_ik(
     if differentiable and torch.is_grad_enabled():
         return attach_gradient(robot, tasks, result, base, free_base, locked)
     return result
-
-
-def _solve_poses(
-    robot: Robot,
-    target: Tensor,
-    q0: Tensor | None,
-    position_tolerance: float | None,
-    rotation_tolerance: float | None,
-    max_restarts: int | None,
-    max_iterations: int | None,
-    seed: int,
-    nearest_of: int,
-    progress: Progress | None,
-) -> IKResult | None:
-    """The short way for poses of the tip; None where the long way has to say what is wrong."""
-    if nearest_of != 1 and q0 is None:
-        return None
-    return fused.solve_poses(
-        robot,
-        target,
-        q0,
-        _tolerance(position_tolerance, "position_tolerance", robot),
-        _tolerance(rotation_tolerance, "rotation_tolerance", robot),
-        _whole(max_restarts, "max_restarts", LevenbergMarquardt.max_restarts, 0),
-        None if max_iterations is None else _whole(max_iterations, "max_iterations", 1, 1),
-        seed,
-        _whole(nearest_of, "nearest_of", 1, 1),
-        progress,
-    )
 
 
 def _result(
@@ -235,12 +206,14 @@ def _as_method(solver: str | Method) -> Method:
     return solver
 
 
-def _whole(value: int | None, name: str, default: int, least: int) -> int:
+def _whole(value: SupportsIndex | None, name: str, default: int, least: int) -> int:
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if type(value) is int and value >= least:  # the common case first, for speed
+        return value
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or value.__index__() < least:
         raise OptionError(f"{name} must be a whole number of at least {least}, got {value!r}.")
-    return value
+    return value.__index__()
 
 
 def _tolerance(value: float | None, name: str, robot: Robot) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from diffkin.kernels.ik_search import SETTINGS, SWITCHES, Workspace, judge, sear
 from diffkin.kernels.starts import StartTable, build_table, roberts_steps
 from diffkin.kernels.threads import run_chunks
 
-__all__ = ["IkProgram", "Solution", "errors", "make_program", "solve"]
+__all__ = ["IkProgram", "Options", "Solution", "answer", "errors", "make_program", "solve"]
 
 Floats = NDArray[np.float64]
 
@@ -37,16 +37,16 @@ class Solution(NamedTuple):
     rotation_error: Floats  # (B,) [rad] likewise
     success: NDArray[np.bool_]  # (B,) both errors within tolerance
     iterations: NDArray[np.int64]  # (B,) over all starts up to the one that answers
-    rank: NDArray[np.int64]  # (B,) of the start that answers, -1 if none converged
+    rank: NDArray[np.int64]  # (B,) of the start that answers: the lowest that converged, else the one that came nearest
 
 
-class _Call(NamedTuple):
-    """The numbers of one set of options."""
+class Options(NamedTuple):
+    """A program and a set of options, checked and turned into what the kernel takes."""
 
-    settings: Floats
-    switches: NDArray[np.int64]
-    table: StartTable
-    grid: NDArray[np.float32]
+    dof: int
+    size: tuple[int, int, int, int, int]  # of the workspace
+    steps: int  # of the kernel between two looks for an interrupt
+    fixed: tuple[NDArray[Any], ...]  # arguments that do not depend on the targets
 
 
 class IkProgram:
@@ -58,8 +58,31 @@ class IkProgram:
         self.ranges = ranges
         self.indices = indices
         self._tables: dict[tuple[bool, bool], StartTable] = {}
-        self._calls: dict[tuple[object, ...], _Call] = {}
+        self._options: dict[tuple[object, ...], Options] = {}
         self._lock = threading.Lock()
+
+    def options(
+        self,
+        weights: tuple[float, ...] | None,
+        position_tolerance: float,
+        rotation_tolerance: float,
+        max_restarts: int,
+        max_iterations: int,
+        nearest: int,
+        seed: int,
+        early_iterations: int,
+        has_q0: bool,
+        single: bool,
+    ) -> Options:
+        """Options as for ``solve``, made once; ``has_q0`` says whether first starts will be given."""
+        key = (
+            weights, position_tolerance, rotation_tolerance, max_restarts, max_iterations, nearest, seed,
+            early_iterations, has_q0, single,
+        )  # fmt: skip
+        made = self._options.get(key)
+        if made is None:
+            made = self._options[key] = _prepare(self, *key)
+        return made
 
     def table(self, position: bool, rotation: bool) -> StartTable:
         """The start table for targets whose position or rotation counts, made at its first use."""
@@ -128,7 +151,8 @@ def make_program(
     high = np.where(np.isinf(most), np.where(np.isinf(least), wide, least + 2 * wide), most)
     first = np.array([c not in chain.column[:j] for j, c in enumerate(chain.column)], dtype=np.int64)
     rest = np.clip(np.zeros(dof), lower, upper)
-    ranges = np.concatenate([least, most, low, high, roberts_steps(m), rest, chain.last, [chain.length]])
+    fixed = rest, lower.astype(np.float64), upper.astype(np.float64)
+    ranges = np.concatenate([least, most, low, high, roberts_steps(m), *fixed, chain.last, [chain.length]])
     indices = np.concatenate([moving, wraps.astype(np.int64), chain.column, first])
     return IkProgram(chain, dof, ranges, indices)
 
@@ -142,9 +166,10 @@ def _prepare(
     max_iterations: int,
     nearest: int,
     seed: int,
-    has_q0: bool,
     early_iterations: int,
-) -> _Call:
+    has_q0: bool,
+    single: bool,
+) -> Options:
     """The numbers of a set of options, checked."""
     if not (position_tolerance > 0 and rotation_tolerance > 0):
         raise OptionError(f"Tolerances must be positive, not {position_tolerance!r} and {rotation_tolerance!r}.")
@@ -161,7 +186,8 @@ def _prepare(
     table = program.table(bool((w[:3] > 0).any()), bool((w[3:] > 0).any()))
     keep = table.ids.shape[1]
     settings = np.zeros(SETTINGS)
-    margin = 0.999  # what rounding may add when the answer is judged
+    # what rounding may add when the answer is judged, and rounding it to float32 before
+    margin = 0.2 if single else 0.999
     settings[ik_search.POSITION2] = (margin * position_tolerance / program.chain.length) ** 2
     settings[ik_search.ROTATION2] = (margin * rotation_tolerance) ** 2
     settings[ik_search.DAMPING] = 3e-3
@@ -173,6 +199,8 @@ def _prepare(
     settings[ik_search.LIMIT_TOP] = max_iterations
     settings[ik_search.PATIENCE] = 8.0
     settings[ik_search.PROGRESS] = 1e-4
+    settings[ik_search.POSITION] = position_tolerance
+    settings[ik_search.ROTATION] = rotation_tolerance
     settings[ik_search.WEIGHTS :] = w
     switches = np.zeros(SWITCHES, np.int64)
     switches[ik_search.RESTARTS] = max_restarts
@@ -182,20 +210,28 @@ def _prepare(
     switches[ik_search.FIRST_POINT] = table.samples + 7919 * seed
     switches[ik_search.WEIGHTED] = bool((w != 1).any())
     switches[ik_search.PARTIAL] = len(set(w[3:])) > 1
+    switches[ik_search.SINGLE] = single
     grid = np.concatenate([table.low, table.inverse, table.weights])
-    return _Call(settings, switches, table, grid)
+    chain = program.chain
+    n, m = len(chain.joints), len(chain.moving)
+    return Options(
+        program.dof,
+        (n, m, keep, max_restarts, nearest),
+        int(STEP_SECONDS / (1e-6 + 0.2e-6 * n)) + 1,
+        (settings, switches, chain.start, chain.joints, program.ranges, program.indices, grid, table.counts,
+         table.frames, table.ids),
+    )  # fmt: skip
 
 
 _local = threading.local()
 _NO_Q0 = np.zeros((0, 0))
 
 
-def _workspace(n: int, m: int, keep: int, restarts: int, wanted: int) -> Workspace:
+def _workspace(size: tuple[int, int, int, int, int]) -> Workspace:
     """This thread's workspace of that size; it keeps the last one."""
-    key = (n, m, keep, restarts, wanted)
-    if getattr(_local, "key", None) != key:
-        _local.workspace = Workspace(n, m, keep, restarts, wanted)
-        _local.key = key
+    if getattr(_local, "size", None) != size:
+        _local.workspace = Workspace(*size)
+        _local.size = size
     return _local.workspace
 
 
@@ -212,6 +248,7 @@ def solve(
     nearest: int = 1,
     seed: int = 0,
     early_iterations: int = 16,
+    single: bool = False,
 ) -> Solution:
     """Coordinates that bring the frame to each target, by Levenberg-Marquardt within the limits from ranked starts.
 
@@ -228,6 +265,7 @@ def solve(
         nearest: Of the first so many starts that converge, the one nearest to q0 is the answer.
         seed: Chooses the starts that follow the table's.
         early_iterations: Iterations of the first starts, at most.
+        single: Whether the answers are rounded to float32 before they are judged.
 
     Returns:
         The solution: of the lowest-ranked start that converges, else the best that was found.
@@ -235,61 +273,46 @@ def solve(
     Raises:
         OptionError: If an option is out of its range.
     """
-    has_q0 = q0 is not None
-    key = (
-        weights if weights is None else tuple(weights),
-        position_tolerance,
-        rotation_tolerance,
-        max_restarts,
-        max_iterations,
-        nearest,
-        seed,
-        has_q0,
-        early_iterations,
-    )
-    call = program._calls.get(key)
-    if call is None:
-        call = program._calls[key] = _prepare(program, *key)
-    settings, switches, table, grid = call
-    chain, ranges, indices = program.chain, program.ranges, program.indices
-    targets = np.ascontiguousarray(targets, np.float64)
+    chosen = None if weights is None else tuple(weights)
+    options = program.options(
+        chosen, position_tolerance, rotation_tolerance, max_restarts, max_iterations, nearest, seed, early_iterations,
+        q0 is not None, single,
+    )  # fmt: skip
+    first = None if q0 is None else np.ascontiguousarray(q0, np.float64)
+    return answer(options, np.ascontiguousarray(targets, np.float64), first)
+
+
+def answer(options: Options, targets: Floats, q0: Floats | None) -> Solution:
+    """``solve`` with options made before, for C-contiguous float64 arrays."""
     count = len(targets)
-    q = np.empty((count, program.dof))
-    rank = np.empty(count, np.int64)
+    q = np.empty((count, options.dof))
+    errors = np.empty((2, count))
+    success = np.empty(count, np.bool_)
     iterations = np.empty(count, np.int64)
-    errors = np.empty((count, 2))
-    first = _NO_Q0 if q0 is None else np.ascontiguousarray(q0, np.float64)
-    n, m = len(chain.joints), len(chain.moving)
-    steps = int(STEP_SECONDS / (1e-6 + 0.2e-6 * n)) + 1
+    rank = np.empty(count, np.int64)
+    arguments = (targets, _NO_Q0 if q0 is None else q0, *options.fixed, q, rank, iterations, errors, success)
     stopped = False
 
     def work(begin: int, end: int) -> None:
         nonlocal stopped
-        workspace = _workspace(n, m, table.ids.shape[1], max_restarts, nearest)
-        chunk = workspace.chunk
-        chunk[0], chunk[1], chunk[2] = begin, end, 0
+        workspace = _workspace(options.size)
+        workspace.take(begin, end)
         try:
-            while not stopped and search(
-                steps, *workspace.arrays, targets, first, settings, switches, chain.start, chain.joints, ranges,
-                indices, grid, table.counts, table.frames, table.ids, q, rank, iterations,
-            ):  # fmt: skip
+            while not stopped and search(options.steps, *workspace.arrays, *arguments):
                 pass
-            judge(begin, end, chain.start, chain.joints, ranges, indices, settings, targets, q, errors)
         except BaseException:
             stopped = True  # the other threads return within STEP_SECONDS
             raise
 
     run_chunks(work, count, CHUNK if count >= 4 * CHUNK else max(32, -(-count // 4)))
-    position_error, rotation_error = errors[:, 0], errors[:, 1]
-    success = (position_error <= position_tolerance) & (rotation_error <= rotation_tolerance)
-    return Solution(q, position_error, rotation_error, success, iterations, rank)
+    return Solution(q, errors[0], errors[1], success, iterations, rank)
 
 
 def errors(program: IkProgram, targets: Floats, q: Floats) -> tuple[Floats, Floats]:
     """Position errors [m] and rotation errors [rad] (B,) of coordinates (B, dof) at targets (B, 4, 4)."""
     settings = np.zeros(SETTINGS)
     settings[ik_search.WEIGHTS :] = 1.0
-    out = np.empty((len(q), 2))
-    chain = program.chain
-    judge(0, len(q), chain.start, chain.joints, program.ranges, program.indices, settings, targets, q, out)
-    return out[:, 0], out[:, 1]
+    out, success = np.empty((2, len(q))), np.empty(len(q), np.bool_)
+    chain, count = program.chain, len(q)
+    judge(0, count, chain.start, chain.joints, program.ranges, program.indices, settings, 0, targets, q, out, success)
+    return out[0], out[1]

@@ -23,21 +23,21 @@ from diffkin.kernels.starts import FEATURES, distances, features, find_cell, seq
 
 __all__ = ["Workspace", "judge", "search"]
 
-# settings of a call (float64): squared tolerances in units of the chain, damping, give-up rules, weights
-POSITION2, ROTATION2, DAMPING, FLOOR, GROW, SHRINK, LIMIT, LIMIT_STEP, LIMIT_TOP, PATIENCE, PROGRESS, WEIGHTS = range(
-    12
-)
+# settings of a call (float64): squared tolerances of the search in units of the chain, damping, give-up rules; the
+# tolerances that the answer is judged by, in m and rad; weights
+POSITION2, ROTATION2, DAMPING, FLOOR, GROW, SHRINK, LIMIT, LIMIT_STEP, LIMIT_TOP, PATIENCE, PROGRESS = range(11)
+POSITION, ROTATION, WEIGHTS = 11, 12, 13
 SETTINGS = WEIGHTS + 6
 # switches of a call (int64)
-RESTARTS, WANTED, HAS_Q0, TABLE_RANKS, FIRST_POINT, WEIGHTED, PARTIAL, SWITCHES = range(8)
+RESTARTS, WANTED, HAS_Q0, TABLE_RANKS, FIRST_POINT, WEIGHTED, PARTIAL, SINGLE, SWITCHES = range(9)
 # rows of lanes that hold one number of a start each
 ERROR, GROWTH, COUNT, MOST, PATIENT, ACTIVE, FRESH, TAKEN, DONE, CONVERGED, NUMBERS = range(11)
 # columns of a lane's integers: the place of its target among the open ones (-1: idle), its rank
 PLACE, RANK = range(2)
 # columns of an open target's integers
 TARGET, NEXT, BOUND, FOUND, RUNNING, CELL, BEST, OPENED = range(8)
-# integers of a chunk of targets: the next to open, the end, how many are open
-CURSOR, END, OPEN = range(3)
+# integers of a chunk of targets: the next to open, the end, how many are open, the first
+CURSOR, END, OPEN, BEGIN = range(4)
 
 f4 = np.float32
 
@@ -54,11 +54,14 @@ class Workspace:
         self.open = np.zeros((W, OPENED), np.int64)
         self.near = np.zeros((W, keep), np.float32)
         self.counts = np.zeros((W, restarts + 1), np.int32)
-        self.answers = np.zeros(
-            (W, wanted + 1, m + 1)
-        )  # converged starts by rank, (rank, q); in the end the best other
-        self.chunk = np.zeros(3, np.int64)
+        self.answers = np.zeros((W, wanted + 1, m + 1))  # converged starts by rank, (rank, q); last the best other
+        self.chunk = np.zeros(4, np.int64)
         self.arrays = (self.rows, self.lanes, self.open, self.near, self.counts, self.answers, self.chunk)
+
+    def take(self, begin: int, end: int) -> None:
+        """Set the targets that are to do, none of them open yet."""
+        chunk = self.chunk
+        chunk[CURSOR], chunk[END], chunk[OPEN], chunk[BEGIN] = begin, end, 0, begin
 
 
 @exact
@@ -176,7 +179,7 @@ def close(s, opened, counts, answers, switches, moving, wraps, q0, rest, out_q, 
     b, found, wanted = opened[s, TARGET], opened[s, FOUND], switches[WANTED]
     m = moving.shape[0]
     for i in range(out_q.shape[1]):
-        out_q[b, i] = q0[b, i] if switches[HAS_Q0] else rest[i]
+        out_q[b, i] = min(max(q0[b, i], rest[1, i]), rest[2, i]) if switches[HAS_Q0] else rest[0, i]
     pick = wanted
     if found > 0:
         pick = 0
@@ -190,7 +193,7 @@ def close(s, opened, counts, answers, switches, moving, wraps, q0, rest, out_q, 
                 d += t * t
             if d < least:
                 least, pick = d, k
-    out_rank[b] = answers[s, pick, 0] if found > 0 else -1
+    out_rank[b] = answers[s, pick, 0] if found > 0 else min(opened[s, BEST], switches[RESTARTS] - 1)
     for c in range(m):
         v = answers[s, pick, 1 + c]
         if wraps[c]:
@@ -257,6 +260,42 @@ def begin(l, s, state, q, trial, lanes, opened, near, answers, switches, setting
 
 
 @kernel
+def judge(begin, end, start, joints, ranges, indices, settings, single, targets, q, out_errors, out_success):
+    """Errors (2, B) of ``q[begin:end]`` over the axes that count, in m and rad, and whether both are within tolerance.
+
+    With ``single`` the coordinates are rounded to float32 first.
+    """
+    n, dof = joints.shape[0], q.shape[1]
+    m = (indices.shape[0] - 2 * n) // 2
+    moving, column = indices[:m], indices[2 * m : 2 * m + n]
+    last, length = ranges[5 * m + 3 * dof : 5 * m + 3 * dof + 2], ranges[5 * m + 3 * dof + 2]
+    rows = np.zeros((12 + 12 + 6 * n + 6 + m, W))
+    target, frame, axes = rows[:12], rows[12:24], rows[24 : 24 + 6 * n]
+    at = 24 + 6 * n
+    residual, value = rows[at : at + 6], rows[at + 6 :]
+    for b in range(begin, end, W):
+        for l in range(min(W, end - b)):
+            load_target(l, b + l, targets, last, length, target)
+            if single:
+                for c in range(dof):
+                    q[b + l, c] = np.float64(np.float32(q[b + l, c]))
+            for c in range(m):
+                value[c, l] = q[b + l, moving[c]]
+        frames(start, joints, column, value, frame, axes)
+        error(frame, target, residual)
+        for l in range(min(W, end - b)):
+            p, r = 0.0, 0.0
+            for i in range(3):
+                if settings[WEIGHTS + i] > 0.0:
+                    p += residual[i, l] ** 2
+                if settings[WEIGHTS + 3 + i] > 0.0:
+                    r += residual[3 + i, l] ** 2
+            p, r = length * np.sqrt(p), np.sqrt(r)
+            out_errors[0, b + l], out_errors[1, b + l] = p, r
+            out_success[b + l] = (p <= settings[POSITION]) & (r <= settings[ROTATION])
+
+
+@kernel
 def search(
     steps,
     rows,
@@ -281,8 +320,13 @@ def search(
     out_q,
     out_rank,
     out_count,
+    out_errors,
+    out_success,
 ):
     """Advance a chunk of targets by at most ``steps`` steps of all lanes; True if there is more to do.
+
+    With the last of them the answers are judged. All of it is one call, since a call from Python costs as much as a
+    few steps.
 
     Args:
         steps: At most so many.
@@ -291,18 +335,21 @@ def search(
         q0: (B, dof) first starts, (0, dof) if there are none.
         settings, switches: Numbers of the call.
         start, joints: The chain.
-        ranges: (5 + ..., ) lower, upper, low, high, step of every moving coordinate, then rest (dof), last (2), length.
+        ranges: lower, upper, low, high, step of every moving coordinate (5 m), then the values of coordinates that do
+            not move the frame, their lower and upper limits (3 dof), last (2), length.
         indices: moving (m,), wraps (m,), column (n,), first (n,).
         grid: Corner and inverse cell size of the table's grid, its weights.
         cells: Counts of cells.
         table, ids: Frames and numbers of the table's samples.
-        out_q, out_rank, out_count: (B, dof), (B,), (B,) answers.
+        out_q, out_rank, out_count: (B, dof), (B,), (B,) answers; the rank of the best start where none converged.
+        out_errors, out_success: (2, B) in m and rad, (B,) what the judge says.
     """
     n, dof = joints.shape[0], out_q.shape[1]
     m = (indices.shape[0] - 2 * n) // 2
     moving, wraps, column, first = indices[:m], indices[m : 2 * m], indices[2 * m : 2 * m + n], indices[2 * m + n :]
     bounds = ranges[: 5 * m].reshape(5, m)
-    rest, last, length = ranges[5 * m : 5 * m + dof], ranges[5 * m + dof : 5 * m + dof + 2], ranges[5 * m + dof + 2]
+    rest = ranges[5 * m : 5 * m + 3 * dof].reshape(3, dof)
+    last, length = ranges[5 * m + 3 * dof : 5 * m + 3 * dof + 2], ranges[5 * m + 3 * dof + 2]
     lower, upper = bounds[0], bounds[1]
     at = NUMBERS
     state = rows[:at]
@@ -321,7 +368,7 @@ def search(
     while True:
         if chunk[OPEN] == 0:  # nothing open yet, or any more
             if chunk[CURSOR] >= chunk[END]:
-                return False
+                break
             for l in range(W):
                 lanes[l, PLACE] = -1
                 opened[l, TARGET] = -1
@@ -404,7 +451,7 @@ def search(
                         q0,
                     )
             if chunk[OPEN] == 0:
-                return False
+                break
         jacobian(joints, column, first, frame, axes, jac)
         if switches[WEIGHTED]:
             weigh(weights, switches[PARTIAL], new, jac)
@@ -413,36 +460,14 @@ def search(
         propose(state, jac, residual, q, lower, upper, settings, y, trial)
         jac, other = other, jac
         swapped = not swapped
+    if chunk[OPEN] == 0:
+        judge(
+            chunk[BEGIN], chunk[END], start, joints, ranges, indices, settings, switches[SINGLE], targets, out_q,
+            out_errors, out_success,
+        )  # fmt: skip
+        return False
     if swapped:
         for i in range(6 * m):
             for l in range(W):
                 jac[i, l], other[i, l] = other[i, l], jac[i, l]
     return True
-
-
-@kernel
-def judge(begin, end, start, joints, ranges, indices, settings, targets, q, out):
-    """Position and rotation errors of ``q[begin:end]``, over the axes that count, into ``out`` (B, 2), in m and rad."""
-    n, dof = joints.shape[0], q.shape[1]
-    m = (indices.shape[0] - 2 * n) // 2
-    moving, column = indices[:m], indices[2 * m : 2 * m + n]
-    last, length = ranges[5 * m + dof : 5 * m + dof + 2], ranges[5 * m + dof + 2]
-    rows = np.zeros((12 + 12 + 6 * n + 6 + m, W))
-    target, frame, axes = rows[:12], rows[12:24], rows[24 : 24 + 6 * n]
-    at = 24 + 6 * n
-    residual, value = rows[at : at + 6], rows[at + 6 :]
-    for b in range(begin, end, W):
-        for l in range(min(W, end - b)):
-            load_target(l, b + l, targets, last, length, target)
-            for c in range(m):
-                value[c, l] = q[b + l, moving[c]]
-        frames(start, joints, column, value, frame, axes)
-        error(frame, target, residual)
-        for l in range(min(W, end - b)):
-            p, r = 0.0, 0.0
-            for i in range(3):
-                if settings[WEIGHTS + i] > 0.0:
-                    p += residual[i, l] ** 2
-                if settings[WEIGHTS + 3 + i] > 0.0:
-                    r += residual[3 + i, l] ** 2
-            out[b + l, 0], out[b + l, 1] = length * np.sqrt(p), np.sqrt(r)

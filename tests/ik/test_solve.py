@@ -314,9 +314,15 @@ def test_bad_input(iiwa, mixed):
         "position_tolerance": 0.0,
         "rotation_tolerance": math.nan,
         "nearest_of": 0,
+        "seed": 0.5,
     }.items():
         with pytest.raises(OptionError, match=name):
             dk.solve_ik(iiwa, T, iiwa.sample(2), **{name: value})
+    for value in (True, -1, "1", 2.0):
+        for backend in (None, "reference"):
+            with pytest.raises(OptionError, match="seed must be a whole number"):
+                dk.solve_ik(iiwa, T, seed=value, backend=backend)
+    assert dk.solve_ik(iiwa, T, seed=np.int64(3), max_restarts=np.int32(9)).success.all()
     with pytest.raises(OptionError, match="q0"):
         dk.solve_ik(iiwa, T, nearest_of=3)
     with pytest.raises(UnknownNameError, match="rotation"):
