@@ -7,6 +7,8 @@ inside ``torch.func`` transforms, where a tensor has none.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -90,11 +92,17 @@ def check_finite(tensor: Tensor, name: str) -> None:
 def _is_finite(tensor: Tensor) -> bool:
     plain = type(tensor) in _PLAIN and tensor.dtype in _KERNEL_DTYPES and tensor.is_cpu and tensor.is_contiguous()
     if plain and forward_ad._current_level < 0:
-        from diffkin.kernels.finite import all_finite
-
-        return all_finite((tensor.detach() if tensor.requires_grad else tensor).numpy())
+        return _all_finite()((tensor.detach() if tensor.requires_grad else tensor).numpy())
     # a finite sum means finite numbers, and costs one pass; the other way round it may have overflowed
     return math.isfinite(tensor.detach().sum()) or bool(torch.isfinite(tensor).all())
+
+
+@cache
+def _all_finite() -> Callable[..., bool]:
+    """The kernel, imported at the first call and kept: asking for it again takes a microsecond."""
+    from diffkin.kernels.finite import all_finite
+
+    return all_finite
 
 
 def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERANCE) -> None:

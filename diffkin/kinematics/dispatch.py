@@ -6,6 +6,8 @@ gradients to the coordinates there is a kernel too; whatever else is asked for t
 
 from __future__ import annotations
 
+import importlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -56,8 +58,13 @@ def kernel_applies(backend: str | None, tree: KinematicTree, *tensors: Tensor | 
     return True
 
 
-def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor | None) -> Tensor:
-    """Poses (*batch, len(links), 4, 4) by the kernel; arguments as ``kinematics.forward``."""
+def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...] | int, base: Tensor | None) -> Tensor:
+    """Poses (*batch, len(links), 4, 4) by the kernel, or (*batch, 4, 4) of one; arguments as ``kinematics.forward``."""
+    if isinstance(links, int):
+        # without an axis for the links from the start: torch takes a microsecond to remove it
+        if base is None and not (q.requires_grad and torch.is_grad_enabled()):
+            return torch.from_numpy(_poses(tree, q, (links,), None).reshape(*q.shape[:-1], 4, 4))
+        return forward(tree, q, (links,), base).squeeze(-3)
     if base is not None and (base.ndim > 2 or (base.requires_grad and torch.is_grad_enabled())):
         shape = torch.broadcast_shapes(q.shape[:-1], base.shape[:-2])
         poses = torch.matmul(base.unsqueeze(-3), forward(tree, q, links, None))
@@ -65,7 +72,7 @@ def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor
     if q.requires_grad and torch.is_grad_enabled():
         poses = _Forward.apply(q, tree, links, base)
         return poses
-    return _poses(tree, q, links, base)
+    return torch.from_numpy(_poses(tree, q, links, base))
 
 
 def jacobian(
@@ -78,13 +85,11 @@ def jacobian(
     batch: torch.Size,
 ) -> Tensor:
     """Geometric Jacobian (*batch, 6, dof) by the kernel, without gradients; arguments as ``kinematics.jacobian``."""
-    from diffkin.kernels.jacobian import jacobian as run
-
     plan = _plan(tree, (link,))
     flat = q if q.shape[:-1] == batch else q.expand(*batch, tree.dof)
     at = None if point is None else _array(point if point.ndim == 1 else point.expand(*batch, 3).reshape(-1, 3))
     placed = None if base is None else _array(base if base.ndim == 2 else base.expand(*batch, 4, 4).reshape(-1, 4, 4))
-    rows = run(plan, _rows(flat, tree.dof), at, local, placed)
+    rows = _kernel("jacobian")(plan, _rows(flat, tree.dof), at, local, placed)
     return torch.from_numpy(rows.reshape(*batch, 6, tree.dof))
 
 
@@ -95,7 +100,7 @@ class _Forward(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, tree: KinematicTree, links: tuple[int, ...], base: Tensor | None) -> Tensor:
         ctx.save_for_backward(q, base)
         ctx.tree, ctx.links = tree, links
-        return _poses(tree, q, links, base)
+        return torch.from_numpy(_poses(tree, q, links, base))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None, None]:
@@ -110,10 +115,8 @@ class _Forward(torch.autograd.Function):
                 poses = poses_of(tree, q, links, base, backend="reference")
                 (pulled,) = torch.autograd.grad(poses, q, grad, create_graph=keep)
             return pulled, None, None, None
-        from diffkin.kernels.backward import backward as run
-
         placed = None if base is None else _array(base)
-        rows = run(
+        rows = _kernel("backward")(
             _plan(tree, links),
             _rows(q, tree.dof),
             _array(grad.reshape(-1, len(links), 4, 4)),
@@ -122,12 +125,16 @@ class _Forward(torch.autograd.Function):
         return torch.from_numpy(rows).reshape(q.shape), None, None, None
 
 
-def _poses(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor | None) -> Tensor:
-    from diffkin.kernels.forward import forward as run
-
+def _poses(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor | None) -> np.ndarray[Any, Any]:
     placed = None if base is None else _array(base)
-    poses = run(_plan(tree, links), _rows(q, tree.dof), placed)
-    return torch.from_numpy(poses.reshape(*q.shape[:-1], len(links), 4, 4))
+    poses = _kernel("forward")(_plan(tree, links), _rows(q, tree.dof), placed)
+    return poses.reshape(*q.shape[:-1], len(links), 4, 4)
+
+
+@cache
+def _kernel(name: str) -> Any:
+    """A kernel by name, imported at its first call and kept: asking for it again takes a microsecond."""
+    return getattr(importlib.import_module(f"diffkin.kernels.{name}"), name)
 
 
 def _array(tensor: Tensor) -> np.ndarray[Any, Any]:

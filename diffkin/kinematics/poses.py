@@ -19,7 +19,7 @@ __all__ = ["broadcast_batch", "forward", "full_precision", "in_dtype_of"]
 def forward(
     tree: KinematicTree,
     q: Tensor,
-    links: Sequence[int],
+    links: Sequence[int] | int,
     base: Tensor | None = None,
     backend: str | None = None,
 ) -> Tensor:
@@ -28,18 +28,20 @@ def forward(
     Args:
         tree: The mechanism.
         q: (*batch, dof) coordinates [rad or m].
-        links: Indices of the links.
+        links: Indices of the links, or the index of one.
         base: (*batch, 4, 4) pose of the base in the world; broadcasts with ``q``.
         backend: None, or "reference" to force the plain torch path.
 
     Returns:
-        (*batch, len(links), 4, 4) poses.
+        (*batch, len(links), 4, 4) poses, or (*batch, 4, 4) of one.
     """
     tree, q, base = in_dtype_of(tree, q, base)
     if dispatch.kernel_applies(backend, tree, q, base):
         if base is not None:
             broadcast_batch(q.shape[:-1], base.shape[:-2], "q", "base")
-        return dispatch.forward(tree, q, tuple(links), base)
+        return dispatch.forward(tree, q, links if isinstance(links, int) else tuple(links), base)
+    if isinstance(links, int):
+        return forward(tree, q, (links,), base, backend).squeeze(-3)
     with full_precision(q):
         batch = q.shape[:-1]
         poses = link_poses(tree, q.reshape(batch.numel(), tree.dof), links).reshape(*batch, len(links), 4, 4)

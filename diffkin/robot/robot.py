@@ -236,7 +236,7 @@ class Robot:
         """
         self._check(q, base)
         if links is None:
-            return kinematics.forward(self.tree, q, [self.link_index(None)], base, backend=backend).squeeze(-3)
+            return kinematics.forward(self.tree, q, self.link_index(None), base, backend=backend)
         if isinstance(links, str):
             raise OptionError(f"links must be a list of names, got the single name {links!r}. Write links=[{links!r}].")
         return kinematics.forward(self.tree, q, [self.link_index(link) for link in links], base, backend=backend)
