@@ -99,8 +99,8 @@ def solve_ik(
     rotation_tolerance = _tolerance(rotation_tolerance, "rotation_tolerance", robot)
     nearest_of = _whole(nearest_of, "nearest_of", 1, 1)
     seed = _whole(seed, "seed", 0, 0)
-    plain = base is None and not (free_base or locked or history) and isinstance(target, Tensor)
-    if plain and solver == "levenberg_marquardt":
+    plain = base is None and not (free_base or locked or history)
+    if plain and isinstance(target, Tensor) and isinstance(solver, str) and solver == "levenberg_marquardt":
         restarts = _whole(max_restarts, "max_restarts", LevenbergMarquardt.max_restarts, 0)
         most = None if max_iterations is None else _whole(max_iterations, "max_iterations", 1, 1)
         result = fused.solve_poses(
