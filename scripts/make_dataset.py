@@ -9,23 +9,18 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import hydra
+from common import run_main
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from training import guarded, load_robot, say, typed
+from training import load_robot, say, typed
 
 from diffkin.errors import OptionError
 from diffkin.kernels import threads
 from diffkin.learning.dataset import DatasetSettings, write_shard
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="make_dataset")
-def main(cfg: DictConfig) -> float | None:
-    return guarded(job, cfg)
-
-
-def job(cfg: DictConfig) -> float:
+def main(cfg: DictConfig) -> float:
     """Write the shards that are missing; the seconds it took."""
     names = ("kind", "count", "shards", "seed")
     settings = typed(DatasetSettings, {name: cfg[name] for name in names}, "make_dataset")
@@ -45,4 +40,4 @@ def job(cfg: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, "make_dataset")

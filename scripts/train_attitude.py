@@ -11,16 +11,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import hydra
 import torch
+from common import run_main
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor, nn
-from training import Run, curves, finish, guarded, open_run, say, show, trainer_of
+from torch import Tensor
+from training import Run, curves, finish, open_run, say, show, trainer_of
 
 from diffkin import aircraft
 from diffkin.errors import OptionError, closest
 from diffkin.learning import FitReport, fit
-from diffkin.learning.attitude_policy import CascadePolicy, Gains, make_policy
+from diffkin.learning.attitude_policy import CascadePolicy, Gains, Policy, make_policy
 from diffkin.learning.attitude_policy_flight import Craft, Starts, flight, scores
 from diffkin.learning.attitude_policy_training import PolicyProblem, held_out_starts, save_policy
 from diffkin.plotting import new_figure, picture_grid, save_figure
@@ -31,16 +31,11 @@ LEARNED = {"tuned_pd": "pd", "tuned_cascade": "cascade", "network": "network", "
 SECONDS = 4.0  # flights that are scored; the cost looks at their first part
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="train_attitude")
 def main(cfg: DictConfig) -> float | None:
-    return guarded(job, cfg)
-
-
-def job(cfg: DictConfig) -> float | None:
     run = open_run(cfg, fixed=("controller", "craft", "flight_s", "seed"))
     cfg = run.cfg
     craft = craft_of(cfg)
-    policies: dict[str, nn.Module] = {}
+    policies: dict[str, Policy] = {}
     reports: dict[str, FitReport] = {}
     for name, settings in chosen(cfg.controller).items():
         policies[name], report = train(run, craft, name, settings, policies)
@@ -103,8 +98,8 @@ def chosen(node: DictConfig) -> dict[str, dict[str, Any]]:
 
 
 def train(
-    run: Run, craft: Craft, name: str, settings: dict[str, Any], done: dict[str, nn.Module]
-) -> tuple[nn.Module, FitReport | None]:
+    run: Run, craft: Craft, name: str, settings: dict[str, Any], done: dict[str, Policy]
+) -> tuple[Policy, FitReport | None]:
     """A controller, trained in a folder of its own unless it is set by hand."""
     settings = dict(settings)
     kind = settings.pop("kind")
@@ -123,7 +118,7 @@ def train(
     return policy, report
 
 
-def gains(policy: nn.Module) -> dict[str, list[float]]:
+def gains(policy: Policy) -> dict[str, list[float]]:
     """Gains of a classical law, or of the one inside; empty for a network."""
     holder = getattr(getattr(policy, "cascade", policy), "gains", None)
     return holder.table() if isinstance(holder, Gains) else {}
@@ -136,13 +131,13 @@ Path = tuple[Tensor, Tensor]
 
 
 @torch.no_grad()
-def fly_model(policy: nn.Module, craft: Craft, starts: Starts) -> Path:
+def fly_model(policy: Policy, craft: Craft, starts: Starts) -> Path:
     """Held-out flights of bodies with unknown inertia."""
     flown = flight(policy, starts, craft, round(SECONDS / craft.dt))
     return flown.angle, flown.omega
 
 
-def fly_bullet(run: Run, policies: dict[str, nn.Module], craft: Craft, name: str) -> dict[str, Path]:
+def fly_bullet(run: Run, policies: dict[str, Policy], craft: Craft, name: str) -> dict[str, Path]:
     """Every controller from the same starts, by Bullet's dynamics; pictures of the last one's first flight."""
     from diffkin.simulation.aircraft import open_airframe, picture
     from diffkin.simulation.aircraft_policy import fly_policy
@@ -191,4 +186,4 @@ def draw(run: Run, paths: dict[str, dict[str, Path]], craft: Craft) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, "train_attitude")

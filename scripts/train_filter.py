@@ -12,10 +12,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import hydra
 import torch
+from common import run_main
 from omegaconf import DictConfig
-from training import Run, curves, finish, guarded, open_run, say, show, trainer_of
+from training import Run, curves, finish, open_run, say, show, trainer_of
 
 from diffkin.errors import OptionError
 from diffkin.learning import FitReport, fit
@@ -34,12 +34,7 @@ from diffkin.plotting import new_figure, save_figure
 HELD_OUT_SEED = 2_000_000_011  # far from the seeds that people give
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="train_filter")
 def main(cfg: DictConfig) -> float | None:
-    return guarded(job, cfg)
-
-
-def job(cfg: DictConfig) -> float | None:
     run = open_run(cfg, fixed=("filter", "records", "broad", "csv", "seed"))
     cfg = run.cfg
     name, starts = str(cfg.filter.name), [[float(gain) for gain in start] for start in cfg.filter.starts]
@@ -176,4 +171,4 @@ def table(results: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, "train_filter")

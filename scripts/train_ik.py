@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import hydra
 import torch
+from common import run_main
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
-from training import Run, curves, finish, guarded, load_robot, open_run, say, show, trainer_of
+from training import Run, curves, finish, load_robot, open_run, say, show, trainer_of
 
 import diffkin as dk
 from diffkin.learning import (
@@ -35,12 +35,7 @@ from diffkin.robot import Robot
 from diffkin.simulation.world import is_installed
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="train_ik")
 def main(cfg: DictConfig) -> float | None:
-    return guarded(job, cfg)
-
-
-def job(cfg: DictConfig) -> float | None:
     run = open_run(cfg)
     cfg = run.cfg
     robot = load_robot(cfg.robot)
@@ -120,4 +115,4 @@ def table(results: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main, "train_ik")

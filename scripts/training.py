@@ -1,13 +1,12 @@
-"""What the training scripts share: run folders and resuming, typed settings, results, curves, mistakes."""
+"""What the training scripts share: run folders and resuming, typed settings, results, curves."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
-import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +14,11 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
 import diffkin as dk
-from diffkin.errors import DiffkinError, ModelFileError, OptionError, closest
+from diffkin.errors import ModelFileError, OptionError, closest
 from diffkin.kernels import threads
 from diffkin.learning import FitReport, FitSettings
 from diffkin.learning.checkpoint import write_atomically
@@ -28,7 +26,7 @@ from diffkin.learning.log import read_metrics
 from diffkin.plotting import new_figure, save_figure
 from diffkin.robot import Robot
 
-__all__ = ["Run", "curves", "finish", "guarded", "load_robot", "open_run", "say", "show", "trainer_of", "typed"]
+__all__ = ["Run", "curves", "finish", "load_robot", "open_run", "say", "show", "trainer_of", "typed"]
 
 console = Console()  # scripts use say() and show(): a launcher could not pickle a script that holds the console
 _Settings = TypeVar("_Settings")
@@ -55,15 +53,6 @@ class Run:
     cfg: DictConfig
     folder: Path
     resumed: bool
-
-
-def guarded(job: Callable[[DictConfig], float | None], cfg: DictConfig) -> float | None:
-    """Run a job; a mistake of the user ends in its message and exit code 2, without a traceback."""
-    try:
-        return job(cfg)
-    except (DiffkinError, OmegaConfBaseException) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 def open_run(cfg: DictConfig, fixed: Iterable[str] = ("robot", "network", "seed", "data")) -> Run:
@@ -106,11 +95,12 @@ def open_run(cfg: DictConfig, fixed: Iterable[str] = ("robot", "network", "seed"
         if key not in fresh and OmegaConf.select(fresh, key) is None:
             raise OptionError(f"{key} cannot be given together with resume=. Give the changed numbers themselves.")
         value = OmegaConf.select(fresh, key)
-        if key.split(".")[0] in fixed and value != OmegaConf.select(saved, key):
-            raise OptionError(
-                f"{key} is {_short(OmegaConf.select(saved, key))} in {folder} and cannot become {_short(value)}: that "
-                "would be another model. Start a new run, or leave it out."
-            )
+        if key.split(".")[0] in fixed:
+            for name, before, after in _changes(key, OmegaConf.select(saved, key), value):
+                raise OptionError(
+                    f"{name} is {before!r} in {folder} and cannot become {after!r}: that would be another model. Start a "
+                    "new run, or leave it out."
+                )
         OmegaConf.update(saved, key, value)
     return Run(saved, folder, resumed=True)
 
@@ -200,7 +190,7 @@ def show(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
     """Print figures as a table, one row a name."""
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
     table = Table(title=title)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
     for name, row in rows.items():
@@ -208,7 +198,10 @@ def show(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
     console.print(table)
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, DictConfig):
-        return str(value.get("name", dict(value)))
-    return repr(value)
+def _changes(key: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Every leaf that differs between two parts of a configuration: its key, and both values."""
+    if isinstance(before, DictConfig) and isinstance(after, DictConfig):
+        for name in dict.fromkeys((*after, *before)):
+            yield from _changes(f"{key}.{name}", before.get(name), after.get(name))
+    elif before != after:
+        yield key, before, after

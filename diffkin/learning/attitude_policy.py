@@ -20,6 +20,7 @@ __all__ = [
     "Gains",
     "NetworkPolicy",
     "PDPolicy",
+    "Policy",
     "ResidualPolicy",
     "make_policy",
     "settings_of",
@@ -56,6 +57,18 @@ class Gains(nn.Module):
         return {name: gain.detach().flatten().tolist() for name, gain in zip(self.names, self(), strict=True)}
 
 
+class Policy(nn.Module):
+    """A module ``(state, craft) -> (3, n)``: torques [N m] within the craft's limits.
+
+    Attributes:
+        settings: What it was made from.
+        craft: The body that it was trained on, if it was read from a file.
+    """
+
+    settings: Any
+    craft: Craft | None = None
+
+
 def gyroscopic(state: FlightState, craft: Craft) -> Tensor:
     """``w x J w`` of the nominal body, which every classical law cancels."""
     return torch.linalg.cross(state.omega, craft.inertia @ state.omega, dim=0)
@@ -80,7 +93,7 @@ class PDSettings:
     k_rate: float | list[float] = 9.0
 
 
-class PDPolicy(nn.Module):
+class PDPolicy(Policy):
     """``t = -J (k_attitude e + k_rate w) + w x J w``, e the rotation vector to the goal (``aircraft.log_pd``)."""
 
     def __init__(self, settings: PDSettings) -> None:
@@ -109,7 +122,7 @@ class CascadeSettings:
     k_rate: float | list[float] = 12.0
 
 
-class CascadePolicy(nn.Module):
+class CascadePolicy(Policy):
     """Rotation vector, then a rate by the square-root law, then a torque (``aircraft.sqrt_cascade``)."""
 
     def __init__(self, settings: CascadeSettings) -> None:
@@ -164,7 +177,7 @@ def features(state: FlightState, craft: Craft) -> Tensor:
     return torch.cat([state.quat_xyzw, state.rotvec * 0.5, state.omega * 0.25, torque]).T
 
 
-class NetworkPolicy(nn.Module):
+class NetworkPolicy(Policy):
     """A plain network from the state to torques over their limits, through a hyperbolic tangent."""
 
     def __init__(self, settings: NetworkSettings) -> None:
@@ -196,7 +209,7 @@ class ResidualSettings:
     cascade: CascadeSettings = dataclasses.field(default_factory=CascadeSettings)
 
 
-class ResidualPolicy(nn.Module):
+class ResidualPolicy(Policy):
     """The cascade, with a network's changes to the rate that it commands and to its torque; none at the start.
 
     The torque is ``(1 - |b|) t + b limit``, t the saturated torque of the cascade and b in (-1, 1) from the network: it
@@ -224,7 +237,7 @@ class ResidualPolicy(nn.Module):
         return classical - blend.abs() * classical + blend * craft.limit.unsqueeze(-1)
 
 
-POLICIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
+POLICIES: dict[str, tuple[type[Policy], type[Any]]] = {
     "pd": (PDPolicy, PDSettings),
     "cascade": (CascadePolicy, CascadeSettings),
     "network": (NetworkPolicy, NetworkSettings),
@@ -232,7 +245,7 @@ POLICIES: dict[str, tuple[type[nn.Module], type[Any]]] = {
 }
 
 
-def make_policy(kind: str, settings: Mapping[str, Any] | None = None, seed: int = 0) -> nn.Module:
+def make_policy(kind: str, settings: Mapping[str, Any] | None = None, seed: int = 0) -> Policy:
     """A new policy.
 
     Args:
@@ -241,7 +254,7 @@ def make_policy(kind: str, settings: Mapping[str, Any] | None = None, seed: int 
         seed: Of the initial weights.
 
     Returns:
-        The policy: a module ``(state, craft) -> (3, n)`` torques [N m]; float32 on the CPU.
+        The policy, float32 on the CPU.
 
     Raises:
         diffkin.errors.UnknownNameError: There is no such policy or setting.
@@ -255,7 +268,7 @@ def make_policy(kind: str, settings: Mapping[str, Any] | None = None, seed: int 
         return make(_filled(settings_kind, settings or {}, kind))
 
 
-def settings_of(policy: nn.Module) -> tuple[str, Any]:
+def settings_of(policy: Policy) -> tuple[str, Any]:
     """Kind and settings of a policy that ``make_policy`` made."""
     for kind, (make, _) in POLICIES.items():
         if type(policy) is make:

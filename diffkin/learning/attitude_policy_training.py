@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,15 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diffkin.errors import DiffkinError, ModelFileError, OptionError
-from diffkin.learning.attitude_policy import POLICIES, make_policy, settings_of
+from diffkin.errors import OptionError
+from diffkin.learning.attitude_policy import Policy, make_policy, settings_of
 from diffkin.learning.attitude_policy_flight import Craft, Starts, cost, draw_starts, flight, scores
-from diffkin.learning.checkpoint import load_weights, write_atomically
+from diffkin.learning.checkpoint import load_weights, save_tensors, weights_of
 
-__all__ = ["PolicyProblem", "evaluate_policy", "load_policy", "save_policy", "trial_craft"]
+__all__ = ["PolicyProblem", "evaluate_policy", "policy_of", "save_policy", "trial_craft"]
 
 _HELD_OUT_SEED = 2_000_000_011  # far from the seeds that people give
-_FORMAT = 1
 
 
 def trial_craft() -> Craft:
@@ -61,7 +59,9 @@ class PolicyProblem:
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Cost and settling on held-out starts."""
         device = next(network.parameters()).device
-        found = evaluate_policy(network, self.craft, Starts(*(part.to(device) for part in self.held_out)))
+        judged = self.steps * self.craft.dt
+        starts = Starts(*(part.to(device) for part in self.held_out))
+        found = evaluate_policy(network, self.craft, starts, max(4.0, judged), judged)
         return {"loss": found["cost"], "settle_mean_s": found["settle_mean_s"], "under_2_deg": found["under_2_deg"]}
 
 
@@ -71,77 +71,49 @@ def held_out_starts(craft: Craft, count: int, *, spread: float = 0.3, seed: int 
 
 
 @torch.no_grad()
-def evaluate_policy(policy: nn.Module, craft: Craft, starts: Starts, seconds: float = 4.0) -> dict[str, float]:
+def evaluate_policy(
+    policy: nn.Module, craft: Craft, starts: Starts, seconds: float = 4.0, judged: float = 2.5
+) -> dict[str, float]:
     """Scores of a policy; see ``scores``.
 
     Args:
         policy: The policy.
         craft: The nominal body.
         starts: Where to begin.
-        seconds: Length of the flights; the cost looks at their first 2.5 s.
+        seconds: Length of the flights.
+        judged: The cost looks at this first part of them [s].
 
     Returns:
         Figures by name.
     """
     flown = flight(policy, starts, craft, round(seconds / craft.dt))
-    return scores(flown.angle, flown.omega, flown.dt)
+    return scores(flown.angle, flown.omega, flown.dt, seconds=judged)
 
 
-def save_policy(policy: nn.Module, craft: Craft, path: str | os.PathLike[str]) -> None:
-    """Write a policy and the body it was trained on to a safetensors file, atomically.
+def save_policy(policy: Policy, craft: Craft, path: str | os.PathLike[str]) -> None:
+    """Write a policy and the body it was trained on to a file that ``diffkin.learning.load`` reads, atomically.
 
     Args:
         policy: One of ``POLICIES``.
         craft: The nominal body.
-        path: Of the file.
+        path: Of the file, usually ``*.safetensors``.
     """
-    from safetensors.torch import save_file
-
-    import diffkin
-
     kind, settings = settings_of(policy)
-    header = {
-        "format": _FORMAT,
-        "diffkin": getattr(diffkin, "__version__", ""),
-        "policy": kind,
-        "settings": dataclasses.asdict(settings),
-        "lag": craft.lag,
-        "dt": craft.dt,
-    }
     tensors = {f"policy.{name}": value for name, value in policy.state_dict().items()}
     tensors |= {"craft.inertia": craft.inertia, "craft.limit": craft.limit}
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_atomically(Path(path), lambda beside: save_file(plain, beside, metadata={"diffkin": json.dumps(header)}))
+    header = {"policy": kind, "settings": dataclasses.asdict(settings), "lag": craft.lag, "dt": craft.dt}
+    save_tensors(Path(path), header, tensors)
 
 
-def load_policy(path: str | os.PathLike[str]) -> tuple[nn.Module, Craft]:
-    """Read what ``save_policy`` wrote; no code from the file is run.
+def policy_of(header: Mapping[str, Any], tensors: Mapping[str, Tensor], where: object) -> Policy:
+    """The policy of a file that ``save_policy`` wrote, gradients off; ``craft`` is the body it was trained on.
 
     Args:
-        path: Of the file.
-
-    Returns:
-        The policy, gradients off, and the body it was trained on. For another body give it
-        ``craft.scaled_to(inertia)``.
-
-    Raises:
-        diffkin.errors.ModelFileError: There is no such file, or it holds no policy of ours.
+        header: Of the file.
+        tensors: Of the file.
+        where: Named in errors.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as opened:
-            header: Mapping[str, Any] = json.loads((opened.metadata() or {})["diffkin"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a mapping)
-        if header["format"] != _FORMAT or header["policy"] not in POLICIES:
-            raise OptionError(f"it holds format {header['format']}, policy {header['policy']!r}")
-        policy = make_policy(header["policy"], header["settings"])
-        weights = {name.removeprefix("policy."): t for name, t in tensors.items() if name.startswith("policy.")}
-        load_weights(policy, weights, path)
-        craft = Craft(tensors["craft.inertia"], tensors["craft.limit"], float(header["lag"]), float(header["dt"]))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, DiffkinError) as error:
-        raise ModelFileError(
-            f"{path} cannot be read as a policy ({type(error).__name__}: {error}). Give a file that "
-            "scripts/train_attitude.py wrote."
-        ) from error
-    return policy.requires_grad_(False).eval(), craft
+    policy = make_policy(header["policy"], header["settings"])
+    load_weights(policy, weights_of("policy", tensors), where)
+    policy.craft = Craft(tensors["craft.inertia"], tensors["craft.limit"], float(header["lag"]), float(header["dt"]))
+    return policy.requires_grad_(False).eval()

@@ -1,13 +1,12 @@
 """Networks by name, and files that hold one with all it needs to answer later.
 
-A file is safetensors: the weights, the robot's geometry beside them, and one JSON text with the network's name and
-settings, the robot's names, and the version that wrote it. Reading one runs no code from it.
+A file is safetensors: the weights, the geometry of the robot (or the body of the aircraft) beside them, and one JSON text
+with the network's name and settings, the robot's names, and the version that wrote it. Reading one runs no code from it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffkin.errors import DiffkinError, ModelFileError, OptionError, closest
+from diffkin.errors import DiffkinError, ModelFileError, closest
 from diffkin.kinematics import KinematicTree
+from diffkin.learning.attitude_policy import Policy
+from diffkin.learning.attitude_policy_training import policy_of
 from diffkin.learning.chain_flow import ChainFlow, ChainFlowSettings
-from diffkin.learning.checkpoint import load_weights, write_atomically
+from diffkin.learning.checkpoint import load_tensors, load_weights, save_tensors, weights_of
 from diffkin.learning.flow import Flow, FlowSettings
 from diffkin.learning.ik_network import IKNetwork
 from diffkin.learning.ik_regression import Regression, RegressionSettings, ThroughFK, ThroughFKSettings
@@ -34,7 +35,6 @@ NETWORKS: dict[str, tuple[type[IKNetwork], type[Any]]] = {
     "flow": (Flow, FlowSettings),
 }
 
-_FORMAT = 1
 _TREE_TENSORS = ("origins", "axes", "link_offsets")
 _TREE_LISTS = ("parents", "kinds", "coordinate", "multiplier", "offset", "link_joint")
 _NAMES = ("joint_names", "link_names", "leaves")
@@ -75,55 +75,59 @@ def save(network: IKNetwork, path: str | os.PathLike[str]) -> None:
         network: The network.
         path: Of the file, usually ``network.safetensors``.
     """
-    from safetensors.torch import save_file
-
-    import diffkin
-
     robot = network.robot
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"robot.{name}": getattr(robot.tree, name) for name in _TREE_TENSORS}
     tensors |= {"robot.lower": robot.lower, "robot.upper": robot.upper}
     header = {
-        "format": _FORMAT,
-        "diffkin": getattr(diffkin, "__version__", ""),
         "network": dataclasses.asdict(network.settings),
         "robot": {name: getattr(robot, name) for name in _WORDS + _NAMES},
         "tree": {name: getattr(robot.tree, name) for name in (*_TREE_LISTS, "dof")},
     }
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_atomically(Path(path), lambda beside: save_file(plain, beside, metadata={"diffkin": json.dumps(header)}))
+    save_tensors(Path(path), header, tensors)
 
 
-def load(path: str | os.PathLike[str]) -> IKNetwork:
-    """Read a network that ``save`` wrote; it answers for the robot it was trained on, which it brings along.
+def load(path: str | os.PathLike[str]) -> IKNetwork | Policy:
+    """Read a network or an attitude policy that was saved, with what it needs to answer.
 
     Args:
-        path: Of the file, or of a run's folder that holds ``network.safetensors``.
+        path: Of the file, or of a run's folder that holds one such file.
 
     Returns:
-        The network on the CPU, gradients off.
+        On the CPU, gradients off: an inverse-kinematics network, which brings along ``robot``, the robot it was trained
+        on; or a policy, which brings along ``craft``, the body it was trained on (``craft.scaled_to(inertia)`` is
+        another one to fly).
 
     Raises:
-        diffkin.errors.ModelFileError: There is no such file, or it holds no network of ours.
+        diffkin.errors.ModelFileError: There is no such file, or it holds neither.
     """
-    from safetensors import SafetensorError, safe_open
-
-    file = Path(path) / "network.safetensors" if Path(path).is_dir() else Path(path)
+    file = _file(Path(path))
+    header, tensors = load_tensors(file)
     try:
-        with safe_open(file, framework="pt") as opened:
-            header = json.loads((opened.metadata() or {})["diffkin"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a mapping)
-        if header["format"] != _FORMAT:
-            raise OptionError(f"its format is {header['format']}, this version of diffkin reads {_FORMAT}")
+        if "policy" in header:
+            return policy_of(header, tensors, file)
         network = make_network(_robot(header, tensors), header["network"])
-        weights = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
-        load_weights(network, weights, file)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, DiffkinError) as error:
+        load_weights(network, weights_of("network", tensors), file)
+    except (KeyError, TypeError, ValueError, DiffkinError) as error:
         raise ModelFileError(
-            f"{file} cannot be read as a network of diffkin ({type(error).__name__}: {error}). "
-            "Give a network.safetensors that a training script wrote, or its run folder."
+            f"{file} cannot be read as a network of diffkin ({type(error).__name__}: {error}). Give a .safetensors file "
+            "that a training script wrote, or its run folder."
         ) from error
     return network.requires_grad_(False).eval()
+
+
+def _file(path: Path) -> Path:
+    """The file itself, or the only one in a folder."""
+    if not path.is_dir():
+        return path
+    files = sorted(path.glob("*.safetensors"))
+    if len(files) != 1:
+        names = ", ".join(file.name for file in files) or "none"
+        raise ModelFileError(
+            f"{path} cannot be read as a network of diffkin: it must hold one .safetensors file, it holds {names}. Give "
+            "the path of a file."
+        )
+    return files[0]
 
 
 def _robot(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Robot:

@@ -1,20 +1,22 @@
 """Policies: the classical laws against those of the package, the residual's start, limits, learning, files."""
 
 import dataclasses
+import json
 import math
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
-from diffkin import aircraft, rotations
+from diffkin import aircraft, learning, rotations
 from diffkin.errors import ModelFileError, OptionError, UnknownNameError
 from diffkin.learning.attitude_policy import POLICIES, make_policy, settings_of
-from diffkin.learning.attitude_policy_flight import draw_starts, flight, flight_state
+from diffkin.learning.attitude_policy_flight import cost, draw_starts, flight, flight_state
 from diffkin.learning.attitude_policy_training import (
     PolicyProblem,
     evaluate_policy,
     held_out_starts,
-    load_policy,
     save_policy,
     trial_craft,
 )
@@ -155,18 +157,52 @@ def test_files_bring_back_the_policy_and_its_body(kind, tmp_path):
         for parameter in policy.parameters():
             parameter.add_(0.01)
     save_policy(policy, craft, tmp_path / "policy.safetensors")
-    loaded, body = load_policy(tmp_path / "policy.safetensors")
-    assert torch.equal(loaded(state, body), policy(state, craft))
-    assert settings_of(loaded) == settings_of(policy)
-    assert (body.lag, body.dt) == (craft.lag, craft.dt)
+    for path in (tmp_path / "policy.safetensors", tmp_path):  # the only one in its folder
+        loaded = learning.load(path)
+        assert torch.equal(loaded(state, loaded.craft), policy(state, craft))
+        assert settings_of(loaded) == settings_of(policy)
+        assert (loaded.craft.lag, loaded.craft.dt) == (craft.lag, craft.dt)
+        assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
 
-def test_files_that_are_no_policies(tmp_path):
-    with pytest.raises(ModelFileError, match="cannot be read"):
-        load_policy(tmp_path / "nowhere.safetensors")
-    (tmp_path / "text.safetensors").write_text("no weights")
-    with pytest.raises(ModelFileError, match="cannot be read"):
-        load_policy(tmp_path / "text.safetensors")
+def test_files_that_hold_other_things_are_refused(tmp_path):
+    path = tmp_path / "policy.safetensors"
+    save_policy(make_policy("pd"), trial_craft(), path)
+    with safe_open(path, "pt") as opened:
+        header = json.loads(opened.metadata()["diffkin"])
+    tensors = load_file(path)
+    changes = (
+        ({"policy": "os.system"}, {}, "os.system"),
+        ({"settings": {"k_rate": 9.0, "code": "print()"}}, {}, "code"),
+        ({"policy": "cascade", "settings": {}}, {}, "holds another model"),
+        ({"lag": -1.0}, {}, "lag and dt must be positive"),
+        ({}, {"craft.limit": torch.zeros(2)}, "limit"),
+    )
+    for heads, weights, message in changes:
+        save_file(tensors | weights, path, metadata={"diffkin": json.dumps(header | heads)})
+        with pytest.raises(ModelFileError, match=f"cannot be read as a network of diffkin.*{message}"):
+            learning.load(path)
+    del header["lag"]
+    save_file(tensors, path, metadata={"diffkin": json.dumps(header)})
+    with pytest.raises(ModelFileError, match="'lag'"):
+        learning.load(path)
+
+
+def test_a_folder_with_several_policies_asks_which_one(tmp_path):
+    with pytest.raises(ModelFileError, match="it holds none"):
+        learning.load(tmp_path)
+    for name in ("first", "second"):
+        save_policy(make_policy("pd"), trial_craft(), tmp_path / f"{name}.safetensors")
+    with pytest.raises(ModelFileError, match=r"first\.safetensors, second\.safetensors"):
+        learning.load(tmp_path)
+
+
+def test_validation_judges_flights_as_long_as_those_of_the_training():
+    short = PolicyProblem(make_policy("pd"), trial_craft(), steps=20, held_out_count=50)
+    flown = flight(short.network, short.held_out, short.craft, 20)
+    assert short.validate(short.network)["loss"] == pytest.approx(
+        float(cost(flown.angle, flown.omega, flown.dt).mean())
+    )
 
 
 def test_mistakes():
