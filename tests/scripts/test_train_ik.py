@@ -161,13 +161,11 @@ def test_mistakes_end_in_a_message(overrides, message, tmp_path):
 
 
 def test_a_sweep_through_submitit(tmp_path):
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install hydra-submitit-launcher")
-    run("--multirun", *SMALL, "seed=0,1", "hydra/launcher=submitit_local", "hydra.sweep.dir=sweep", cwd=tmp_path)
-    assert len(list(tmp_path.glob("sweep/*/results.json"))) == 2
+    run("--multirun", *SMALL, "seed=3", "hydra/launcher=submitit_local", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    assert len(list(tmp_path.glob("sweep/*/results.json"))) == 1
 
 
 def test_a_search_by_optuna(tmp_path):
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="pip install 'diffkin[sweep]'")
     shared = [part for part in SMALL if not part.startswith("network.width")]
     search = [
         "hydra/sweeper=optuna",
