@@ -60,15 +60,11 @@ def kernel_applies(backend: str | None, tree: KinematicTree, *tensors: Tensor | 
 
 def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...] | int, base: Tensor | None) -> Tensor:
     """Poses (*batch, len(links), 4, 4) by the kernel, or (*batch, 4, 4) of one; arguments as ``kinematics.forward``."""
-    if isinstance(links, int):
-        # without an axis for the links from the start: torch takes a microsecond to remove it
-        if base is None and not (q.requires_grad and torch.is_grad_enabled()):
-            return torch.from_numpy(_poses(tree, q, (links,), None).reshape(*q.shape[:-1], 4, 4))
-        return forward(tree, q, (links,), base).squeeze(-3)
     if base is not None and (base.ndim > 2 or (base.requires_grad and torch.is_grad_enabled())):
         shape = torch.broadcast_shapes(q.shape[:-1], base.shape[:-2])
-        poses = torch.matmul(base.unsqueeze(-3), forward(tree, q, links, None))
-        return poses.expand(*shape, len(links), 4, 4)
+        axes = _axes(links)
+        poses = torch.matmul(base.unsqueeze(-3) if axes else base, forward(tree, q, links, None))
+        return poses.expand(*shape, *axes, 4, 4)
     if q.requires_grad and torch.is_grad_enabled():
         poses = _Forward.apply(q, tree, links, base)
         return poses
@@ -85,7 +81,7 @@ def jacobian(
     batch: torch.Size,
 ) -> Tensor:
     """Geometric Jacobian (*batch, 6, dof) by the kernel, without gradients; arguments as ``kinematics.jacobian``."""
-    plan = _plan(tree, (link,))
+    plan = _plan(tree, link)
     flat = q if q.shape[:-1] == batch else q.expand(*batch, tree.dof)
     at = None if point is None else _array(point if point.ndim == 1 else point.expand(*batch, 3).reshape(-1, 3))
     placed = None if base is None else _array(base if base.ndim == 2 else base.expand(*batch, 4, 4).reshape(-1, 4, 4))
@@ -97,7 +93,7 @@ class _Forward(torch.autograd.Function):
     """Poses by the kernel with a kernel for their gradient; second derivatives by the torch formula."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, tree: KinematicTree, links: tuple[int, ...], base: Tensor | None) -> Tensor:
+    def forward(ctx: Any, q: Tensor, tree: KinematicTree, links: tuple[int, ...] | int, base: Tensor | None) -> Tensor:
         ctx.save_for_backward(q, base)
         ctx.tree, ctx.links = tree, links
         return torch.from_numpy(_poses(tree, q, links, base))
@@ -116,19 +112,20 @@ class _Forward(torch.autograd.Function):
                 (pulled,) = torch.autograd.grad(poses, q, grad, create_graph=keep)
             return pulled, None, None, None
         placed = None if base is None else _array(base)
-        rows = _kernel("backward")(
-            _plan(tree, links),
-            _rows(q, tree.dof),
-            _array(grad.reshape(-1, len(links), 4, 4)),
-            placed,
-        )
-        return torch.from_numpy(rows).reshape(q.shape), None, None, None
+        seeds = _array(grad).reshape(-1, *(_axes(links) or (1,)), 4, 4)
+        rows = _kernel("backward")(_plan(tree, links), _rows(q, tree.dof), seeds, placed)
+        return torch.from_numpy(rows.reshape(q.shape)), None, None, None
 
 
-def _poses(tree: KinematicTree, q: Tensor, links: tuple[int, ...], base: Tensor | None) -> np.ndarray[Any, Any]:
+def _poses(tree: KinematicTree, q: Tensor, links: tuple[int, ...] | int, base: Tensor | None) -> np.ndarray[Any, Any]:
     placed = None if base is None else _array(base)
     poses = _kernel("forward")(_plan(tree, links), _rows(q, tree.dof), placed)
-    return poses.reshape(*q.shape[:-1], len(links), 4, 4)
+    return poses.reshape(*q.shape[:-1], *_axes(links), 4, 4)
+
+
+def _axes(links: tuple[int, ...] | int) -> tuple[int, ...]:
+    """The axis of several links; none for one that is named by itself."""
+    return () if isinstance(links, int) else (len(links),)
 
 
 @cache
@@ -147,13 +144,15 @@ def _rows(q: Tensor, dof: int) -> np.ndarray[Any, Any]:
     return array if array.ndim == 2 else array.reshape(array.size // dof, dof)
 
 
-def _plan(tree: KinematicTree, links: tuple[int, ...]) -> Any:
+def _plan(tree: KinematicTree, links: tuple[int, ...] | int) -> Any:
     """The kernel's plan for these links, made once per tree."""
     plan = tree.cache.get(links)
     if plan is None:
         from diffkin.kernels.mechanism import make_plan
 
-        plan = tree.cache[links] = make_plan(mechanism(tree), list(links), _DTYPES[tree.dtype])
+        plan = tree.cache[links] = make_plan(
+            mechanism(tree), [links] if isinstance(links, int) else list(links), _DTYPES[tree.dtype]
+        )
     return plan
 
 
