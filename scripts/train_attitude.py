@@ -15,7 +15,7 @@ import torch
 from common import run_main
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
-from training import Run, curves, finish, open_run, say, show, trainer_of
+from training import Run, curves, finish, open_run, say, show, summary, trainer_of
 
 from diffkin import aircraft
 from diffkin.errors import OptionError, closest
@@ -64,7 +64,7 @@ def main(cfg: DictConfig) -> float | None:
         "pybullet_ranking": {where: ranking(rows) for where, rows in tables.items()},
         "gains": {name: gains(policy) for name, policy in policies.items() if gains(policy)},
         "best_cost": min(row["cost"] for row in controllers),
-        "training": {name: dataclasses.asdict(report) for name, report in reports.items()},
+        "training": {name: summary(report) for name, report in reports.items()},
     }
     draw(run, paths, craft)
     for where, rows in {"controllers, held-out flights": controllers, **tables}.items():

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from common import run_main
 from omegaconf import DictConfig
-from training import Run, curves, finish, open_run, say, show, trainer_of
+from training import Run, curves, finish, open_run, say, show, summary, trainer_of
 
 from diffkin.errors import OptionError
 from diffkin.learning import FitReport, fit
@@ -40,17 +40,16 @@ def main(cfg: DictConfig) -> float | None:
     name, starts = str(cfg.filter.name), [[float(gain) for gain in start] for start in cfg.filter.starts]
     if not starts:
         raise OptionError("filter.starts must hold at least one set of gains.")
+    networks = [LearnedGains(name, start) for start in starts]
     files = read_files(cfg)
     training, held_out = split(cfg, files) if files else simulated(cfg)
     say(f"{training.count} records to learn from, {held_out.count} held out, {training.gyro.shape[0]} samples each")
-    learned: list[LearnedGains] = []
     reports: list[FitReport] = []
-    for k, start in enumerate(starts):
-        network = LearnedGains(name, start)
+    for k, network in enumerate(networks):
         say(f"{name} from {network.table()}")
         trainer = dataclasses.replace(trainer_of(cfg), monitor="training_rms")
         reports.append(fit(FilterProblem(network, training, held_out), trainer, run.folder / f"start_{k}", run.resumed))
-        learned.append(network.cpu().requires_grad_(False))
+        network.cpu().requires_grad_(False)
     if any(report.rank > 0 for report in reports):
         return None
     say("The grid ...")
@@ -65,7 +64,7 @@ def main(cfg: DictConfig) -> float | None:
             "learned_rms_deg": score(name, network(), held_out),
             "training_rms_deg": report.best,
         }
-        for start, network, report in zip(starts, learned, reports, strict=True)
+        for start, network, report in zip(starts, networks, reports, strict=True)
     ]
     results: dict[str, Any] = {
         "filter": name,
@@ -75,17 +74,17 @@ def main(cfg: DictConfig) -> float | None:
         "grid_rms_deg": score(name, grid, held_out),
         "grid_training_rms_deg": grid_training,
         "learned": each[chosen]["learned"],
-        "grid": dict(zip(learned[0].names, grid.tolist(), strict=True)),
+        "grid": dict(zip(networks[0].names, grid.tolist(), strict=True)),
         "starts": each,
-        "training": [dataclasses.asdict(report) for report in reports],
+        "training": [summary(report) for report in reports],
     }
     if files:
-        whole = {file: score(name, learned[chosen](), record) for file, record in files.items()}
+        whole = {file: score(name, networks[chosen](), record) for file, record in files.items()}
         results["whole_records_rms_deg"] = whole
         results["whole_records_mean_rms_deg"] = sum(whole.values()) / len(whole)
     for k in range(len(starts)):
         curves(run.folder / f"start_{k}")
-    draw(run, name, torch.tensor(starts[0]), learned[chosen](), held_out)
+    draw(run, name, torch.tensor(starts[0]), networks[chosen](), held_out)
     table(results)
     return finish(run, results, None, cfg.objective)
 

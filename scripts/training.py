@@ -26,7 +26,7 @@ from diffkin.learning.log import read_metrics
 from diffkin.plotting import new_figure, save_figure
 from diffkin.robot import Robot
 
-__all__ = ["Run", "curves", "finish", "load_robot", "open_run", "say", "show", "trainer_of", "typed"]
+__all__ = ["Run", "curves", "finish", "load_robot", "open_run", "say", "show", "summary", "trainer_of", "typed"]
 
 console = Console()  # scripts use say() and show(): a launcher could not pickle a script that holds the console
 _Settings = TypeVar("_Settings")
@@ -151,7 +151,7 @@ def curves(folder: Path) -> None:
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
         values = [row[name] for row in rows]
         axis.plot([row["step"] for row in rows], values)
-        axis.set_yscale("log" if min(values) > 0 else "linear")
+        axis.set_yscale("log" if 0 < 10 * min(values) < max(values) else "linear")
         axis.set(title=name, xlabel="step")
     save_figure(figure, folder / "curves.png")
 
@@ -169,7 +169,7 @@ def finish(run: Run, results: dict[str, Any], report: FitReport | None, objectiv
         diffkin.errors.UnknownNameError: There is no such figure.
     """
     if report is not None:
-        results["training"] = {"steps": report.step, "best_step": report.best_step, "seconds": report.seconds}
+        results["training"] = summary(report)
     text = json.dumps(results, indent=2) + "\n"
     write_atomically(run.folder / "results.json", lambda beside: beside.write_text(text, encoding="utf-8"))
     console.print(f"Results: {run.folder / 'results.json'}")
@@ -179,6 +179,11 @@ def finish(run: Run, results: dict[str, Any], report: FitReport | None, objectiv
             raise closest(part, value if isinstance(value, dict) else (), "objective, a figure of results.json:")
         value = value[part]
     return -float(value) if objective.startswith("-") else float(value)
+
+
+def summary(report: FitReport) -> dict[str, float]:
+    """How a training ended, for ``results.json``."""
+    return {"steps": report.step, "best": report.best, "best_step": report.best_step, "seconds": report.seconds}
 
 
 def say(text: str) -> None:
