@@ -155,16 +155,17 @@ class NetworkSettings:
     depth: int = 2
 
 
-def _mlp(inputs: int, outputs: int, width: int, depth: int, zero: bool) -> nn.Sequential:
+def _mlp(inputs: int, outputs: int, width: int, depth: int, scale: float) -> nn.Sequential:
+    """Layers with tanh between them; the last one begins as torch makes it, times ``scale``."""
     if width < 1 or depth < 1:
         raise OptionError(f"A network needs width and depth of at least 1, got {width} and {depth}.")
     layers: list[nn.Module] = []
     for size in [inputs] + (depth - 1) * [width]:
         layers += [nn.Linear(size, width), nn.Tanh()]
     last = nn.Linear(width, outputs)
-    if zero:
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+    with torch.no_grad():
+        last.weight.mul_(scale)
+        last.bias.mul_(scale)
     return nn.Sequential(*layers, last)
 
 
@@ -178,12 +179,13 @@ def features(state: FlightState, craft: Craft) -> Tensor:
 
 
 class NetworkPolicy(Policy):
-    """A plain network from the state to torques over their limits, through a hyperbolic tangent."""
+    """A plain network from the state to torques over their limits, through a hyperbolic tangent; weak at the start."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.mlp = _mlp(13, 3, settings.width, settings.depth, zero=False)
+        # With the torques that torch's layers give at first, a tenth of the limits, two seeds of four never learn.
+        self.mlp = _mlp(13, 3, settings.width, settings.depth, scale=0.1)
 
     def forward(self, state: FlightState, craft: Craft) -> Tensor:
         return craft.limit.unsqueeze(-1) * torch.tanh(self.mlp(features(state, craft)).T)
@@ -223,7 +225,7 @@ class ResidualPolicy(Policy):
         super().__init__()
         self.settings = settings
         self.cascade = CascadePolicy(settings.cascade).requires_grad_(settings.learn_gains)
-        self.mlp = _mlp(13, 6, settings.width, settings.depth, zero=True)
+        self.mlp = _mlp(13, 6, settings.width, settings.depth, scale=0.0)
         self.max_rate = settings.max_rate
         self.register_buffer(
             "goal", torch.eye(1, 13).roll(3, -1), persistent=False

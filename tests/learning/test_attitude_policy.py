@@ -98,6 +98,14 @@ def test_the_residual_keeps_the_goal_an_equilibrium():
     assert not torch.allclose(policy(moving, craft), policy.cascade(moving, craft), atol=1e-4)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_new_network_hardly_acts(seed):
+    """From torques of a tenth of the limits, half of the seeds tried never learned to turn the body."""
+    state, craft = states(200)
+    share = make_policy("network", seed=seed)(state, craft) / craft.limit.unsqueeze(-1)
+    assert 0.0 < float(share.detach().abs().mean()) < 0.05
+
+
 @pytest.mark.parametrize("kind", POLICIES)
 def test_torques_stay_within_limits(kind):
     state, craft = states(200)
