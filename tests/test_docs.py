@@ -12,7 +12,15 @@ import torch
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-RUN = ["index.md", "kinematics.md", "inverse-kinematics.md", "rotations.md", "aircraft.md", "zh/index.md"]
+RUN = [
+    "index.md",
+    "kinematics.md",
+    "inverse-kinematics.md",
+    "rotations.md",
+    "aircraft.md",
+    "attitude-learning.md",
+    "zh/index.md",
+]
 MY_URDF = """
 <robot name="my">
   <link name="base"/><link name="wing_left"/><link name="nose_cone"/>
