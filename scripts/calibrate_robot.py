@@ -77,7 +77,7 @@ class DesignConfig:
     counts: list[int] = field(default_factory=lambda: [12, 20])
     candidates: int = 2000
     random: int = 41
-    arms: int = 20
+    arms: int = 60
 
 
 @dataclass
