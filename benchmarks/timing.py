@@ -6,20 +6,21 @@ import statistics
 import time
 from collections.abc import Callable
 
-__all__ = ["interleaved"]
+__all__ = ["REST", "interleaved"]
 
-_REST = 0.05  # OpenMP threads spin for milliseconds after a call, on the cores that the next library needs
+REST = 0.05  # OpenMP threads spin for milliseconds after a call, on the cores that the next library needs
 
 
 def interleaved(
-    calls: dict[str, Callable[[], object]], repeats: int = 7, least_seconds: float = 0.01
+    calls: dict[str, Callable[[], object]], repeats: int = 7, least_seconds: float = 0.05
 ) -> dict[str, float]:
     """Median seconds of one call of each, the calls taking turns so that the machine's moods hit all alike.
 
     Args:
         calls: What to time, by name. Each is called once before, unmeasured.
         repeats: Rounds; the median over them is taken.
-        least_seconds: A call shorter than this is repeated within a round until it takes so long.
+        least_seconds: A call shorter than this is repeated within a round until it takes so long: after the rest, threads
+            and memory need some calls to be as they are in a loop that goes on.
 
     Returns:
         Seconds by name.
@@ -34,7 +35,7 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
-            time.sleep(_REST)
+            time.sleep(REST)
             call()
             begin = time.perf_counter()
             for _ in range(loops[name]):
