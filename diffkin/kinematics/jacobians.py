@@ -71,10 +71,11 @@ def geometric(tree: KinematicTree, q: Tensor, link: int, point: Tensor | None) -
         (count, 6, dof) Jacobian in base axes, and (count, 3, 3) rotation of the link.
     """
     frames = joint_frames(tree, q, [tree.link_joint[link]])
-    rotation, where = link_frame(tree, frames, link)
+    rotation, where = link_frame(tree, frames, link).expand(4, 3, q.shape[0]).split((3, 1))
+    where = where[0]
     if point is not None:
-        where = where + (rotation * point.transpose(0, 1)).sum(1)
-    return _columns(tree, frames, link, where), rotation.permute(2, 0, 1)
+        where = where + (rotation * point.transpose(0, 1).unsqueeze(1)).sum(0)
+    return _columns(tree, frames, link, where), rotation.permute(2, 1, 0)
 
 
 def poses_and_jacobians(tree: KinematicTree, q: Tensor, links: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -83,28 +84,31 @@ def poses_and_jacobians(tree: KinematicTree, q: Tensor, links: Sequence[int]) ->
         return q.new_zeros(q.shape[0], 0, 4, 4), q.new_zeros(q.shape[0], 0, 6, tree.dof)
     frames = joint_frames(tree, q, [tree.link_joint[link] for link in links])
     places = [link_frame(tree, frames, link) for link in links]
-    jacobians = [_columns(tree, frames, link, where) for link, (_, where) in zip(links, places, strict=True)]
-    return stack_poses(places), torch.stack(jacobians, dim=1)
+    origins = [place[3].expand(3, q.shape[0]) for place in places]
+    jacobians = [_columns(tree, frames, link, origin) for link, origin in zip(links, origins, strict=True)]
+    return stack_poses(places, q.shape[0]), torch.stack(jacobians, dim=1)
 
 
-def _columns(tree: KinematicTree, frames: dict[int, tuple[Tensor, Tensor]], link: int, where: Tensor) -> Tensor:
+def _columns(tree: KinematicTree, frames: dict[int, Tensor], link: int, where: Tensor) -> Tensor:
     """The Jacobian (count, 6, dof) of a point (3, count) that rides on a link."""
-    columns: list[Tensor | None] = [None] * tree.dof
-    for joint in tree.path(tree.link_joint[link]):
-        rotation, position = frames[joint]
-        axis = rotation[:, 2]
-        if tree.kinds[joint] == PRISMATIC:
-            column = torch.cat((axis, torch.zeros_like(axis)))
-        else:
-            column = torch.cat((torch.linalg.cross(axis, where - position, dim=0), axis))
-        if tree.multiplier[joint] != 1.0:
-            column = column * tree.multiplier[joint]
-        before = columns[tree.coordinate[joint]]
-        columns[tree.coordinate[joint]] = column if before is None else before + column
-    zero = where.new_zeros(6, where.shape[1])
-    rows = [zero if column is None else column for column in columns]
-    full = torch.stack(rows) if rows else where.new_zeros(0, 6, where.shape[1])
-    return full.permute(2, 1, 0)
+    path = tree.path(tree.link_joint[link])
+    if not path:
+        return where.new_zeros(where.shape[1], 6, tree.dof)
+    axes, origins = torch.stack([frames[joint][2] for joint in path]).unbind(1)  # (joints, 3, count) each
+    columns = torch.cat((torch.linalg.cross(axes, where - origins, dim=1), axes), dim=1)
+    if any(tree.kinds[joint] == PRISMATIC for joint in path):
+        slides = torch.tensor([tree.kinds[joint] == PRISMATIC for joint in path], device=where.device)
+        moved = torch.cat((axes, torch.zeros_like(axes)), dim=1)
+        columns = torch.where(slides[:, None, None], moved, columns)
+    if [tree.coordinate[joint] for joint in path] == list(range(tree.dof)) and all(
+        tree.multiplier[joint] == 1.0 for joint in path
+    ):
+        return columns.permute(2, 1, 0)
+    # coordinates that several joints follow, or none
+    gather = where.new_zeros(tree.dof, len(path))
+    for k, joint in enumerate(path):
+        gather[tree.coordinate[joint], k] = tree.multiplier[joint]
+    return torch.einsum("dk,kic->cid", gather, columns)
 
 
 def _by_autograd(

@@ -35,8 +35,8 @@ class KinematicTree:
         origins: (joints, 4, 4) pose of each joint in its parent joint's frame at value zero.
         axes: (joints, 3) unit axis of each joint in its own frame.
         link_offsets: (links, 4, 4) pose of each link in the frame of its joint.
-        steps: (joints, 6, 3) derived from the above: what the forward pass multiplies by. Not to be given.
-        mounts: (links, 4, 3) derived likewise. Not to be given.
+        steps: (joints, 6, 6) derived from the above: what the forward pass multiplies by. Not to be given.
+        mounts: (links, 4, 6) derived likewise. Not to be given.
         cache: What others derived from the tree (kernel plans, start tables), kept as long as the tree.
     """
 
@@ -114,22 +114,45 @@ class KinematicTree:
     def derive(self) -> tuple[Tensor, Tensor]:
         """The constants of the forward pass, in joint frames turned so that every axis is z.
 
+        A frame is kept as six rows that its axes and origin are sums of, so that a joint moves it by one product with
+        ``(c, c, s, s, 1, 1)``. The rows of a revolute joint at angle 0 are ``x, y, y, -x, z, o``: times cosine and sine,
+        the first and third, and the second and fourth, add up to the axes turned. Those of a prismatic joint are
+        ``x, y, 0, z, z, o``, times ``(1, 1, v, v, 1, 1)``: the fourth and last add up to the origin moved by v.
+
         Returns:
-            ``steps`` (joints, 6, 3): rows x, y, y, -x, z and translation of the next frame in the parent's frame, so
-            that one product and one mixing by cosine and sine carry a frame across a joint.
-            ``mounts`` (links, 4, 3): the three columns and the translation of each link in its joint's turned frame.
+            ``steps`` (joints, 6, 6): the rows of a joint before its motion from those of its parent after its own.
+            ``mounts`` (links, 4, 6): the axes x, y, z and the origin of each link from the rows of its joint.
         """
         turn = _turn_z_to(self.axes)
         root = torch.eye(3, dtype=self.dtype, device=self.device)[None]
         padded = torch.cat((turn, root))  # index -1 is the base
-        before = padded[list(self.parents)].transpose(-1, -2)
+        sums = torch.tensor(
+            [*(_SUMS[kind] for kind in self.kinds), _SUMS[REVOLUTE]], dtype=self.dtype, device=self.device
+        )
+        parents, carriers = list(self.parents), list(self.link_joint)
+        before = padded[parents].transpose(-1, -2)
         rotation = before @ self.origins[:, :3, :3] @ turn
-        translation = before @ self.origins[:, :3, 3:]
         x, y, z = rotation.unbind(-1)
-        steps = torch.stack((x, y, y, -x, z, translation[..., 0]), dim=-2)
-        carrier = padded[list(self.link_joint)].transpose(-1, -2)
-        mounts = (carrier @ self.link_offsets[:, :3, :]).transpose(-1, -2)
-        return steps, mounts
+        origin = (before @ self.origins[:, :3, 3:])[..., 0]
+        revolute = torch.stack((x, y, y, -x, z, origin), dim=-2)
+        prismatic = torch.stack((x, y, torch.zeros_like(z), z, z, origin), dim=-2)
+        slides = torch.tensor([kind == PRISMATIC for kind in self.kinds], dtype=torch.bool, device=self.device)
+        steps = _homogeneous(torch.where(slides[:, None, None], prismatic, revolute)) @ sums[parents]
+        mounts = (padded[carriers].transpose(-1, -2) @ self.link_offsets[:, :3, :]).transpose(-1, -2)
+        return steps, _homogeneous(mounts) @ sums[carriers]
+
+
+_SUMS = {  # x, y, z and origin of a joint's frame as sums of its six rows
+    REVOLUTE: [[1, 0, 1, 0, 0, 0], [0, 1, 0, 1, 0, 0], [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 1]],
+    PRISMATIC: [[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0], [0, 0, 0, 1, 0, 1]],
+}
+
+
+def _homogeneous(rows: Tensor) -> Tensor:
+    """A fourth coordinate to rows (n, k, 3): 1 for the last, which is a point, 0 for the others, which are directions."""
+    last = torch.zeros_like(rows[..., :1])
+    last[:, -1] = 1.0
+    return torch.cat((rows, last), dim=-1)
 
 
 def _turn_z_to(axes: Tensor) -> Tensor:
