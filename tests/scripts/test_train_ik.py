@@ -1,11 +1,6 @@
 """train_ik as a user runs it: results, resuming after a kill, two processes, sweeps, mistakes."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,8 +9,8 @@ import torch
 from diffkin import learning
 from diffkin.learning.checkpoint import load_checkpoint
 from diffkin.learning.log import read_metrics
+from tests.scripts.training_runs import assert_same_run, one_line, results, run, run_each, run_until_killed
 
-ROOT = Path(__file__).parents[2]
 SMALL = [
     "experiment=demo",
     "robot=planar_3r",
@@ -44,47 +39,22 @@ KEYS = {
 }
 
 
-def start(*overrides: str, cwd: Path, script: str = "train_ik") -> subprocess.Popen:
-    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *overrides]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DIFFKIN_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-
-
-def run(*overrides: str, cwd: Path, fails: bool = False) -> str:
-    process = start(*overrides, cwd=cwd)
-    output, _ = process.communicate(timeout=240)
-    assert (process.returncode != 0) == fails, output
-    return output
-
-
-def same(first, second) -> bool:
-    if isinstance(first, torch.Tensor):
-        return torch.equal(first, second)
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first if k != "seconds")
-    if isinstance(first, (list, tuple)):
-        return len(first) == len(second) and all(map(same, first, second))
-    return first == second
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
-    run(*SMALL, "hydra.run.dir=run", cwd=folder)
+    run("train_ik", *SMALL, "hydra.run.dir=run", cwd=folder)
     return folder / "run"
 
 
 def test_a_run_leaves_results_curves_and_a_network(whole):
-    results = json.loads((whole / "results.json").read_text())
-    assert results.keys() >= KEYS
-    assert results["robot"] == "planar_3r" and results["network"] == "chain_flow"
-    assert results["within_limits"] == 1.0
+    found = results(whole)
+    assert found.keys() >= KEYS
+    assert found["robot"] == "planar_3r" and found["network"] == "chain_flow"
+    assert found["within_limits"] == 1.0
     for name in ("uniform", "mid_range", "nearest_sample"):
-        assert results["baselines"][name].keys() >= {"one_descent_success", "one_descent_iterations"}
-    assert results["pybullet"]["solved"] > 0
-    assert results["pybullet"]["solved_position_error_m_max"] < 1e-5
+        assert found["baselines"][name].keys() >= {"one_descent_success", "one_descent_iterations"}
+    assert found["pybullet"]["solved"] > 0
+    assert found["pybullet"]["solved_position_error_m_max"] < 1e-5
     for name in ("config.yaml", "metrics.csv", "curves.png", "errors.png", "best.pt", "last.pt"):
         assert (whole / name).stat().st_size > 0
     assert [row["step"] for row in read_metrics(whole / "metrics.csv")] == [20, 40, 60]
@@ -93,38 +63,28 @@ def test_a_run_leaves_results_curves_and_a_network(whole):
 
 
 def test_killed_and_resumed_equals_uninterrupted_and_other_models_are_refused(whole, tmp_path):
-    process = start(*SMALL, "hydra.run.dir=run", cwd=tmp_path)
     folder = tmp_path / "run"
-    give_up = time.monotonic() + 120
-    while not (folder / "last.pt").exists():
-        assert time.monotonic() < give_up and process.poll() is None
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not (folder / "results.json").exists()
+    run_until_killed("train_ik", *SMALL, "hydra.run.dir=run", cwd=tmp_path, checkpoint=folder / "last.pt", step=1)
     assert load_checkpoint(folder / "last.pt")["count"]["step"] < 60
-    for change in ("network=through_fk", "network.width=17", "robot=planar_2r", "seed=1"):
-        output = run("resume=run", change, cwd=tmp_path, fails=True)
-        assert "another model" in output and "Traceback" not in output
-    run("resume=run", cwd=tmp_path)
+    changes = ("network=through_fk", "network.width=17", "robot=planar_2r", "seed=1")
+    for code, said in run_each("train_ik", *(["resume=run", change] for change in changes), cwd=tmp_path):
+        assert "another model" in one_line(code, said)
+    run("train_ik", "resume=run", cwd=tmp_path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["run"]  # it wrote on into the same folder
-    for name in ("last.pt", "best.pt"):
-        assert same(load_checkpoint(folder / name), load_checkpoint(whole / name))
-    first, second = (json.loads((path / "results.json").read_text()) for path in (whole, folder))
-    first["training"].pop("seconds"), second["training"].pop("seconds")
-    assert first == second
+    assert_same_run(folder, whole, ["."])
 
 
 def test_two_processes_train_together(tmp_path):
-    output = run(*SMALL, "trainer.devices=2", "network=through_fk", "hydra.run.dir=run", cwd=tmp_path)
-    results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert results["network"] == "through_fk" and results["training"]["steps"] == 60, output
+    output = run("train_ik", *SMALL, "trainer.devices=2", "network=through_fk", "hydra.run.dir=run", cwd=tmp_path)
+    found = results(tmp_path / "run")
+    assert found["network"] == "through_fk" and found["training"]["steps"] == 60, output
     assert load_checkpoint(tmp_path / "run" / "last.pt")["generators"].shape[0] == 2
 
 
 def test_a_sweep_over_networks_through_joblib(tmp_path):
     shared = [part for part in SMALL if not part.startswith("network")]
     output = run(
+        "train_ik",
         "--multirun",
         *shared,
         "network=regression,flow",
@@ -139,29 +99,39 @@ def test_a_sweep_over_networks_through_joblib(tmp_path):
     assert names == {"regression", "flow"}, output
 
 
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (["network=chain_flo"], "chain_flow"),
-        (["robot=kuka"], "kuka_iiwa"),
-        (["trainer.stepz=3"], "trainer.stepz"),
-        (["+trainer.stepz=3"], "'steps'"),
-        (["trainer.steps=many"], "trainer.steps must be of type int"),
-        (["+network.widht=3"], "'width'"),
-        (["resume=nowhere"], "no run in nowhere"),
-        (["data=nowhere"], "no pairs-*.safetensors in nowhere"),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
-)
-def test_mistakes_end_in_a_message(overrides, message, tmp_path):
-    output = run(
-        *overrides, "hydra.run.dir=run" if "resume" not in overrides[0] else "seed=0", cwd=tmp_path, fails=True
-    )
-    assert message in output and "Traceback" not in output
+MISTAKES = {
+    ("network=chain_flo",): "chain_flow",
+    ("robot=kuka",): "kuka_iiwa",
+    ("trainer.stepz=3",): "trainer.stepz",
+    ("+trainer.stepz=3",): "'steps'",
+    ("trainer.steps=many",): "trainer.steps must be of type int",
+    ("+network.widht=3",): "'width'",
+    ("resume=nowhere",): "no run in nowhere",
+    ("data=nowhere",): "no pairs-*.safetensors in nowhere",
+}
+
+
+@pytest.fixture(scope="module")
+def mistakes(tmp_path_factory) -> list[tuple[int, str]]:
+    lines = [[*line] if "resume" in line[0] else [*line, "hydra.run.dir=run"] for line in MISTAKES]
+    return run_each("train_ik", *lines, cwd=tmp_path_factory.mktemp("mistakes"))
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)), ids=[" ".join(line) for line in MISTAKES])
+def test_mistakes_end_in_one_line(number, mistakes):
+    assert list(MISTAKES.values())[number] in one_line(*mistakes[number])
 
 
 def test_a_sweep_through_submitit(tmp_path):
-    run("--multirun", *SMALL, "seed=3", "hydra/launcher=submitit_local", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    run(
+        "train_ik",
+        "--multirun",
+        *SMALL,
+        "seed=3",
+        "hydra/launcher=submitit_local",
+        "hydra.sweep.dir=sweep",
+        cwd=tmp_path,
+    )
     assert len(list(tmp_path.glob("sweep/*/results.json"))) == 1
 
 
@@ -173,6 +143,6 @@ def test_a_search_by_optuna(tmp_path):
         "hydra.sweeper.n_jobs=1",
         "network.width=choice(8, 16)",
     ]
-    output = run("--multirun", *shared, *search, "hydra.sweep.dir=sweep", cwd=tmp_path)
+    output = run("train_ik", "--multirun", *shared, *search, "hydra.sweep.dir=sweep", cwd=tmp_path)
     best = (tmp_path / "sweep" / "optimization_results.yaml").read_text()
     assert "best_value" in best and "network.width" in best, output
