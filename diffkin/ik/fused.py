@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ __all__ = ["MARGIN", "solve", "solve_poses", "takes"]
 MARGIN = {torch.float64: 1.0, torch.float32: 0.2}
 """How much tighter than asked to solve, so that rounding ``q`` to the robot's dtype keeps a success."""
 
-_SLICE = 65536  # targets between two progress reports
+_SLICE = 65536  # targets a call of the kernel, and between two progress reports
 
 
 def takes(backend: str | None, problem: Problem, method: Method, robot: Robot, history: bool) -> bool:
@@ -62,17 +63,22 @@ def solve(
     task, link = problem.tasks[0], problem.links[0][0]
     assert isinstance(task, PoseTask | PositionTask | OrientationTask)
     target = task.target if base is None else in_base(task, task.target, base)
-    poses = torch.eye(4, dtype=torch.float64).repeat(len(target), 1, 1)
-    if not isinstance(task, PositionTask):
-        poses[:, :3, :3] = target[:, :3, :3]
-    if not isinstance(task, OrientationTask):
-        poses[:, :3, 3] = target if isinstance(task, PositionTask) else target[:, :3, 3]
+
+    def poses(rows: slice) -> np.ndarray[Any, Any]:
+        some = target[rows]
+        full = torch.eye(4, dtype=torch.float64).repeat(len(some), 1, 1)
+        if not isinstance(task, PositionTask):
+            full[:, :3, :3] = some[:, :3, :3]
+        if not isinstance(task, OrientationTask):
+            full[:, :3, 3] = some if isinstance(task, PositionTask) else some[:, :3, 3]
+        return full.numpy()
+
     first = None if q0 is None else q0.contiguous().numpy()
     options = _options(
         robot, link, _weights(task), problem.position_tolerance, problem.rotation_tolerance, max_restarts,
         max_iterations, seed, nearest_of, first is not None, False,
     )  # fmt: skip
-    found = _answer(options, poses.numpy(), first, progress)
+    found = _answer(options, len(target), poses, first, False, progress)
     q, success, iterations, rank = found.q, found.success, found.iterations, found.rank
     tensors = [torch.from_numpy(array) for array in (q, success, iterations, rank)]
     return Found(tensors[0], base, tensors[1], tensors[2], tensors[3], None)
@@ -104,26 +110,31 @@ def solve_poses(
     shape = tuple(target.shape)
     if shape[-2:] != (4, 4) or not dispatch.kernel_applies(backend, robot.tree):
         return None
-    ready_targets, all_finite = _kernels()
+    ready_targets, all_finite = _kernels()[:2]
     dof, batch = robot.tree.dof, shape[:-2]
     first = None
     if q0 is not None:
         if not isinstance(q0, Tensor) or tuple(q0.shape) != (*batch, dof) or q0.dtype not in MARGIN or not q0.is_cpu:
             return None
-        first = np.ascontiguousarray((q0.detach() if q0.requires_grad else q0).numpy(), np.float64).reshape(-1, dof)
+        first = np.ascontiguousarray((q0.detach() if q0.requires_grad else q0).numpy()).reshape(-1, dof)
         if not all_finite(first):
             return None
-    given = np.ascontiguousarray((target.detach() if target.requires_grad else target).numpy())
-    poses = ready_targets(given.reshape(-1, 4, 4), ROTATION_TOLERANCE)
-    if poses is None:
-        return None
+    given = (target.detach() if target.requires_grad else target).numpy().reshape(-1, 4, 4)
     options = _options(
         robot, robot.link_index(None), None, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed,
         nearest_of, first is not None, single,
     )  # fmt: skip
-    q, position, rotation, success, iterations, rank = _answer(options, poses, first, progress)
-    if single:
-        q = q.astype(np.float32)
+    found = _answer(
+        options,
+        len(given),
+        lambda rows: ready_targets(np.ascontiguousarray(given[rows]), ROTATION_TOLERANCE),
+        first,
+        single,
+        progress,
+    )
+    if found is None:
+        return None
+    q, position, rotation, success, iterations, rank = found
     as_tensor = torch.from_numpy
     return IKResult(
         as_tensor(q.reshape(*batch, dof)),
@@ -136,12 +147,13 @@ def solve_poses(
 
 
 @cache
-def _kernels() -> tuple[Any, Any]:
+def _kernels() -> tuple[Any, Any, Any, Any]:
     """What is imported at the first call; kept, since asking for it again takes a microsecond each time."""
     from diffkin.kernels.finite import all_finite
+    from diffkin.kernels.ik import answer, new_solution
     from diffkin.kernels.ik_targets import ready_targets
 
-    return ready_targets, all_finite
+    return ready_targets, all_finite, answer, new_solution
 
 
 def _options(
@@ -165,18 +177,39 @@ def _options(
 
 
 def _answer(
-    options: Any, poses: np.ndarray[Any, Any], q0: np.ndarray[Any, Any] | None, progress: Progress | None
+    options: Any,
+    count: int,
+    poses: Callable[[slice], np.ndarray[Any, Any] | None],
+    q0: np.ndarray[Any, Any] | None,
+    single: bool,
+    progress: Progress | None,
 ) -> Any:
-    from diffkin.kernels.ik import answer
+    """The kernel's answers, with ``q`` in float32 if it is to be ``single``.
 
-    if progress is None:
-        return answer(options, poses, q0)
-    parts = []
-    for start in range(0, len(poses), _SLICE):
-        rows = slice(start, start + _SLICE)
-        parts.append(answer(options, poses[rows], None if q0 is None else q0[rows]))
-        progress(min(start + _SLICE, len(poses)), len(poses))
-    return type(parts[0])(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    In slices, so that what is made of targets and starts on the way stays small.
+
+    Returns:
+        The solution; None if ``poses`` of some slice is None.
+    """
+    answer, new_solution = _kernels()[2:]
+    if count <= _SLICE and progress is None:
+        targets = poses(slice(0, count))
+        if targets is None:
+            return None
+        found = answer(options, targets, None if q0 is None else q0.astype(np.float64, copy=False))
+        return found._replace(q=found.q.astype(np.float32)) if single else found
+    whole = new_solution(options, count, np.float32 if single else np.float64)
+    for start in range(0, count, _SLICE):
+        rows = slice(start, min(start + _SLICE, count))
+        targets = poses(rows)
+        if targets is None:
+            return None
+        found = answer(options, targets, None if q0 is None else q0[rows].astype(np.float64, copy=False))
+        for part, piece in zip(whole, found, strict=True):
+            part[rows] = piece
+        if progress is not None:
+            progress(rows.stop, count)
+    return whole
 
 
 def _weights(task: object) -> tuple[float, ...] | None:

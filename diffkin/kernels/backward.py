@@ -45,11 +45,13 @@ def _pull(x0, y0, z0, x1, y1, z1, x2, y2, z2, v0, v1, v2):
 
 
 @kernel
-def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, stop):
-    """Write the gradients of problems ``start`` to ``stop``; ``base_stride`` is 0 for one base for all, -1 for none."""
+def gradients(integers, reals, slots, q, base, base_stride, grad, grad_stride, out, start, stop):
+    """Write the gradients of problems ``start`` to ``stop``.
+
+    Strides are 16 numbers a frame, or 0 for one base or one seed for all; ``base_stride`` is -1 for no base.
+    """
     lanes = width(q)
     nodes, dof, frames = integers.shape[0], q.shape[1], grad.shape[1]
-    stride = frames * 16
     count = stop - start
     table = sincos_table(q)
     columns = scratch(q, dof * lanes)
@@ -60,7 +62,7 @@ def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, st
     tail = lanes if count < lanes else 0  # one block, filled up with copies of the last problem
     tail_q = scratch(q, tail * dof)
     tail_base = scratch(q, tail * 16)
-    tail_grad = scratch(q, tail * stride)
+    tail_grad = scratch(q, tail * frames * 16)
     tail_out = scratch(q, tail * dof)
     i, r, q_from, base_from, out_to = pointer(integers), pointer(reals), pointer(q), pointer(base), pointer(out)
     grad_from = pointer(grad)
@@ -68,8 +70,10 @@ def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, st
     if tail:
         first, end = 0, lanes
         padded(q_from, start * dof, dof, count, lanes, tail_q)
-        padded(grad_from, start * stride, stride, count, lanes, tail_grad)
-        q_from, grad_from, out_to = tail_q, tail_grad, tail_out
+        q_from, out_to = tail_q, tail_out
+        if grad_stride > 0:
+            padded(grad_from, start * grad_stride, grad_stride, count, lanes, tail_grad)
+            grad_from = tail_grad
         if base_stride > 0:
             padded(base_from, start * 16, 16, count, lanes, tail_base)
             base_from = tail_base
@@ -87,7 +91,7 @@ def gradients(integers, reals, slots, q, base, base_stride, grad, out, start, st
             at = node * 6 * lanes
             output = i[node * INTEGERS + OUTPUT]
             if output >= 0:
-                g = read_pose(grad_from, b * stride + output * 16, stride)
+                g = read_pose(grad_from, b * grad_stride + output * 16, grad_stride)
                 gx0, gy0, gz0, f0, gx1, gy1, gz1, f1, gx2, gy2, gz2, f2 = g
                 if base_stride >= 0:
                     g = read_pose(base_from, b * base_stride, base_stride)
@@ -170,7 +174,7 @@ def backward(plan: Plan, q: NDArray, grad: NDArray, base: NDArray | None = None,
     Args:
         plan: From ``make_plan``.
         q: (batch, dof) coordinates.
-        grad: (batch, frames, 4, 4); its last rows are not read.
+        grad: (batch, frames, 4, 4), or (1, frames, 4, 4) for all alike; last rows are not read.
         base: None, (4, 4) or (batch, 4, 4), as for ``forward``.
         out: (batch, dof) to write to; made if None.
 
@@ -186,6 +190,7 @@ def backward(plan: Plan, q: NDArray, grad: NDArray, base: NDArray | None = None,
         base, stride = base.reshape(1, 4, 4), 0
     else:
         stride = 16
-    arguments = (plan.integers, plan.reals, plan.slots, q, base, stride, grad, out)
+    grad_stride = 0 if len(grad) == 1 else 16 * grad.shape[1]
+    arguments = (plan.integers, plan.reals, plan.slots, q, base, stride, grad, grad_stride, out)
     run_batch(gradients, arguments, count, plan.grain)
     return out

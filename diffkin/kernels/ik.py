@@ -21,7 +21,7 @@ from diffkin.kernels.ik_search import SETTINGS, SWITCHES, Workspace, judge, sear
 from diffkin.kernels.starts import StartTable, build_table, roberts_steps
 from diffkin.kernels.threads import run_chunks
 
-__all__ = ["IkProgram", "Options", "Solution", "answer", "errors", "make_program", "solve"]
+__all__ = ["IkProgram", "Options", "Solution", "answer", "errors", "make_program", "new_solution", "solve"]
 
 Floats = NDArray[np.float64]
 
@@ -285,12 +285,10 @@ def solve(
 def answer(options: Options, targets: Floats, q0: Floats | None) -> Solution:
     """``solve`` with options made before, for C-contiguous float64 arrays."""
     count = len(targets)
-    q = np.empty((count, options.dof))
-    errors = np.empty((2, count))
-    success = np.empty(count, np.bool_)
-    iterations = np.empty(count, np.int64)
-    rank = np.empty(count, np.int64)
-    arguments = (targets, _NO_Q0 if q0 is None else q0, *options.fixed, q, rank, iterations, errors, success)
+    out = new_solution(options, count)
+    # in the order of the kernel's arguments
+    written = (out.q, out.rank, out.iterations, out.position_error, out.rotation_error, out.success)
+    arguments = (targets, _NO_Q0 if q0 is None else q0, *options.fixed, *written)
     stopped = False
 
     def work(begin: int, end: int) -> None:
@@ -305,14 +303,25 @@ def answer(options: Options, targets: Floats, q0: Floats | None) -> Solution:
             raise
 
     run_chunks(work, count, CHUNK if count >= 4 * CHUNK else max(32, -(-count // 4)))
-    return Solution(q, errors[0], errors[1], success, iterations, rank)
+    return out
+
+
+def new_solution(options: Options, count: int, dtype: type[np.floating[Any]] = np.float64) -> Solution:
+    """Memory for the answers of ``count`` targets, ``q`` in ``dtype``."""
+    position, rotation = np.empty(count), np.empty(count)
+    iterations, rank = np.empty(count, np.int64), np.empty(count, np.int64)
+    q, success = np.empty((count, options.dof), dtype), np.empty(count, np.bool_)
+    return Solution(q, position, rotation, success, iterations, rank)
 
 
 def errors(program: IkProgram, targets: Floats, q: Floats) -> tuple[Floats, Floats]:
     """Position errors [m] and rotation errors [rad] (B,) of coordinates (B, dof) at targets (B, 4, 4)."""
     settings = np.zeros(SETTINGS)
     settings[ik_search.WEIGHTS :] = 1.0
-    out, success = np.empty((2, len(q))), np.empty(len(q), np.bool_)
     chain, count = program.chain, len(q)
-    judge(0, count, chain.start, chain.joints, program.ranges, program.indices, settings, 0, targets, q, out, success)
-    return out[0], out[1]
+    position, rotation, success = np.empty(count), np.empty(count), np.empty(count, np.bool_)
+    judge(
+        0, count, chain.start, chain.joints, program.ranges, program.indices, settings, 0, targets, q, position,
+        rotation, success,
+    )  # fmt: skip
+    return position, rotation

@@ -260,8 +260,10 @@ def begin(l, s, state, q, trial, lanes, opened, near, answers, switches, setting
 
 
 @kernel
-def judge(begin, end, start, joints, ranges, indices, settings, single, targets, q, out_errors, out_success):
-    """Errors (2, B) of ``q[begin:end]`` over the axes that count, in m and rad, and whether both are within tolerance.
+def judge(
+    begin, end, start, joints, ranges, indices, settings, single, targets, q, out_position, out_rotation, out_success
+):
+    """Errors of ``q[begin:end]`` over the axes that count, in m and rad, and whether both are within tolerance.
 
     With ``single`` the coordinates are rounded to float32 first.
     """
@@ -291,7 +293,7 @@ def judge(begin, end, start, joints, ranges, indices, settings, single, targets,
                 if settings[WEIGHTS + 3 + i] > 0.0:
                     r += residual[3 + i, l] ** 2
             p, r = length * np.sqrt(p), np.sqrt(r)
-            out_errors[0, b + l], out_errors[1, b + l] = p, r
+            out_position[b + l], out_rotation[b + l] = p, r
             out_success[b + l] = (p <= settings[POSITION]) & (r <= settings[ROTATION])
 
 
@@ -320,7 +322,8 @@ def search(
     out_q,
     out_rank,
     out_count,
-    out_errors,
+    out_position,
+    out_rotation,
     out_success,
 ):
     """Advance a chunk of targets by at most ``steps`` steps of all lanes; True if there is more to do.
@@ -342,7 +345,7 @@ def search(
         cells: Counts of cells.
         table, ids: Frames and numbers of the table's samples.
         out_q, out_rank, out_count: (B, dof), (B,), (B,) answers; the rank of the best start where none converged.
-        out_errors, out_success: (2, B) in m and rad, (B,) what the judge says.
+        out_position, out_rotation, out_success: (B,) each, in m and rad, what the judge says.
     """
     n, dof = joints.shape[0], out_q.shape[1]
     m = (indices.shape[0] - 2 * n) // 2
@@ -463,7 +466,7 @@ def search(
     if chunk[OPEN] == 0:
         judge(
             chunk[BEGIN], chunk[END], start, joints, ranges, indices, settings, switches[SINGLE], targets, out_q,
-            out_errors, out_success,
+            out_position, out_rotation, out_success,
         )  # fmt: skip
         return False
     if swapped:

@@ -112,6 +112,9 @@ class _Forward(torch.autograd.Function):
                 (pulled,) = torch.autograd.grad(poses, q, grad, create_graph=keep)
             return pulled, None, None, None
         placed = None if base is None else _array(base)
+        # of a sum, autograd gives one number expanded over the batch: not worth writing out
+        if grad.numel() and not any(grad.stride()[: q.ndim - 1]):
+            grad = grad[(0,) * (q.ndim - 1)]
         seeds = _array(grad).reshape(-1, *(_axes(links) or (1,)), 4, 4)
         rows = _kernel("backward")(_plan(tree, links), _rows(q, tree.dof), seeds, placed)
         return torch.from_numpy(rows.reshape(q.shape)), None, None, None

@@ -66,6 +66,17 @@ def test_any_matrix_as_base(seed, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [1, 3, 8, 37, 5000])
+def test_one_seed_for_all(count, dtype):
+    mechanism = random_mechanism(2)
+    plan, q = make_plan(mechanism, [0, 3], dtype), batch(mechanism, count, 2).astype(dtype)
+    seed = np.random.default_rng(2).normal(size=(1, 2, 4, 4)).astype(dtype)
+    written_out = np.ascontiguousarray(np.broadcast_to(seed, (count, 2, 4, 4)))
+    for base in (None, np.stack([pose(np.random.default_rng(k)) for k in range(count)]).astype(dtype)):
+        assert np.array_equal(backward(plan, q, seed, base), backward(plan, q, written_out, base))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_bits_do_not_depend_on_batch_place_or_threads(dtype):
     mechanism = random_mechanism(1)
     plan = make_plan(mechanism, [0, 1, 5], dtype)

@@ -129,7 +129,7 @@ def test_kernels_compile_to_vector_instructions(kernel_):
     arguments = {
         poses: (plan.integers, plan.reals, plan.slots, q, base, -1, np.empty((8, 1, 4, 4), np.float32), 0, 8),
         jacobians: (plan.integers, plan.reals, q, base, -1, point, -1, 0, np.empty((8, 6, 7), np.float32), 0, 8),
-        gradients: (plan.integers, plan.reals, plan.slots, q, base, -1, grad, q.copy(), 0, 8),
+        gradients: (plan.integers, plan.reals, plan.slots, q, base, -1, grad, 16, q.copy(), 0, 8),
     }[kernel_]
     fresh = inline(kernel_.py_func)  # what comes from the disk cannot be inspected
     fresh(*arguments)

@@ -73,6 +73,20 @@ def test_gradients_by_kernel_and_formula_agree(mixed):
         torch.testing.assert_close(grads[0], grads[1], rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("batch", [(), (1,), (5,), (2, 3), (0,), (2, 1, 40)])
+def test_gradients_of_sums(mixed, batch):
+    """Of a sum autograd hands back one number expanded over the batch, of a sum over some axes one expanded over those."""
+    q = mixed.sample(1000)[: torch.Size(batch).numel()].reshape(*batch, mixed.dof)
+    losses = [lambda poses: poses.sum(), lambda poses: poses.sum(dim=(-3, -2, -1)).square().sum()]
+    for links in (["hand"], list(mixed.link_names)):
+        for loss in losses:
+            slopes = []
+            for backend in (None, "reference"):
+                leaf = q.clone().requires_grad_()
+                slopes += torch.autograd.grad(loss(mixed.forward_kinematics(leaf, links=links, backend=backend)), leaf)
+            torch.testing.assert_close(slopes[0], slopes[1], rtol=0, atol=1e-11)
+
+
 def test_outputs_are_ordinary_tensors(iiwa):
     T = iiwa.forward_kinematics(iiwa.sample(3))
     T[0] = 0.0
