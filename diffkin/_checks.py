@@ -31,6 +31,7 @@ __all__ = [
 ROTATION_TOLERANCE = 1e-5
 """Largest entry of ``|R^T R - I|`` for which a matrix still counts as a rotation."""
 
+_ROWS = 65536  # matrices looked at at a time
 _PLAIN = (Tensor, torch.nn.Parameter)
 _KERNEL_DTYPES = (torch.float32, torch.float64)
 
@@ -111,20 +112,22 @@ def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERA
     if not has_values(matrix) or matrix.numel() == 0:
         return
     with torch.no_grad():
-        exact = matrix.detach().double()
-        identity = torch.eye(3, dtype=torch.float64, device=exact.device)
-        worst = (exact.transpose(-1, -2) @ exact - identity).abs().max()
-        x, y, z = exact.unbind(-2)
-        handedness = (torch.linalg.cross(x, y) * z).sum(-1).min()
-        gap, determinant = torch.stack([worst, handedness]).tolist()  # one look at the values, for speed
+        identity = torch.eye(3, dtype=torch.float64, device=matrix.device)
+        found = []
+        for part in matrix.detach().reshape(-1, 3, 3).split(_ROWS):  # in parts, so that a check needs little memory
+            exact = part.double()
+            worst = (exact.transpose(-1, -2) @ exact - identity).abs().max()
+            x, y, z = exact.unbind(-2)
+            found.append(torch.stack([worst, -(torch.linalg.cross(x, y) * z).sum(-1).min()]))
+        gap, reflection = torch.stack(found).max(dim=0).values.tolist()  # one look at the values, for speed
         if not math.isfinite(gap):
-            check_finite(exact, name)
+            check_finite(matrix, name)
         if gap > tolerance:
             raise RotationError(
                 f"{name} is not a rotation: |R^T R - I| is {gap:.3g}, at most {tolerance:g} is allowed. "
                 "Use diffkin.rotations.nearest_rotation(...) if the nearest rotation is meant."
             )
-        if determinant < 0:
+        if reflection > 0:
             raise RotationError(f"{name} is a reflection (determinant -1), not a rotation. Flip one of its axes.")
 
 

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from diffkin.ik.descent import Method
     from diffkin.robot import Robot
 
-__all__ = ["MARGIN", "solve", "solve_poses", "takes"]
+__all__ = ["MARGIN", "SLICE", "solve", "solve_poses", "takes"]
 
 MARGIN = {torch.float64: 1.0, torch.float32: 0.2}
 """How much tighter than asked to solve, so that rounding ``q`` to the robot's dtype keeps a success."""
 
-_SLICE = 65536  # targets a call of the kernel, and between two progress reports
+SLICE = 16384
+"""Targets solved at a time, and between two progress reports."""
 
 
 def takes(backend: str | None, problem: Problem, method: Method, robot: Robot, history: bool) -> bool:
@@ -51,9 +52,8 @@ def solve(
     max_iterations: int | None,
     seed: int,
     nearest_of: int,
-    progress: Progress | None,
 ) -> Found:
-    """Solve one task by the kernel; arguments as in ``search``, the targets in the world.
+    """Solve one task by the kernel, for ``SLICE`` targets at most; arguments as in ``search``, targets in the world.
 
     Returns:
         The best of each problem.
@@ -63,22 +63,17 @@ def solve(
     task, link = problem.tasks[0], problem.links[0][0]
     assert isinstance(task, PoseTask | PositionTask | OrientationTask)
     target = task.target if base is None else in_base(task, task.target, base)
-
-    def poses(rows: slice) -> np.ndarray[Any, Any]:
-        some = target[rows]
-        full = torch.eye(4, dtype=torch.float64).repeat(len(some), 1, 1)
-        if not isinstance(task, PositionTask):
-            full[:, :3, :3] = some[:, :3, :3]
-        if not isinstance(task, OrientationTask):
-            full[:, :3, 3] = some if isinstance(task, PositionTask) else some[:, :3, 3]
-        return full.numpy()
-
+    poses = torch.eye(4, dtype=torch.float64).repeat(len(target), 1, 1)
+    if not isinstance(task, PositionTask):
+        poses[:, :3, :3] = target[:, :3, :3]
+    if not isinstance(task, OrientationTask):
+        poses[:, :3, 3] = target if isinstance(task, PositionTask) else target[:, :3, 3]
     first = None if q0 is None else q0.contiguous().numpy()
     options = _options(
         robot, link, _weights(task), problem.position_tolerance, problem.rotation_tolerance, max_restarts,
         max_iterations, seed, nearest_of, first is not None, False,
     )  # fmt: skip
-    found = _answer(options, len(target), poses, first, False, progress)
+    found = _kernels()[2](options, poses.numpy(), first)
     q, success, iterations, rank = found.q, found.success, found.iterations, found.rank
     tensors = [torch.from_numpy(array) for array in (q, success, iterations, rank)]
     return Found(tensors[0], base, tensors[1], tensors[2], tensors[3], None)
@@ -192,15 +187,15 @@ def _answer(
         The solution; None if ``poses`` of some slice is None.
     """
     answer, new_solution = _kernels()[2:]
-    if count <= _SLICE and progress is None:
+    if count <= SLICE and progress is None:
         targets = poses(slice(0, count))
         if targets is None:
             return None
         found = answer(options, targets, None if q0 is None else q0.astype(np.float64, copy=False))
         return found._replace(q=found.q.astype(np.float32)) if single else found
     whole = new_solution(options, count, np.float32 if single else np.float64)
-    for start in range(0, count, _SLICE):
-        rows = slice(start, min(start + _SLICE, count))
+    for start in range(0, count, SLICE):
+        rows = slice(start, min(start + SLICE, count))
         targets = poses(rows)
         if targets is None:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, SupportsIndex
 
 import torch
@@ -22,7 +22,7 @@ from diffkin.ik.problem import FREE_BASE, Problem, State
 from diffkin.ik.result import IKResult
 from diffkin.ik.search import Found, Progress, search
 from diffkin.ik.starts import Starts
-from diffkin.ik.tasks import OrientationTask, PoseTask, Task
+from diffkin.ik.tasks import OrientationTask, PoseTask, PositionTask, Task
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
@@ -127,11 +127,11 @@ def solve_ik(
         tree = robot.tree.in_dtype(torch.float64)
         lower, upper = robot.lower.double(), robot.upper.double()
         margin = 0.999 * fused.MARGIN.get(robot.dtype, 0.2)
-        problem = Problem(
+        whole = Problem(
             tree=tree,
             lower=lower,
             upper=upper,
-            tasks=[_nearest_rotations(task.for_batch(batch, torch.float64, robot.device)) for task in tasks],
+            tasks=[task.for_batch(batch, torch.float64, robot.device) for task in tasks],
             links=[tuple(robot.link_index(link) for link in task.links) for task in tasks],
             movable=_movable(robot, locked, q0),
             free_base=FREE_BASE[free_base],
@@ -139,26 +139,31 @@ def solve_ik(
             position_tolerance=position_tolerance * margin,
             rotation_tolerance=rotation_tolerance * margin,
         )
-        first = None if q0 is None else _flat(q0, batch, robot.dof).clamp(lower, upper)
+        first = None if q0 is None else _flat(q0, batch, robot.dof)
         placed = None if base is None else _flat(base, batch, 4, 4)
-        if count and fused.takes(backend, problem, method, robot, history):
-            found = fused.solve(problem, robot, first, placed, restarts, max_iterations, seed, nearest_of, progress)
-        else:
-            starts = Starts(problem, first, placed, seed, count)
-            found = search(problem, method, starts, count, restarts, iterations, nearest_of, history, progress)
-        result = _result(robot, problem, found, batch, position_tolerance, rotation_tolerance)
+        by_kernel = count > 0 and fused.takes(backend, whole, method, robot, history)
+
+        def solved(rows: slice) -> IKResult:
+            problem = dataclasses.replace(whole, tasks=[_made_exact(task, rows) for task in whole.tasks])
+            begin = None if first is None else first[rows].clamp(lower, upper)
+            at = None if placed is None else placed[rows]
+            if by_kernel:
+                found = fused.solve(problem, robot, begin, at, restarts, max_iterations, seed, nearest_of)
+                if progress is not None:
+                    progress(rows.stop, count)
+            else:
+                starts = Starts(problem, begin, at, seed, count)
+                found = search(problem, method, starts, count, restarts, iterations, nearest_of, history, progress)
+            return _result(robot, problem, found, position_tolerance, rotation_tolerance)
+
+        result = _in_slices(solved, count, fused.SLICE if by_kernel else count, batch)
     if differentiable and torch.is_grad_enabled():
         return attach_gradient(robot, tasks, result, base, free_base, locked)
     return result
 
 
 def _result(
-    robot: Robot,
-    problem: Problem,
-    found: Found,
-    batch: torch.Size,
-    position_tolerance: float,
-    rotation_tolerance: float,
+    robot: Robot, problem: Problem, found: Found, position_tolerance: float, rotation_tolerance: float
 ) -> IKResult:
     """Wrap, round to the robot's dtype, and judge what is returned in float64."""
     turns = torch.where(robot.periodic & problem.movable, found.q, torch.zeros_like(found.q))
@@ -167,17 +172,26 @@ def _result(
     every = torch.arange(len(q), device=q.device)
     position, rotation = problem.errors(State(q.double(), found.base, every))
     success = (position <= position_tolerance) & (rotation <= rotation_tolerance)
-    base = None if found.base is None or not problem.free_base else found.base.to(robot.dtype).reshape(*batch, 4, 4)
-    return IKResult(
-        q=q.reshape(*batch, robot.dof),
-        success=success.reshape(batch),
-        position_error=position.reshape(batch),
-        rotation_error=rotation.reshape(batch),
-        iterations=found.iterations.reshape(batch),
-        restarts=found.restarts.reshape(batch),
-        base=base,
-        history=None if found.history is None else found.history.reshape(-1, *batch),
-    )
+    base = None if found.base is None or not problem.free_base else found.base.to(robot.dtype)
+    history = None if found.history is None else found.history.transpose(0, 1)
+    return IKResult(q, success, position, rotation, found.iterations, found.restarts, base, history)
+
+
+def _in_slices(solved: Callable[[slice], IKResult], count: int, size: int, batch: torch.Size) -> IKResult:
+    """The results of slices put together and given the shape of the batch: what a slice needs on the way stays small."""
+    if count <= size:
+        parts = vars(solved(slice(0, count)))
+    else:
+        parts = {}
+        for start in range(0, count, size):
+            rows = slice(start, min(start + size, count))
+            for name, part in vars(solved(rows)).items():
+                if part is not None:
+                    parts.setdefault(name, part.new_empty(count, *part.shape[1:]))[rows] = part
+    shaped = {name: part.reshape((*batch, *part.shape[1:])) for name, part in parts.items() if part is not None}
+    if "history" in shaped:
+        shaped["history"] = shaped["history"].movedim(-1, 0)
+    return IKResult(**shaped)
 
 
 def _as_tasks(target: Tensor | Task | Sequence[Task]) -> list[Task]:
@@ -255,11 +269,12 @@ def _flat(tensor: Tensor, batch: torch.Size, *core: int) -> Tensor:
     return tensor.detach().to(torch.float64).expand(*batch, *core).reshape(-1, *core)
 
 
-def _nearest_rotations(task: Task) -> Task:
-    """The task with target rotations made exact: up to 1e-5 off, the nearest rotation is meant."""
-    if isinstance(task, PoseTask) and task.target.numel():
-        rotation = rotations.nearest_rotation(task.target[:, :3, :3])
-        return dataclasses.replace(task, target=transforms.pose(rotation, task.target[:, :3, 3]))
-    if isinstance(task, OrientationTask) and task.target.numel():
-        return dataclasses.replace(task, target=rotations.nearest_rotation(task.target))
-    return task
+def _made_exact(task: Task, rows: slice) -> Task:
+    """The task for some rows of its targets, their rotations made exact: up to 1e-5 off, the nearest rotation is meant."""
+    if isinstance(task, PoseTask | OrientationTask):
+        target = task.target[rows]
+        if len(target):
+            exact = rotations.nearest_rotation(target[:, :3, :3])
+            target = transforms.pose(exact, target[:, :3, 3]) if isinstance(task, PoseTask) else exact
+        return dataclasses.replace(task, target=target)
+    return dataclasses.replace(task, target=task.target[rows]) if type(task) is PositionTask else task

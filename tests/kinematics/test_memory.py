@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ALLOWED = 64 * 2**20
+CALLS = ("forward", "jacobian", "backward", "inverse kinematics", "from q0")
 
 MEASURE = """
 import gc, json, sys, torch, diffkin as dk
@@ -36,9 +37,13 @@ def prepare(size):
     given = q(size)
     if name == "backward":
         return (given.requires_grad_(),)
-    if name in ("inverse kinematics", "from q0"):
+    if name in ("inverse kinematics", "from q0", "with a base"):
         poses = robot.forward_kinematics(given)
         return (poses, given) if name == "from q0" else (poses,)
+    if name == "position task":
+        return (dk.ik.PositionTask(None, robot.forward_kinematics(given)[:, :3, 3].clone()),)
+    if name == "orientation task":
+        return (dk.ik.OrientationTask(None, robot.forward_kinematics(given)[:, :3, :3].clone()),)
     return (given,)
 
 def call(size, *arguments):
@@ -50,7 +55,8 @@ def call(size, *arguments):
     if name == "backward":
         poses = robot.forward_kinematics(given[0])
         return (poses, *torch.autograd.grad(poses.sum(), given[0]))
-    result = dk.solve_ik(robot, *given)
+    base = torch.eye(4, dtype=robot.dtype) if name == "with a base" else None
+    result = dk.solve_ik(robot, *given, base=base)
     assert result.success.all()
     return tuple(getattr(result, field) for field in
                  ("q", "success", "position_error", "rotation_error", "iterations", "restarts"))
@@ -60,10 +66,18 @@ print(beyond_outputs(call, size))
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is read from Linux's /proc")
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", ["forward", "jacobian", "backward", "inverse kinematics", "from q0"])
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *((name, "float64") for name in CALLS),
+        *((name, "float32") for name in CALLS[2:]),
+        ("position task", "float64"),
+        ("orientation task", "float64"),
+        ("with a base", "float64"),
+    ],
+)
 def test_a_call_allocates_its_outputs_and_little_more(name, dtype):
-    size = 1_000_000 if name in ("forward", "jacobian", "backward") else 700_000
+    size = {"inverse kinematics": 700_000, "from q0": 700_000}.get(name, 1_000_000 if name in CALLS else 200_000)
     command = [sys.executable, "-c", MEASURE, name, dtype, str(size)]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240
