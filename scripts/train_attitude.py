@@ -28,12 +28,14 @@ from diffkin.simulation.world import is_installed
 
 HAND_SET = {"log_pd": "pd", "sqrt_cascade": "cascade"}
 LEARNED = {"tuned_pd": "pd", "tuned_cascade": "cascade", "network": "network", "residual": "residual"}
+FIGURES = ("controllers", "pybullet", "ranking", "pybullet_ranking", "gains", "best_cost")
 SECONDS = 4.0  # flights that are scored; the cost looks at their first part
 
 
 def main(cfg: DictConfig) -> float | None:
     run = open_run(cfg, fixed=("controller", "craft", "flight_s", "seed"))
     cfg = run.cfg
+    run.will_write(*FIGURES)
     craft = craft_of(cfg)
     policies: dict[str, Policy] = {}
     reports: dict[str, FitReport] = {}

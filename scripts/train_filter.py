@@ -31,12 +31,17 @@ from diffkin.learning.attitude_filter_data import (
 )
 from diffkin.plotting import new_figure, save_figure
 
+FIGURES = (
+    "filter", "data", "initial_rms_deg", "learned_rms_deg", "grid_rms_deg", "grid_training_rms_deg", "learned", "grid",
+    "starts", "whole_records_rms_deg", "whole_records_mean_rms_deg",
+)  # fmt: skip
 HELD_OUT_SEED = 2_000_000_011  # far from the seeds that people give
 
 
 def main(cfg: DictConfig) -> float | None:
     run = open_run(cfg, fixed=("filter", "records", "broad", "csv", "seed"))
     cfg = run.cfg
+    run.will_write(*FIGURES)
     name, starts = str(cfg.filter.name), [[float(gain) for gain in start] for start in cfg.filter.starts]
     if not starts:
         raise OptionError("filter.starts must hold at least one set of gains.")

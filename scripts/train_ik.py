@@ -34,10 +34,18 @@ from diffkin.plotting import new_figure, save_figure
 from diffkin.robot import Robot
 from diffkin.simulation.world import is_installed
 
+FIGURES = (
+    "robot", "network", "targets", "raw_position_error_m_median", "raw_rotation_error_rad_median",
+    "raw_position_error_m_p90", "raw_rotation_error_rad_p90", "within_limits", "one_descent_success",
+    "one_descent_iterations", "branches_found", "mmd_to_solutions", "mmd_between_solutions", "baselines", "pybullet",
+)  # fmt: skip
+
 
 def main(cfg: DictConfig) -> float | None:
     run = open_run(cfg)
     cfg = run.cfg
+    best = f"best_of_{cfg.evaluation.best_of}"
+    run.will_write(*FIGURES, f"{best}_success", f"{best}_iterations")
     robot = load_robot(cfg.robot)
     settings: Any = OmegaConf.to_container(cfg.network, resolve=True)
     network = make_network(robot, settings, seed=int(cfg.seed))

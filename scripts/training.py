@@ -54,6 +54,12 @@ class Run:
     folder: Path
     resumed: bool
 
+    def will_write(self, *figures: str) -> None:
+        """Raise UnknownNameError if the objective is none of these figures of ``results.json``, before any training."""
+        names, objective = (*figures, "training"), str(self.cfg.objective).lstrip("-").split(".")[0]
+        if objective not in names:
+            raise closest(objective, names, "objective, a figure of results.json:")
+
 
 def open_run(cfg: DictConfig, fixed: Iterable[str] = ("robot", "network", "seed", "data")) -> Run:
     """Start a run in Hydra's folder, or go on with one.

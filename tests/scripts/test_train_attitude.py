@@ -9,7 +9,7 @@ from diffkin import learning
 from diffkin.learning.attitude_policy_flight import draw_starts, flight
 from diffkin.learning.checkpoint import load_checkpoint
 from diffkin.learning.log import read_metrics
-from tests.scripts.training_runs import assert_same_run, one_line, results, run, run_each, run_until_killed
+from tests.scripts.training_runs import assert_same_run, figures_of, one_line, results, run, run_each, run_until_killed
 
 SMALL = [
     "experiment=demo",
@@ -45,6 +45,7 @@ SEARCH = [
 
 
 MISTAKES = {
+    ("objective=best_cots",): "'best_cost'",
     ("controller=residaul",): "Did you mean residual",
     ("trainer.stepz=3",): "Did you mean trainer.steps",
     ("controller=residual", "controller.widht=3"): "Did you mean controller.width",
@@ -79,6 +80,7 @@ def runs(session) -> Path:
 
 def test_a_run_leaves_one_table_curves_and_policies(runs):
     found = results(runs / "all")
+    assert found.keys() == figures_of("train_attitude")
     for rows in (found["controllers"], found["pybullet"]):
         assert [row["name"] for row in rows] == NAMES
         for row in rows:

@@ -12,7 +12,7 @@ from diffkin.learning.attitude_filter import rms_deg, run_records
 from diffkin.learning.attitude_filter_data import CSV_COLUMNS, SimulationSettings, read_csv, simulate_records
 from diffkin.learning.checkpoint import load_checkpoint
 from diffkin.learning.log import read_metrics
-from tests.scripts.training_runs import assert_same_run, one_line, results, run, run_each, run_until_killed
+from tests.scripts.training_runs import assert_same_run, figures_of, one_line, results, run, run_each, run_until_killed
 
 SMALL = [
     "experiment=demo",
@@ -34,6 +34,7 @@ SMALL = [
 STARTS = ["start_0", "start_1"]
 GAINS = ["accelerometer", "magnetometer", "integral"]
 MISTAKES = {
+    ("objective=lerned_rms_deg",): "'learned_rms_deg'",
     ("filter=mahoni",): "Did you mean mahony",
     ("trainer.stepz=3",): "Did you mean trainer.steps",
     ("trainer.learning_rate=fast",): "trainer.learning_rate must be of type float",
@@ -132,6 +133,7 @@ def test_a_run_leaves_figures_of_every_start_and_of_the_grid(runs):
 
 def test_files_of_the_user(runs):
     found = results(runs / "csv")
+    assert found.keys() == figures_of("train_filter")
     assert found["data"] == "csv"
     assert list(found["whole_records_rms_deg"]) == ["flight0.csv", "flight1.csv"]
     gains = torch.tensor([found["learned"][name] for name in GAINS])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -81,6 +82,14 @@ def one_line(code: int, said: str) -> str:
 def results(folder: Path) -> dict[str, Any]:
     """Figures of a run."""
     return json.loads((folder / "results.json").read_text())
+
+
+def figures_of(script: str) -> set[str]:
+    """What a script says it will write to ``results.json``."""
+    for node in ast.parse((ROOT / "scripts" / f"{script}.py").read_text()).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "FIGURES":
+            return {"training", *ast.literal_eval(node.value)}
+    raise AssertionError(f"{script}.py has no FIGURES")
 
 
 def assert_same_run(first: Path, second: Path, parts: list[str], without: tuple[str, ...] = ()) -> None:
