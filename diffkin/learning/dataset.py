@@ -76,7 +76,8 @@ def make_shard(robot: Robot, settings: DatasetSettings, shard: int) -> dict[str,
     seed = hashlib.sha256(f"{settings.seed}/{shard}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(seed[:7], "big"))
     count = last - first
-    pairs = {"q": torch.empty(count, robot.dof), "T": torch.empty(count, 3, 4)}
+    shapes = {"q": (count, robot.dof), "T": (count, 3, 4)}
+    pairs = {name: torch.empty(shape, dtype=torch.float32) for name, shape in shapes.items()}
     if settings.kind == "ik":
         pairs["solved"] = torch.empty(count, dtype=torch.bool)
     for start in range(0, count, _CHUNK):
@@ -162,7 +163,7 @@ class StoredPairs:
         """(count, dof) coordinates and (count, 4, 4) poses, float32, with replacement."""
         shard = self.shards[int(torch.multinomial(self.sizes, 1, generator=generator))]
         rows = torch.randint(len(shard["q"]), (count,), generator=generator)
-        last = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(count, 1, 4)
+        last = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float32).expand(count, 1, 4)
         return shard["q"][rows], torch.cat((shard["T"][rows], last), dim=1)
 
 

@@ -56,6 +56,19 @@ def test_training_reads_true_pairs_and_the_generator_decides(robot, tmp_path):
     assert len(drawn.unique(dim=0)) > 990  # every shard and row has its turn
 
 
+def test_single_precision_whatever_torchs_default(robot, tmp_path):
+    want = make_shard(robot, SETTINGS, 1)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = make_shard(robot, SETTINGS, 1)
+        fill(robot, tmp_path)
+        drawn = StoredPairs(tmp_path, robot).draw(5, torch.Generator().manual_seed(0))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(want[name], found[name]) and found[name].dtype == torch.float32 for name in ("q", "T"))
+    assert all(part.dtype == torch.float32 for part in drawn)
+
+
 def test_ik_pairs_are_solutions(robot):
     shard = make_shard(robot, DatasetSettings(kind="ik", count=200, shards=1), 0)
     assert shard["solved"].all()
