@@ -59,6 +59,7 @@ def solve(
         The best of each problem.
     """
     from diffkin.ik.starts import in_base
+    from diffkin.kernels.ik import answer
 
     task, link = problem.tasks[0], problem.links[0][0]
     assert isinstance(task, PoseTask | PositionTask | OrientationTask)
@@ -73,7 +74,7 @@ def solve(
         robot, link, _weights(task), problem.position_tolerance, problem.rotation_tolerance, max_restarts,
         max_iterations, seed, nearest_of, first is not None, False,
     )  # fmt: skip
-    found = _kernels()[2](options, poses.numpy(), first)
+    found = answer(options, poses.numpy(), first)
     q, success, iterations, rank = found.q, found.success, found.iterations, found.rank
     tensors = [torch.from_numpy(array) for array in (q, success, iterations, rank)]
     return Found(tensors[0], base, tensors[1], tensors[2], tensors[3], None)

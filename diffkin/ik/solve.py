@@ -73,7 +73,7 @@ def solve_ik(
         rotation_tolerance: [rad]; likewise.
         max_restarts: Starts after the first; the solver's own default if None.
         max_iterations: For each start; the solver's own default if None.
-        seed: Shifts the low-discrepancy starts.
+        seed: A whole number from 0 on; shifts the low-discrepancy starts.
         differentiable: Whether ``result.q`` carries gradients to targets, base and the robot's geometry, by the
             implicit function theorem: ``dq = J^+ xi`` along ``target @ exp(xi)``, over coordinates no limit holds.
             Problems without a solution have gradient 0.
@@ -98,7 +98,7 @@ def solve_ik(
     position_tolerance = _tolerance(position_tolerance, "position_tolerance", robot)
     rotation_tolerance = _tolerance(rotation_tolerance, "rotation_tolerance", robot)
     nearest_of = _whole(nearest_of, "nearest_of", 1, 1)
-    seed = _whole(seed, "seed", 0, 0)
+    seed = _whole(seed, "seed", 0, 0) % 2**32  # where both kinds of starts have integers for it
     plain = base is None and not (free_base or locked or history)
     if plain and isinstance(target, Tensor) and isinstance(solver, str) and solver == "levenberg_marquardt":
         restarts = _whole(max_restarts, "max_restarts", LevenbergMarquardt.max_restarts, 0)

@@ -323,6 +323,8 @@ def test_bad_input(iiwa, mixed):
             with pytest.raises(OptionError, match="seed must be a whole number"):
                 dk.solve_ik(iiwa, T, seed=value, backend=backend)
     assert dk.solve_ik(iiwa, T, seed=np.int64(3), max_restarts=np.int32(9)).success.all()
+    for backend in (None, "reference"):
+        assert dk.solve_ik(iiwa, T, seed=2**70 + 1, backend=backend).success.all()
     with pytest.raises(OptionError, match="q0"):
         dk.solve_ik(iiwa, T, nearest_of=3)
     with pytest.raises(UnknownNameError, match="rotation"):

@@ -17,6 +17,7 @@ from diffkin.learning.checkpoint import load_checkpoint, save_checkpoint
 from diffkin.learning.fit import fit
 from diffkin.learning.log import read_metrics
 from diffkin.learning.problem import FitSettings
+from tests.scripts.training_runs import same
 
 torch.set_num_threads(1)
 
@@ -49,16 +50,6 @@ class Line:
 def settings(**changes) -> FitSettings:
     common = {"steps": 60, "batch": 16, "learning_rate": 0.1, "warmup": 5, "validate_every": 20, "checkpoint_every": 7}
     return FitSettings(**{**common, "threads": 1, "progress": False, **changes})
-
-
-def same(first, second) -> bool:
-    if isinstance(first, torch.Tensor):
-        return torch.equal(first, second)
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first if k != "seconds")
-    if isinstance(first, (list, tuple)):
-        return len(first) == len(second) and all(map(same, first, second))
-    return first == second
 
 
 def without_seconds(folder: Path) -> list[dict[str, float]]:
@@ -120,8 +111,9 @@ def test_going_on_equals_never_having_stopped(tmp_path):
 
 
 CHILD = """
-import importlib.util, os
+import importlib.util, os, sys
 from pathlib import Path
+sys.path.insert(0, str(Path({here!r}).parents[2]))
 spec = importlib.util.spec_from_file_location("test_fit", {here!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
