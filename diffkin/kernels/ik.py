@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffkin.errors import OptionError
-from diffkin.kernels import ik_search
+from diffkin.kernels import ik_layout
 from diffkin.kernels.ik_chain import Chain, pack_chain
-from diffkin.kernels.ik_search import SETTINGS, SWITCHES, Workspace, judge, search
+from diffkin.kernels.ik_judge import judge
+from diffkin.kernels.ik_layout import SETTINGS, SWITCHES, Workspace
+from diffkin.kernels.ik_search import search
 from diffkin.kernels.starts import StartTable, build_table, roberts_steps
 from diffkin.kernels.threads import run_chunks
 
@@ -188,29 +190,29 @@ def _prepare(
     settings = np.zeros(SETTINGS)
     # what rounding may add when the answer is judged, and rounding it to float32 before
     margin = 0.2 if single else 0.999
-    settings[ik_search.POSITION2] = (margin * position_tolerance / program.chain.length) ** 2
-    settings[ik_search.ROTATION2] = (margin * rotation_tolerance) ** 2
-    settings[ik_search.DAMPING] = 3e-3
-    settings[ik_search.FLOOR] = 1e-9
-    settings[ik_search.GROW] = 4.0
-    settings[ik_search.SHRINK] = 0.5
-    settings[ik_search.LIMIT] = min(early_iterations, max_iterations)
-    settings[ik_search.LIMIT_STEP] = 0.25
-    settings[ik_search.LIMIT_TOP] = max_iterations
-    settings[ik_search.PATIENCE] = 8.0
-    settings[ik_search.PROGRESS] = 1e-4
-    settings[ik_search.POSITION] = position_tolerance
-    settings[ik_search.ROTATION] = rotation_tolerance
-    settings[ik_search.WEIGHTS :] = w
+    settings[ik_layout.POSITION2] = (margin * position_tolerance / program.chain.length) ** 2
+    settings[ik_layout.ROTATION2] = (margin * rotation_tolerance) ** 2
+    settings[ik_layout.DAMPING] = 3e-3
+    settings[ik_layout.FLOOR] = 1e-9
+    settings[ik_layout.GROW] = 4.0
+    settings[ik_layout.SHRINK] = 0.5
+    settings[ik_layout.LIMIT] = min(early_iterations, max_iterations)
+    settings[ik_layout.LIMIT_STEP] = 0.25
+    settings[ik_layout.LIMIT_TOP] = max_iterations
+    settings[ik_layout.PATIENCE] = 8.0
+    settings[ik_layout.PROGRESS] = 1e-4
+    settings[ik_layout.POSITION] = position_tolerance
+    settings[ik_layout.ROTATION] = rotation_tolerance
+    settings[ik_layout.WEIGHTS :] = w
     switches = np.zeros(SWITCHES, np.int64)
-    switches[ik_search.RESTARTS] = max_restarts
-    switches[ik_search.WANTED] = nearest
-    switches[ik_search.HAS_Q0] = has_q0
-    switches[ik_search.TABLE_RANKS] = min(16, keep)
-    switches[ik_search.FIRST_POINT] = table.samples + 7919 * seed
-    switches[ik_search.WEIGHTED] = bool((w != 1).any())
-    switches[ik_search.PARTIAL] = len(set(w[3:])) > 1
-    switches[ik_search.SINGLE] = single
+    switches[ik_layout.RESTARTS] = max_restarts
+    switches[ik_layout.WANTED] = nearest
+    switches[ik_layout.HAS_Q0] = has_q0
+    switches[ik_layout.TABLE_RANKS] = min(16, keep)
+    switches[ik_layout.FIRST_POINT] = table.samples + 7919 * seed
+    switches[ik_layout.WEIGHTED] = bool((w != 1).any())
+    switches[ik_layout.PARTIAL] = len(set(w[3:])) > 1
+    switches[ik_layout.SINGLE] = single
     grid = np.concatenate([table.low, table.inverse, table.weights])
     chain = program.chain
     n, m = len(chain.joints), len(chain.moving)
@@ -317,7 +319,7 @@ def new_solution(options: Options, count: int, dtype: type[np.floating[Any]] = n
 def errors(program: IkProgram, targets: Floats, q: Floats) -> tuple[Floats, Floats]:
     """Position errors [m] and rotation errors [rad] (B,) of coordinates (B, dof) at targets (B, 4, 4)."""
     settings = np.zeros(SETTINGS)
-    settings[ik_search.WEIGHTS :] = 1.0
+    settings[ik_layout.WEIGHTS :] = 1.0
     chain, count = program.chain, len(q)
     position, rotation, success = np.empty(count), np.empty(count), np.empty(count, np.bool_)
     judge(

@@ -17,51 +17,58 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import exact, inline, kernel
+from diffkin.kernels.ik_judge import judge, load_target
+from diffkin.kernels.ik_layout import (
+    ACTIVE,
+    BEGIN,
+    BEST,
+    BOUND,
+    CELL,
+    CONVERGED,
+    COUNT,
+    CURSOR,
+    DAMPING,
+    DONE,
+    END,
+    ERROR,
+    FIRST_POINT,
+    FLOOR,
+    FOUND,
+    FRESH,
+    GROW,
+    GROWTH,
+    HAS_Q0,
+    LIMIT,
+    LIMIT_STEP,
+    LIMIT_TOP,
+    MOST,
+    NEXT,
+    NUMBERS,
+    OPEN,
+    PARTIAL,
+    PATIENCE,
+    PATIENT,
+    PLACE,
+    POSITION2,
+    PROGRESS,
+    RANK,
+    RESTARTS,
+    ROTATION2,
+    RUNNING,
+    SHRINK,
+    SINGLE,
+    TABLE_RANKS,
+    TAKEN,
+    TARGET,
+    WANTED,
+    WEIGHTED,
+    WEIGHTS,
+)
 from diffkin.kernels.ik_simd import W, any_, fma, load, maximum, minimum, select, splat, store
 from diffkin.kernels.ik_step import along, damped_solve, error, frames, freeze, jacobian, weigh
 from diffkin.kernels.starts import FEATURES, distances, features, find_cell, sequence
 
-__all__ = ["Workspace", "judge", "search"]
-
-# settings of a call (float64): squared tolerances of the search in units of the chain, damping, give-up rules; the
-# tolerances that the answer is judged by, in m and rad; weights
-POSITION2, ROTATION2, DAMPING, FLOOR, GROW, SHRINK, LIMIT, LIMIT_STEP, LIMIT_TOP, PATIENCE, PROGRESS = range(11)
-POSITION, ROTATION, WEIGHTS = 11, 12, 13
-SETTINGS = WEIGHTS + 6
-# switches of a call (int64)
-RESTARTS, WANTED, HAS_Q0, TABLE_RANKS, FIRST_POINT, WEIGHTED, PARTIAL, SINGLE, SWITCHES = range(9)
-# rows of lanes that hold one number of a start each
-ERROR, GROWTH, COUNT, MOST, PATIENT, ACTIVE, FRESH, TAKEN, DONE, CONVERGED, NUMBERS = range(11)
-# columns of a lane's integers: the place of its target among the open ones (-1: idle), its rank
-PLACE, RANK = range(2)
-# columns of an open target's integers
-TARGET, NEXT, BOUND, FOUND, RUNNING, CELL, BEST, OPENED = range(8)
-# integers of a chunk of targets: the next to open, the end, how many are open, the first
-CURSOR, END, OPEN, BEGIN = range(4)
-
-f4 = np.float32
-
-
-class Workspace:
-    """Everything ``search`` knows between two calls, as arrays; one for each thread at work."""
-
-    def __init__(self, n: int, m: int, keep: int, restarts: int, wanted: int) -> None:
-        rows = NUMBERS + 12 + 12 + 6 * n + 6 + 6 + 2 * m + 6 + 12 * m
-        memory = np.zeros((rows + 1) * W)
-        skip = -memory.ctypes.data % (8 * W) // 8  # rows aligned to their length
-        self.rows = memory[skip : skip + rows * W].reshape(rows, W)
-        self.lanes = np.zeros((W, 2), np.int64)
-        self.open = np.zeros((W, OPENED), np.int64)
-        self.near = np.zeros((W, keep), np.float32)
-        self.counts = np.zeros((W, restarts + 1), np.int32)
-        self.answers = np.zeros((W, wanted + 1, m + 1))  # converged starts by rank, (rank, q); last the best other
-        self.chunk = np.zeros(4, np.int64)
-        self.arrays = (self.rows, self.lanes, self.open, self.near, self.counts, self.answers, self.chunk)
-
-    def take(self, begin: int, end: int) -> None:
-        """Set the targets that are to do, none of them open yet."""
-        chunk = self.chunk
-        chunk[CURSOR], chunk[END], chunk[OPEN], chunk[BEGIN] = begin, end, 0, begin
+__all__ = ["search"]
 
 
 @exact
@@ -207,18 +214,6 @@ def close(s, opened, counts, answers, switches, moving, wraps, q0, rest, out_q, 
 
 
 @inline
-def load_target(l, t, targets, last, length, target):
-    """Put a target into lane ``l``, in the chain's terms."""
-    c, s = last[0], last[1]
-    for i in range(3):
-        x, y = targets[t, i, 0], targets[t, i, 1]
-        target[i, l] = c * x - s * y
-        target[3 + i, l] = s * x + c * y
-        target[6 + i, l] = targets[t, i, 2]
-        target[9 + i, l] = targets[t, i, 3] / length
-
-
-@inline
 def begin(l, s, state, q, trial, lanes, opened, near, answers, switches, settings, ids, ranges, moving, q0):
     """Run the next start of the open target ``s`` in lane ``l``."""
     r = opened[s, NEXT]
@@ -257,44 +252,6 @@ def begin(l, s, state, q, trial, lanes, opened, near, answers, switches, setting
             q[c, l] = sequence(point, ranges[4, c], ranges[2, c], ranges[3, c])
     for c in range(m):
         trial[c, l] = q[c, l]
-
-
-@kernel
-def judge(
-    begin, end, start, joints, ranges, indices, settings, single, targets, q, out_position, out_rotation, out_success
-):
-    """Errors of ``q[begin:end]`` over the axes that count, in m and rad, and whether both are within tolerance.
-
-    With ``single`` the coordinates are rounded to float32 first.
-    """
-    n, dof = joints.shape[0], q.shape[1]
-    m = (indices.shape[0] - 2 * n) // 2
-    moving, column = indices[:m], indices[2 * m : 2 * m + n]
-    last, length = ranges[5 * m + 3 * dof : 5 * m + 3 * dof + 2], ranges[5 * m + 3 * dof + 2]
-    rows = np.zeros((12 + 12 + 6 * n + 6 + m, W))
-    target, frame, axes = rows[:12], rows[12:24], rows[24 : 24 + 6 * n]
-    at = 24 + 6 * n
-    residual, value = rows[at : at + 6], rows[at + 6 :]
-    for b in range(begin, end, W):
-        for l in range(min(W, end - b)):
-            load_target(l, b + l, targets, last, length, target)
-            if single:
-                for c in range(dof):
-                    q[b + l, c] = np.float64(np.float32(q[b + l, c]))
-            for c in range(m):
-                value[c, l] = q[b + l, moving[c]]
-        frames(start, joints, column, value, frame, axes)
-        error(frame, target, residual)
-        for l in range(min(W, end - b)):
-            p, r = 0.0, 0.0
-            for i in range(3):
-                if settings[WEIGHTS + i] > 0.0:
-                    p += residual[i, l] ** 2
-                if settings[WEIGHTS + 3 + i] > 0.0:
-                    r += residual[3 + i, l] ** 2
-            p, r = length * np.sqrt(p), np.sqrt(r)
-            out_position[b + l], out_rotation[b + l] = p, r
-            out_success[b + l] = (p <= settings[POSITION]) & (r <= settings[ROTATION])
 
 
 @kernel
