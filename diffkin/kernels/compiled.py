@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import logging
-import re
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,22 +25,46 @@ _log = logging.getLogger("diffkin")
 FLAGS = {"contract", "nsz", "arcp"}
 
 
-_IMPORT = re.compile(r"^from diffkin\.kernels\.(\w+) import", re.MULTILINE)
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    """The files of this package that a file imports anywhere, in whatever form and from whatever folder."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            here = path.parents[node.level - 1].relative_to(_PACKAGE.parent).parts if node.level else ()
+            module = ".".join([*here, *([node.module] if node.module else [])])
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]  # a name may be a module too
+        else:
+            continue
+        for name in names:
+            words = name.split(".")
+            if words[0] == _PACKAGE.name:
+                place = _PACKAGE.joinpath(*words[1:])
+                yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
 
 
 @cache
 def _stamp(path: Path) -> str:
-    """Hash of a source file and of those of this folder it imports: kernels inline each other's code across files."""
-    source = path.read_text(encoding="utf-8")
-    imported = (Path(__file__).parent / f"{name}.py" for name in sorted(set(_IMPORT.findall(source))))
-    return hashlib.sha256("\n".join([source, *map(_stamp, imported)]).encode()).hexdigest()
+    """Hash of a source file and of all that it imports, however far: kernels inline each other's code across files."""
+    found, pending = {path}, [path]
+    while pending:
+        new = set(_imported(pending.pop())) - found
+        found |= new
+        pending += new
+    digest = hashlib.sha256()
+    for file in sorted(found):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 class _Stamped:
     _py_file: str
 
     def get_source_stamp(self) -> str:
-        return _stamp(Path(self._py_file))
+        return _stamp(Path(self._py_file).resolve())
 
 
 class _ProvidedFolder(_Stamped, caching.UserProvidedCacheLocator):
