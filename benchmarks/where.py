@@ -11,12 +11,11 @@ import torch
 import diffkin as dk
 from benchmarks import models
 from benchmarks.timing import interleaved
-from diffkin.kernels.chain import advance, identity, motions
 from diffkin.kernels.compiled import kernel
-from diffkin.kernels.ik import errors
-from diffkin.kernels.ik_targets import ready_targets
-from diffkin.kernels.lanes import VECTOR_BYTES, fma, load, pointer, scratch, splat, store, width
-from diffkin.kernels.mechanism import (
+from diffkin.kernels.ik.program import errors
+from diffkin.kernels.ik.targets import ready_targets
+from diffkin.kernels.threads import get_num_threads, run_batch, run_chunks
+from diffkin.kernels.tree.mechanism import (
     BASE,
     DENAVIT,
     FORM,
@@ -31,8 +30,9 @@ from diffkin.kernels.mechanism import (
     Plan,
     make_plan,
 )
-from diffkin.kernels.sines import sincos_table
-from diffkin.kernels.threads import get_num_threads, run_batch, run_chunks
+from diffkin.kernels.tree.walk import advance, identity, motions
+from diffkin.kernels.vectors.lanes import VECTOR_BYTES, fma, load, pointer, scratch, splat, store, width
+from diffkin.kernels.vectors.sines import sincos_table
 
 __all__ = ["forward_flops", "inverse_shares", "kinematics_shares", "measure_peak"]
 
@@ -112,7 +112,7 @@ def kinematics_shares(count: int = 100_000, repeats: int = 9, peak_rounds: int =
     The kernel itself is run as far as sine and cosine, then as far as the pose in registers, then whole; the
     differences are what the parts cost. The whole public call is timed beside it, and writing the same bytes alone.
     """
-    from diffkin.kernels.forward import forward
+    from diffkin.kernels.tree.forward import forward
     from diffkin.kinematics.dispatch import mechanism
 
     model = models.load_model("kuka_iiwa")
@@ -161,7 +161,7 @@ def inverse_shares(count: int = 10_000, repeats: int = 5) -> dict[str, Any]:
     poses = torch.from_numpy(targets)
     found = dk.solve_ik(robot, poses)
     q = found.q.numpy()
-    from diffkin.ik.fused import _program
+    from diffkin.ik.kernel_route import _program
 
     program = _program(robot, robot.link_index(None))
     single = robot.to(dtype=torch.float32)

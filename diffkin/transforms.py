@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import blend_series, dot, matmul
 from diffkin._checks import check_broadcast, check_last, check_pose
 from diffkin.errors import ShapeError
 from diffkin.rotations import jacobians
-from diffkin.rotations._algebra import blend_series, dot, matmul
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
 from diffkin.rotations.skew import hat
 

@@ -28,12 +28,12 @@ from simulated_arms import Arm, make_arm, spoil
 from torch import Tensor
 
 import diffkin as dk
-from diffkin.learning.calibration import CalibrationModel, calibration_model
-from diffkin.learning.calibration_data import KINDS, Measurements, read_measurements, write_measurements
-from diffkin.learning.calibration_design import choose_poses, identifiable, mean_variance
-from diffkin.learning.calibration_fit import LOSSES, fit_calibration, held_out_rms, predicted_rms, system
-from diffkin.learning.calibration_report import unidentifiable
-from diffkin.learning.calibration_urdf import TOOL_LINK, write_calibrated_urdf
+from diffkin.calibration.design import choose_poses, identifiable, mean_variance
+from diffkin.calibration.fit import LOSSES, fit_calibration, held_out_rms, predicted_rms, system
+from diffkin.calibration.identifiability import unidentifiable
+from diffkin.calibration.measurements import KINDS, Measurements, read_measurements, write_measurements
+from diffkin.calibration.model import CalibrationModel, calibration_model
+from diffkin.calibration.write_urdf import TOOL_LINK, write_calibrated_urdf
 from diffkin.plotting import new_figure, save_figure
 from diffkin.simulation.world import is_installed
 

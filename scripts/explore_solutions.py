@@ -26,7 +26,7 @@ from rich.table import Table
 from torch import Tensor
 
 import diffkin as dk
-from diffkin.learning.branches import (
+from diffkin.ik.solutions.branches import (
     SIGNS,
     all_solutions,
     cluster,
@@ -35,7 +35,7 @@ from diffkin.learning.branches import (
     sign_labels,
     synergies,
 )
-from diffkin.learning.self_motion import Arc, null_directions, trace_arcs
+from diffkin.ik.solutions.self_motion import Arc, null_directions, trace_arcs
 from diffkin.plotting import new_figure, picture_grid, save_figure
 from diffkin.simulation.checks import read_back
 from diffkin.simulation.pictures import render_solutions

@@ -33,7 +33,7 @@ from torch import Tensor
 from diffkin import aircraft, rotations
 from diffkin.aircraft import Airframe, KeepOut, Pointing, RayTarget
 from diffkin.plotting import convergence_figure, picture_grid, save_figure
-from diffkin.plotting_aircraft import attitude_figure
+from diffkin.plotting.aircraft import attitude_figure
 from diffkin.simulation.world import is_installed
 
 KINDS = ("ground_point", "direction")

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from diffkin import aircraft, rotations
-from diffkin.aircraft.integrators import INTEGRATORS
+from diffkin.aircraft.dynamics.integrators import INTEGRATORS
 from diffkin.plotting import save_figure
-from diffkin.plotting_aircraft import attitude_figure, difference_figure
+from diffkin.plotting.aircraft import attitude_figure, difference_figure
 from diffkin.simulation.world import is_installed
 
 console = Console()

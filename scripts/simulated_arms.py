@@ -12,9 +12,9 @@ from torch import Tensor
 
 import diffkin as dk
 from diffkin import rotations, transforms
-from diffkin.learning.calibration import CalibrationModel
-from diffkin.learning.calibration_data import Measurements
-from diffkin.learning.calibration_urdf import TOOL_LINK, write_calibrated_urdf
+from diffkin.calibration.measurements import Measurements
+from diffkin.calibration.model import CalibrationModel
+from diffkin.calibration.write_urdf import TOOL_LINK, write_calibrated_urdf
 from diffkin.simulation.world import bullet, is_installed, load, open_world, to_pose
 
 __all__ = ["Arm", "make_arm", "perturbed", "spoil"]

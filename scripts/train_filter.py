@@ -19,8 +19,8 @@ from training import Run, curves, finish, open_run, say, show, summary, trainer_
 
 from diffkin.errors import OptionError
 from diffkin.learning import FitReport, fit
-from diffkin.learning.attitude_filter import FilterProblem, LearnedGains, fine_grid, rms_deg, run_records
-from diffkin.learning.attitude_filter_data import (
+from diffkin.learning.filter.gains import FilterProblem, LearnedGains, fine_grid, rms_deg, run_records
+from diffkin.learning.filter.records import (
     Records,
     SimulationSettings,
     cut,

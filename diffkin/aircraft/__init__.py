@@ -1,20 +1,38 @@
 """Aircraft: frames and air data, airframes that point, attitude determination, attitude dynamics and control."""
 
-from diffkin.aircraft.air_data import (
-    air_data_to_velocity,
-    stability_to_body,
-    velocity_to_air_data,
-    wind_to_body,
-    wind_to_body_angles,
-    wind_to_stability,
+from diffkin.aircraft.airframe.airframe import Airframe, BodyPoint, BodyRay, load_airframe
+from diffkin.aircraft.airframe.mass import MassProperties, mass_properties
+from diffkin.aircraft.airframe.point_axis import align_vectors, least_turn, point_axis
+from diffkin.aircraft.airframe.point_jacobians import point_jacobian, ray_jacobian
+from diffkin.aircraft.airframe.pointing import KeepOut, Pointing, RayTarget, bank_pitch, point
+from diffkin.aircraft.airframe.tasks import (
+    BankPitchLimitTask,
+    KeepOutConeTask,
+    RayAtPointTask,
+    RayDirectionTask,
+    WingsLevelTask,
+    turn_to,
 )
-from diffkin.aircraft.airframe import Airframe, BodyPoint, BodyRay, load_airframe
-from diffkin.aircraft.airframe_jacobians import point_jacobian, ray_jacobian
-from diffkin.aircraft.allocation import QuadrotorMixer, allocate_surfaces, bounded_least_squares
-from diffkin.aircraft.control import attitude_error, geometric_pd, log_pd, rate_error, saturate, sqrt_cascade, sqrt_law
-from diffkin.aircraft.determination import WAHBA_METHODS, solve_wahba, triad, triad_covariance, wahba_covariance
-from diffkin.aircraft.dynamics import angular_momentum, check_inertia, rotational_energy, simulate_attitude
-from diffkin.aircraft.filters import (
+from diffkin.aircraft.control.allocation import QuadrotorMixer, allocate_surfaces, bounded_least_squares
+from diffkin.aircraft.control.attitude_reference import AttitudeReference, attitude_reference, minimum_jerk
+from diffkin.aircraft.control.laws import (
+    attitude_error,
+    geometric_pd,
+    log_pd,
+    rate_error,
+    saturate,
+    sqrt_cascade,
+    sqrt_law,
+)
+from diffkin.aircraft.dynamics.simulate import angular_momentum, check_inertia, rotational_energy, simulate_attitude
+from diffkin.aircraft.estimation.determination import (
+    WAHBA_METHODS,
+    solve_wahba,
+    triad,
+    triad_covariance,
+    wahba_covariance,
+)
+from diffkin.aircraft.estimation.filters import (
     FilterState,
     MadgwickGains,
     MahonyGains,
@@ -23,7 +41,23 @@ from diffkin.aircraft.filters import (
     mahony_step,
     run_filter,
 )
-from diffkin.aircraft.frames import (
+from diffkin.aircraft.estimation.kalman import (
+    MEKFNoise,
+    MEKFState,
+    initial_mekf_state,
+    mekf_predict,
+    mekf_step,
+    mekf_update,
+)
+from diffkin.aircraft.frames.air_data import (
+    air_data_to_velocity,
+    stability_to_body,
+    velocity_to_air_data,
+    wind_to_body,
+    wind_to_body_angles,
+    wind_to_stability,
+)
+from diffkin.aircraft.frames.axes import (
     attitude_enu_flu_to_ned_frd,
     attitude_enu_to_ned,
     attitude_flu_to_frd,
@@ -39,7 +73,7 @@ from diffkin.aircraft.frames import (
     pose_enu_flu_to_ned_frd,
     pose_ned_frd_to_enu_flu,
 )
-from diffkin.aircraft.geodesy import (
+from diffkin.aircraft.frames.geodesy import (
     ecef_to_enu,
     ecef_to_geodetic,
     ecef_to_ned,
@@ -51,19 +85,6 @@ from diffkin.aircraft.geodesy import (
     geodetic_to_ned,
     ned_to_ecef,
     ned_to_geodetic,
-)
-from diffkin.aircraft.kalman import MEKFNoise, MEKFState, initial_mekf_state, mekf_predict, mekf_step, mekf_update
-from diffkin.aircraft.mass import MassProperties, mass_properties
-from diffkin.aircraft.point_axis import align_vectors, least_turn, point_axis
-from diffkin.aircraft.pointing import KeepOut, Pointing, RayTarget, bank_pitch, point
-from diffkin.aircraft.reference import AttitudeReference, attitude_reference, minimum_jerk
-from diffkin.aircraft.tasks import (
-    BankPitchLimitTask,
-    KeepOutConeTask,
-    RayAtPointTask,
-    RayDirectionTask,
-    WingsLevelTask,
-    turn_to,
 )
 
 __all__ = [

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from diffkin.ik.descent import Descent, Method, descend
-from diffkin.ik.priority import SelfMotion
 from diffkin.ik.problem import Problem, State
+from diffkin.ik.solvers.priority import SelfMotion
 from diffkin.ik.starts import Starts
 
 __all__ = ["Found", "Progress", "search"]

@@ -13,14 +13,14 @@ from torch import Tensor
 from diffkin import rotations, transforms
 from diffkin._checks import check_finite, check_last, check_pose
 from diffkin.errors import OptionError, ShapeError, closest
-from diffkin.ik import fused
+from diffkin.ik import kernel_route
 from diffkin.ik.descent import Method
-from diffkin.ik.first_order import LBFGS, Adam, GradientDescent
 from diffkin.ik.gradients import attach_gradient
-from diffkin.ik.newton import GaussNewton, LevenbergMarquardt
 from diffkin.ik.problem import FREE_BASE, Problem, State
 from diffkin.ik.result import IKResult
 from diffkin.ik.search import Found, Progress, search
+from diffkin.ik.solvers.first_order import LBFGS, Adam, GradientDescent
+from diffkin.ik.solvers.newton import GaussNewton, LevenbergMarquardt
 from diffkin.ik.starts import Starts
 from diffkin.ik.tasks import OrientationTask, PoseTask, PositionTask, Task
 
@@ -103,7 +103,7 @@ def solve_ik(
     if plain and isinstance(target, Tensor) and isinstance(solver, str) and solver == "levenberg_marquardt":
         restarts = _whole(max_restarts, "max_restarts", LevenbergMarquardt.max_restarts, 0)
         most = None if max_iterations is None else _whole(max_iterations, "max_iterations", 1, 1)
-        result = fused.solve_poses(
+        result = kernel_route.solve_poses(
             backend, robot, target, q0, position_tolerance, rotation_tolerance, restarts, most, seed, nearest_of,
             progress,
         )  # fmt: skip
@@ -126,7 +126,7 @@ def solve_ik(
     with torch.no_grad():
         tree = robot.tree.in_dtype(torch.float64)
         lower, upper = robot.lower.double(), robot.upper.double()
-        margin = 0.999 * fused.MARGIN.get(robot.dtype, 0.2)
+        margin = 0.999 * kernel_route.MARGIN.get(robot.dtype, 0.2)
         whole = Problem(
             tree=tree,
             lower=lower,
@@ -141,14 +141,14 @@ def solve_ik(
         )
         first = None if q0 is None else _flat(q0, batch, robot.dof)
         placed = None if base is None else _flat(base, batch, 4, 4)
-        by_kernel = count > 0 and fused.takes(backend, whole, method, robot, history)
+        by_kernel = count > 0 and kernel_route.takes(backend, whole, method, robot, history)
 
         def solved(rows: slice) -> IKResult:
             problem = dataclasses.replace(whole, tasks=[_made_exact(task, rows) for task in whole.tasks])
             begin = None if first is None else first[rows].clamp(lower, upper)
             at = None if placed is None else placed[rows]
             if by_kernel:
-                found = fused.solve(problem, robot, begin, at, restarts, max_iterations, seed, nearest_of)
+                found = kernel_route.solve(problem, robot, begin, at, restarts, max_iterations, seed, nearest_of)
                 if progress is not None:
                     progress(rows.stop, count)
             else:
@@ -156,7 +156,7 @@ def solve_ik(
                 found = search(problem, method, starts, count, restarts, iterations, nearest_of, history, progress)
             return _result(robot, problem, found, position_tolerance, rotation_tolerance)
 
-        result = _in_slices(solved, count, fused.SLICE if by_kernel else count, batch)
+        result = _in_slices(solved, count, kernel_route.SLICE if by_kernel else count, batch)
     if differentiable and torch.is_grad_enabled():
         return attach_gradient(robot, tasks, result, base, free_base, locked)
     return result

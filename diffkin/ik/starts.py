@@ -9,7 +9,7 @@ from diffkin import rotations, transforms
 from diffkin.ik.problem import Problem, State
 from diffkin.ik.tasks import OrientationTask, PoseTask, PositionTask
 from diffkin.kinematics import PRISMATIC, KinematicTree
-from diffkin.kinematics.reference import link_poses
+from diffkin.kinematics.batched import link_poses
 
 __all__ = ["Starts", "in_base", "roberts"]
 

@@ -134,7 +134,7 @@ def _axes(links: tuple[int, ...] | int) -> tuple[int, ...]:
 @cache
 def _kernel(name: str) -> Any:
     """A kernel by name, imported at its first call and kept: asking for it again takes a microsecond."""
-    return getattr(importlib.import_module(f"diffkin.kernels.{name}"), name)
+    return getattr(importlib.import_module(f"diffkin.kernels.tree.{name}"), name)
 
 
 def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
@@ -151,7 +151,7 @@ def _plan(tree: KinematicTree, links: tuple[int, ...] | int) -> Any:
     """The kernel's plan for these links, made once per tree."""
     plan = tree.cache.get(links)
     if plan is None:
-        from diffkin.kernels.mechanism import make_plan
+        from diffkin.kernels.tree.mechanism import make_plan
 
         plan = tree.cache[links] = make_plan(
             mechanism(tree), [links] if isinstance(links, int) else list(links), _DTYPES[tree.dtype]
@@ -161,7 +161,7 @@ def _plan(tree: KinematicTree, links: tuple[int, ...] | int) -> Any:
 
 def mechanism(tree: KinematicTree) -> Any:
     """The tree in the arrays that kernels take."""
-    from diffkin.kernels.mechanism import Mechanism
+    from diffkin.kernels.tree.mechanism import Mechanism
 
     return Mechanism(
         dof=tree.dof,

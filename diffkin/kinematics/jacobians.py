@@ -11,8 +11,8 @@ from diffkin import autograd
 from diffkin._checks import is_transformed
 from diffkin.errors import closest
 from diffkin.kinematics import dispatch
+from diffkin.kinematics.batched import joint_frames, link_frame, stack_poses
 from diffkin.kinematics.poses import broadcast_batch, forward, full_precision, in_dtype_of
-from diffkin.kinematics.reference import joint_frames, link_frame, stack_poses
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
 
 __all__ = ["FRAMES", "METHODS", "geometric", "jacobian", "poses_and_jacobians"]

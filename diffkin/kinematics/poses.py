@@ -10,7 +10,7 @@ from torch import Tensor
 
 from diffkin.errors import ShapeError
 from diffkin.kinematics import dispatch
-from diffkin.kinematics.reference import link_poses
+from diffkin.kinematics.batched import link_poses
 from diffkin.kinematics.tree import KinematicTree
 
 __all__ = ["broadcast_batch", "forward", "full_precision", "in_dtype_of"]

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from diffkin.errors import DiffkinError, ModelFileError, closest
 from diffkin.kinematics import KinematicTree
-from diffkin.learning.attitude_policy import Policy
-from diffkin.learning.attitude_policy_training import policy_of
-from diffkin.learning.chain_flow import ChainFlow, ChainFlowSettings
-from diffkin.learning.checkpoint import load_tensors, load_weights, save_tensors, weights_of
-from diffkin.learning.flow import Flow, FlowSettings
-from diffkin.learning.ik_network import IKNetwork
-from diffkin.learning.ik_regression import Regression, RegressionSettings, ThroughFK, ThroughFKSettings
+from diffkin.learning.inverse.chain_flow import ChainFlow, ChainFlowSettings
+from diffkin.learning.inverse.flow import Flow, FlowSettings
+from diffkin.learning.inverse.network import IKNetwork
+from diffkin.learning.inverse.regression import Regression, RegressionSettings, ThroughFK, ThroughFKSettings
+from diffkin.learning.policy.policies import Policy
+from diffkin.learning.policy.train import policy_of
+from diffkin.learning.training.checkpoint import load_tensors, load_weights, save_tensors, weights_of
 from diffkin.robot import Robot
 
 __all__ = ["NETWORKS", "load", "make_network", "save"]

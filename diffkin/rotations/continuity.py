@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import dot, promote, safe_norm
 from diffkin._checks import check_broadcast, check_last
 from diffkin.errors import ShapeError
-from diffkin.rotations._algebra import dot, promote, safe_norm
 from diffkin.rotations.euler import parse_sequence
 
 __all__ = [

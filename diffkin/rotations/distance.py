@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import matmul, safe_norm
 from diffkin._checks import check_broadcast, check_last, check_rotation
-from diffkin.rotations._algebra import matmul, safe_norm
 from diffkin.rotations.skew import vee
 
 __all__ = ["angle_between"]

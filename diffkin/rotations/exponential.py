@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import blend_series, check_nonzero, dot, quaternion_row
 from diffkin._checks import check_last, check_rotation
-from diffkin.rotations._algebra import blend_series, check_nonzero, dot, quaternion_row
 from diffkin.rotations.skew import hat
 
 __all__ = ["matrix_to_rotvec", "quat_xyzw_to_rotvec", "rotvec_to_matrix", "rotvec_to_quat_xyzw"]

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import matmul
 from diffkin._checks import check_broadcast, check_floating, check_rotation
-from diffkin.rotations._algebra import matmul
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
 
 __all__ = ["slerp", "squad"]

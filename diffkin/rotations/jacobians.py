@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import blend_series, dot
 from diffkin._checks import check_last
-from diffkin.rotations._algebra import blend_series, dot
 from diffkin.rotations.skew import hat
 
 __all__ = ["left_jacobian", "left_jacobian_inverse", "right_jacobian", "right_jacobian_inverse"]

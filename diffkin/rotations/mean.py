@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import matmul, solve3
 from diffkin._checks import check_broadcast, check_floating, check_rotation, has_values
 from diffkin.errors import OptionError, ShapeError
-from diffkin.rotations._algebra import matmul, solve3
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
 from diffkin.rotations.jacobians import left_jacobian_inverse
 from diffkin.rotations.nearest import project_to_rotation

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import matmul, solve3
 from diffkin._checks import check_finite, check_last
-from diffkin.rotations._algebra import matmul, solve3
 from diffkin.rotations.exponential import rotvec_to_matrix
 from diffkin.rotations.skew import vee
 

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import check_nonzero, dot, promote, quaternion_row
 from diffkin._checks import check_broadcast, check_last, check_rotation
-from diffkin.rotations._algebra import check_nonzero, dot, promote, quaternion_row
 
 __all__ = [
     "matrix_to_quat_xyzw",

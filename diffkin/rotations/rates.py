@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import check_nonzero, dot
 from diffkin._checks import check_last
-from diffkin.rotations._algebra import check_nonzero, dot
 from diffkin.rotations.skew import hat
 
 __all__ = [

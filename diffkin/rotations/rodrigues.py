@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import dot, quaternion_row
 from diffkin._checks import check_last, check_rotation
-from diffkin.rotations._algebra import dot, quaternion_row
 from diffkin.rotations.quaternion import matrix_to_quat_xyzw, quat_xyzw_to_matrix
 
 __all__ = ["gibbs_to_matrix", "matrix_to_gibbs", "matrix_to_mrp", "mrp_shadow", "mrp_to_matrix"]

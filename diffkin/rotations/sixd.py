@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import check_nonzero, dot
 from diffkin._checks import check_last, check_rotation, has_values
 from diffkin.errors import RotationError
-from diffkin.rotations._algebra import check_nonzero, dot
 
 __all__ = ["matrix_to_rot6d", "rot6d_to_matrix"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from diffkin.aircraft import Airframe
-from diffkin.learning.attitude_policy_flight import Craft, Starts, flight_state
+from diffkin.learning.policy.flight import Craft, Starts, flight_state
 from diffkin.rotations import matrix_to_quat_xyzw, quat_xyzw_to_matrix
 from diffkin.simulation.aircraft_dynamics import Flight, fly
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from diffkin import rotations
 from diffkin.errors import OptionError, ShapeError
 from diffkin.robot import Robot
-from diffkin.simulation.control import drive_to
+from diffkin.simulation.motors import drive_to
 from diffkin.simulation.world import BulletRobot, bullet, load, open_world
 
 __all__ = [

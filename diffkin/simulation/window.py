@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin.robot import Robot
-from diffkin.simulation.control import drive_to
+from diffkin.simulation.motors import drive_to
 from diffkin.simulation.pictures import add_frame, frame_camera
 from diffkin.simulation.world import bullet, display_problem, is_installed, load, open_world
 

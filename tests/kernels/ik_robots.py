@@ -10,7 +10,7 @@ import numpy as np
 import pinocchio as pin
 import pybullet_data
 
-from diffkin.kernels.ik import IkProgram, make_program
+from diffkin.kernels.ik.program import IkProgram, make_program
 
 _AXES = {"X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0), "Z": (0.0, 0.0, 1.0)}
 _BULLET = Path(pybullet_data.getDataPath())

@@ -9,7 +9,7 @@ import pinocchio as pin
 import pybullet_data
 from numpy.typing import NDArray
 
-from diffkin.kernels.mechanism import FIXED, PRISMATIC, REVOLUTE, Mechanism
+from diffkin.kernels.tree.mechanism import FIXED, PRISMATIC, REVOLUTE, Mechanism
 
 ROBOTS = {"iiwa": "kuka_iiwa/model.urdf", "panda": "franka_panda/panda.urdf"}
 

@@ -11,13 +11,15 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 import diffkin.kernels
 from diffkin.kernels import compiled
 
 _USE = """
     import numpy as np, time
-    from diffkin.kernels.forward import forward, poses
-    from diffkin.kernels.mechanism import Mechanism, make_plan
+    from diffkin.kernels.tree.forward import forward, poses
+    from diffkin.kernels.tree.mechanism import Mechanism, make_plan
     assert poses.signatures == []  # nothing is compiled at import
     one = np.zeros(1, np.int64)
     tree = Mechanism(1, one - 1, one, one, np.ones(1), np.zeros(1), np.eye(4)[None], np.array([[0.0, 0.0, 1.0]]), one,
@@ -39,10 +41,10 @@ def _copy(folder: Path) -> Path:
     return target
 
 
-def _use(install: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def _use(install: Path, code: str = _USE, **environment: str) -> subprocess.CompletedProcess[str]:
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "PYTHON", "XDG_"))}
     return subprocess.run(
-        [sys.executable, "-B", "-c", textwrap.dedent(_USE)],
+        [sys.executable, "-B", "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -57,24 +59,73 @@ def test_kept_beside_the_source_and_made_anew_when_any_file_behind_it_changes(tm
     first, second = _use(install), _use(install)
     assert first.stdout.split() == ["True", "0", "1"], first.stderr
     assert second.stdout.split() == ["True", "1", "0"], second.stderr
-    assert list((install / "kernels" / "__pycache__").glob("forward.poses-*.nbi"))
-    with open(install / "kernels" / "sines.py", "a") as file:  # forward inlines chain, which inlines sines
+    assert list((install / "kernels" / "tree" / "__pycache__").glob("forward.poses-*.nbi"))
+    with open(install / "kernels" / "vectors" / "sines.py", "a") as file:  # forward inlines walk, which inlines sines
         file.write("\n# changed\n")
     assert _use(install).stdout.split() == ["True", "0", "1"]
+
+
+_DEEP = {
+    "first/__init__.py": "",
+    "second/__init__.py": "",
+    "third/__init__.py": "from .deep import answer",
+    "third/deep.py": """
+        from diffkin.kernels.compiled import inline
+        @inline
+        def answer(x):
+            return x + 1
+    """,
+    "first/entrance.py": """
+        from diffkin.kernels.compiled import kernel
+        from diffkin.kernels.second import middle
+        from_middle = middle.through
+        @kernel
+        def ask(x):
+            return from_middle(x)
+    """,
+}
+_MIDDLE = {  # every way to write an import
+    "from": "from diffkin.kernels.third.deep import answer",
+    "module": "from diffkin.kernels.third import deep\nanswer = deep.answer",
+    "import": "import diffkin.kernels.third.deep\nanswer = diffkin.kernels.third.deep.answer",
+    "package": "from diffkin.kernels.third import answer",
+    "relative": "from ..third.deep import answer",
+    "relative module": "from ..third import deep as far\nanswer = far.answer",
+}
+
+
+@pytest.mark.parametrize("way", _MIDDLE)
+def test_a_change_two_imports_deep_in_a_sub_folder_gives_the_new_answer(tmp_path, way):
+    install = _copy(tmp_path)
+    through = "\n@inline\ndef through(x):\n    return answer(x)\n"
+    files = {
+        **{name: textwrap.dedent(text) for name, text in _DEEP.items()},
+        "second/middle.py": f"from diffkin.kernels.compiled import inline\n{_MIDDLE[way]}\n{through}",
+    }
+    for name, text in files.items():
+        (install / "kernels" / name).parent.mkdir(exist_ok=True)
+        (install / "kernels" / name).write_text(text)
+    ask = "from diffkin.kernels.first.entrance import ask; print(ask(1), sum(ask.stats.cache_hits.values()))"
+    assert _use(install, ask).stdout.split() == ["2", "0"]
+    assert _use(install, ask).stdout.split() == ["2", "1"]
+    deep = install / "kernels" / "third" / "deep.py"
+    deep.write_text(deep.read_text().replace("x + 1", "x + 40"))
+    assert _use(install, ask).stdout.split() == ["41", "0"]
 
 
 def test_no_folder_that_can_be_written(tmp_path):
     install = _copy(tmp_path)
     # A file where a folder should be made stops root too, whom permissions would not.
-    (install / "kernels" / "__pycache__").write_text("")
+    (install / "kernels" / "tree" / "__pycache__").write_text("")
     blocked = tmp_path / "blocked"
     blocked.write_text("")
-    install.chmod(0o555)
-    (install / "kernels").chmod(0o555)
+    folders = (install, install / "kernels", install / "kernels" / "tree")
+    for folder in folders:
+        folder.chmod(0o555)
     nowhere = str(blocked / "home")
     done = _use(install, HOME=nowhere, XDG_CACHE_HOME=nowhere, LOCALAPPDATA=nowhere)
-    (install / "kernels").chmod(0o755)
-    install.chmod(0o755)
+    for folder in folders:
+        folder.chmod(0o755)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["False", "0", "1"]  # compiled in memory
     assert "Traceback" not in done.stderr
@@ -82,7 +133,7 @@ def test_no_folder_that_can_be_written(tmp_path):
 
 def test_read_only_installation_uses_the_cache_of_the_user(tmp_path):
     install = _copy(tmp_path)
-    (install / "kernels" / "__pycache__").write_text("")
+    (install / "kernels" / "tree" / "__pycache__").write_text("")
     home = tmp_path / "home"
     home.mkdir()
     environment = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "LOCALAPPDATA": str(home)}

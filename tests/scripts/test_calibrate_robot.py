@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import diffkin as dk
-from diffkin.learning.calibration_urdf import TOOL_LINK
+from diffkin.calibration.write_urdf import TOOL_LINK
 
 ROOT = Path(__file__).parents[2]
 KEYS = {

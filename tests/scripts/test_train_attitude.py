@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from diffkin import learning
-from diffkin.learning.attitude_policy_flight import draw_starts, flight
-from diffkin.learning.checkpoint import load_checkpoint
-from diffkin.learning.log import read_metrics
+from diffkin.learning.policy.flight import draw_starts, flight
+from diffkin.learning.training.checkpoint import load_checkpoint
+from diffkin.learning.training.log import read_metrics
 from tests.scripts.training_runs import assert_same_run, figures_of, one_line, results, run, run_each, run_until_killed
 
 SMALL = [

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from diffkin import learning
-from diffkin.learning.checkpoint import load_checkpoint
-from diffkin.learning.log import read_metrics
+from diffkin.learning.training.checkpoint import load_checkpoint
+from diffkin.learning.training.log import read_metrics
 from tests.scripts.training_runs import assert_same_run, figures_of, one_line, results, run, run_each, run_until_killed
 
 SMALL = [

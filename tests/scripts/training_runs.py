@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from diffkin.learning.checkpoint import load_checkpoint
-from diffkin.learning.log import read_metrics
+from diffkin.learning.training.checkpoint import load_checkpoint
+from diffkin.learning.training.log import read_metrics
 
 ROOT = Path(__file__).parents[2]
 # Several command lines in one process, one after another: importing torch takes longer than a small run.

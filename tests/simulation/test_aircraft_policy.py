@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from diffkin import aircraft
-from diffkin.learning.attitude_policy import make_policy
-from diffkin.learning.attitude_policy_flight import Starts, flight, scores
-from diffkin.learning.attitude_policy_training import held_out_starts, trial_craft
+from diffkin.learning.policy.flight import Starts, flight, scores
+from diffkin.learning.policy.policies import make_policy
+from diffkin.learning.policy.train import held_out_starts, trial_craft
 
 pytest.importorskip("pybullet")
 

@@ -1,0 +1,132 @@
+"""Small dense algebra used everywhere: safe under autocast, at zero, and to every order of derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from diffkin._checks import has_values
+from diffkin.errors import RotationError
+
+__all__ = [
+    "apply",
+    "blend_series",
+    "check_nonzero",
+    "dot",
+    "matmul",
+    "perpendicular",
+    "promote",
+    "quaternion_row",
+    "safe_norm",
+    "solve3",
+    "unit",
+]
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product over the last axis, kept as length 1: (*batch, n), (*batch, n) -> (*batch, 1)."""
+    return (a * b).sum(-1, keepdim=True)
+
+
+def promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in their common dtype, for products that do not promote by themselves."""
+    if a.dtype == b.dtype:
+        return a, b
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    return a.to(dtype), b.to(dtype)
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """``a @ b`` in the wider precision of its inputs: autocast would round the product to half precision."""
+    a, b = promote(a, b)
+    if torch.is_autocast_enabled(a.device.type):
+        return (a.unsqueeze(-1) * b.unsqueeze(-3)).sum(-2)
+    return a @ b
+
+
+def apply(matrix: Tensor, vector: Tensor) -> Tensor:
+    """``matrix @ vector`` over (*batch, m, n) and (*batch, n), in the wider precision: (*batch, m)."""
+    return (matrix * vector.unsqueeze(-2)).sum(-1)
+
+
+def unit(vector: Tensor) -> Tensor:
+    """A vector (*batch, n) of any length over its length; zero for zero, with zero derivatives."""
+    scale = vector.detach().abs().amax(-1, keepdim=True)
+    zero = scale == 0
+    scaled = vector / torch.where(zero, 1.0, scale)  # so that squares neither overflow nor vanish
+    return scaled / torch.sqrt(torch.where(zero, 1.0, dot(scaled, scaled)))
+
+
+def perpendicular(vector: Tensor) -> Tensor:
+    """Some unit vector across a vector (*batch, 3); constant under differentiation."""
+    with torch.no_grad():
+        place = torch.arange(3, device=vector.device)
+        smallest = (place == vector.abs().argmin(-1, keepdim=True)).to(vector.dtype)
+        return unit(torch.linalg.cross(vector, smallest))
+
+
+def safe_norm(vector: Tensor) -> Tensor:
+    """Length over the last axis (kept), 0 with zero derivatives where two derivatives would overflow."""
+    square = dot(vector, vector)
+    tiny = square < torch.finfo(vector.dtype).tiny ** 0.5
+    return torch.where(tiny, 0.0, torch.sqrt(torch.where(tiny, 1.0, square)))
+
+
+def solve3(matrix: Tensor, vector: Tensor) -> Tensor:
+    """``matrix^-1 vector`` of (*batch, 3, 3) and (*batch, 3) by cofactors; zero where the determinant is zero."""
+    a, b, c = matrix.unbind(-1)
+    bc = torch.linalg.cross(b, c)
+    det = dot(a, bc)
+    singular = det.abs() < torch.finfo(det.dtype).tiny ** 0.5
+    rows = [dot(bc, vector), dot(torch.linalg.cross(c, a), vector), dot(torch.linalg.cross(a, b), vector)]
+    return torch.where(singular, 0.0, torch.cat(rows, -1) / torch.where(singular, 1.0, det))
+
+
+def quaternion_row(matrix: Tensor) -> Tensor:
+    """The longest row of ``4 q q^T``: the quaternion (xyzw, w >= 0) of a rotation matrix, up to a positive factor."""
+    m00, m01, m02, m10, m11, m12, m20, m21, m22 = matrix.flatten(-2).unbind(-1)
+    xy, xz, yz = m01 + m10, m02 + m20, m12 + m21
+    xw, yw, zw = m21 - m12, m02 - m20, m10 - m01
+    plus, minus, up, down = m00 + m11, m00 - m11, 1 + m22, 1 - m22
+    entries = [down + minus, xy, xz, xw, xy, down - minus, yz, yw, xz, yz, up - plus, zw, xw, yw, zw, up + plus]
+    rows = torch.stack(entries, -1).unflatten(-1, (4, 4))
+    best = rows.diagonal(dim1=-2, dim2=-1).argmax(-1)
+    row = rows.gather(-2, best[..., None, None].expand(*best.shape, 1, 4)).squeeze(-2)
+    return torch.where(row[..., 3:] < 0, -row, row)
+
+
+def blend_series(
+    square: Tensor,
+    closed: Callable[[Tensor], Tensor],
+    series: Sequence[Sequence[float]],
+    threshold: float,
+) -> Tensor:
+    """Even functions of an angle: their power series near zero, their closed form elsewhere.
+
+    Both branches get a harmless constant argument where they are not taken (``clamp`` does the work of the double
+    *where*), so that no NaN flows back, and the series is a polynomial in the *squared* angle, so that every derivative
+    at zero is right.
+
+    Args:
+        square: (*batch, 1) squared angle or length.
+        closed: Maps the angle (*batch, 1) to the m values (*batch, m).
+        series: Coefficients by rising power of ``square``; each row holds those of the m functions.
+        threshold: ``square`` below which the series is used.
+
+    Returns:
+        (*batch, m) values.
+    """
+    near = square.clamp(max=threshold)
+    rows = torch.tensor(series, dtype=square.dtype, device=square.device).unbind(0)
+    value = rows[-1]
+    for row in reversed(rows[:-1]):
+        value = torch.addcmul(row, near, value)
+    return torch.where(square < threshold, value, closed(torch.sqrt(square.clamp(min=threshold))))
+
+
+def check_nonzero(vector: Tensor, name: str) -> None:
+    """Raise if a vector over the last axis has zero (or NaN) length; skipped where values cannot be seen."""
+    if has_values(vector) and not bool((vector.detach() != 0).any(-1).all()):
+        raise RotationError(f"{name} holds a zero vector, which has no direction. Give one of non-zero length.")

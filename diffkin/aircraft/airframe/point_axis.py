@@ -1,0 +1,181 @@
+"""Pointing in closed form: attitudes that turn a body axis onto a direction, with the free roll resolved."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffkin._algebra import check_nonzero, perpendicular, safe_norm, unit
+from diffkin._checks import check_finite, check_last, check_rotation, has_values
+from diffkin.errors import AttitudeError, ShapeError
+from diffkin.rotations import hat, rotvec_to_matrix
+
+__all__ = ["align_vectors", "least_turn", "point_axis"]
+
+_PARALLEL = 1e-6
+"""Sine of the angle below which two directions count as parallel."""
+
+
+def point_axis(
+    axis_body: Float[Tensor, "*batch 3"],
+    direction: Float[Tensor, "*batch 3"],
+    *,
+    current: Float[Tensor, "*batch 3 3"] | None = None,
+    up_body: Float[Tensor, "*batch 3"] | None = None,
+    up: Float[Tensor, "*batch 3"] | None = None,
+    roll: Float[Tensor, "*batch"] | float = 0.0,
+) -> Float[Tensor, "*batch 3 3"]:
+    """The attitude that points a body axis along a direction, ``R @ axis_body = direction / |direction|``.
+
+    The roll about the axis is free. It is resolved in one of two ways, and ``roll`` is then added about the direction:
+
+    - ``current`` given: by the least turn from that attitude.
+    - else: ``up_body`` comes as close to ``up`` as it can. By default the aircraft's back (-z of FRD body axes) is
+      held up (-z of NED axes), so the wings stay as level as they can. Where the axis is along ``up_body``, or the
+      direction along ``up``, to 1e-6, that says nothing, and the least turn from level flight to the north is taken.
+
+    Args:
+        axis_body: (*batch, 3) axis in body axes, of any non-zero length.
+        direction: (*batch, 3) where it shall point, in reference axes (NED), of any non-zero length.
+        current: (*batch, 3, 3) attitude to start from.
+        up_body: (*batch, 3) second axis in body axes.
+        up: (*batch, 3) where the second axis shall point as nearly as it can, in reference axes.
+        roll: (*batch,) further turn about the direction [rad]. All leading axes broadcast.
+
+    Returns:
+        (*batch, 3, 3) attitude ``R_reference_body``, differentiable in every argument.
+
+    Raises:
+        diffkin.errors.ShapeError: A wrong shape, or leading axes that do not broadcast.
+        diffkin.errors.NonFiniteError: NaN or infinity.
+        diffkin.errors.RotationError: A zero vector, or ``current`` is no rotation.
+    """
+    hints = [(up_body, "up_body"), (up, "up")]
+    for vector, name in [(axis_body, "axis_body"), (direction, "direction"), *hints]:
+        if vector is not None:
+            _check_vector(vector, name)
+    roll = torch.as_tensor(roll, dtype=direction.dtype, device=direction.device)
+    back = direction.new_tensor([0.0, 0.0, -1.0])
+    second_body, second = (back if vector is None else vector for vector, _ in hints)
+    start = torch.eye(3, dtype=direction.dtype, device=direction.device) if current is None else current
+    if current is not None:
+        check_rotation(current, "current")
+    shapes = (axis_body.shape[:-1], direction.shape[:-1], second_body.shape[:-1], second.shape[:-1], roll.shape)
+    batch = _broadcast(*shapes, start.shape[:-2])
+    axis, toward = unit(axis_body).expand(*batch, 3), unit(direction).expand(*batch, 3)
+    rotation = least_turn(_turn(start, axis), toward) @ start
+    if current is None:
+        second_body, second = second_body.expand(*batch, 3), second.expand(*batch, 3)
+        free_body, free = _sine(axis, second_body), _sine(toward, second)
+        told = (torch.minimum(free_body, free) > _PARALLEL).unsqueeze(-1)
+        # Where the hint says nothing any other second vector keeps the branch not taken finite.
+        safe_body = torch.where(told, second_body, perpendicular(axis))
+        safe = torch.where(told, second, perpendicular(toward))
+        rotation = torch.where(told.unsqueeze(-1), _triad(toward, safe) @ _triad(axis, safe_body).mT, rotation)
+    return rotvec_to_matrix(roll.expand(batch).unsqueeze(-1) * toward) @ rotation
+
+
+def align_vectors(
+    first_body: Float[Tensor, "*batch 3"],
+    second_body: Float[Tensor, "*batch 3"],
+    first: Float[Tensor, "*batch 3"],
+    second: Float[Tensor, "*batch 3"],
+) -> Float[Tensor, "*batch 3 3"]:
+    """The attitude that points one body axis exactly, and a second one as nearly as the first allows.
+
+    Both pairs make a right-handed triad ``(a, a x b / |a x b|, ...)``; the rotation carries one triad onto the other
+    (Black, A passive system for determining the attitude of a satellite, AIAA Journal, 1964).
+
+    Args:
+        first_body: (*batch, 3) axis that is pointed exactly, in body axes.
+        second_body: (*batch, 3) axis that is pointed as nearly as it can be, in body axes.
+        first: (*batch, 3) where the first shall point, in reference axes.
+        second: (*batch, 3) where the second shall point, in reference axes. All leading axes broadcast; lengths are
+            free.
+
+    Returns:
+        (*batch, 3, 3) attitude ``R_reference_body``, differentiable in every argument.
+
+    Raises:
+        diffkin.errors.AttitudeError: The two body axes, or the two directions, are parallel to 1e-6 rad.
+        diffkin.errors.ShapeError: A wrong shape, or leading axes that do not broadcast.
+        diffkin.errors.NonFiniteError: NaN or infinity.
+        diffkin.errors.RotationError: A zero vector.
+    """
+    vectors = {"first_body": first_body, "second_body": second_body, "first": first, "second": second}
+    for name, vector in vectors.items():
+        _check_vector(vector, name)
+    for a, b in (("first_body", "second_body"), ("first", "second")):
+        _broadcast(vectors[a].shape[:-1], vectors[b].shape[:-1])
+        if has_values(vectors[a], vectors[b]) and bool((_sine(vectors[a], vectors[b]) <= _PARALLEL).any()):
+            raise AttitudeError(
+                f"{a} and {b} are parallel, so they do not determine an attitude. Give two different directions, or "
+                "use point_axis(...), which points one."
+            )
+    _broadcast(*(vector.shape[:-1] for vector in vectors.values()))
+    return _triad(unit(first), second) @ _triad(unit(first_body), second_body).mT
+
+
+def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """The smallest rotation that turns one unit vector onto another, ``R @ start = end``.
+
+    ``R = 1 + hat(v) + hat(v)^2 / (1 + c)`` with ``v = start x end`` and ``c = start . end``; beyond a right angle it
+    is made of a half turn and the least turn that remains, so it keeps its precision. For opposite vectors the axis is
+    not
+    determined: a half turn about some axis across them comes back.
+
+    Args:
+        start: (*batch, 3) unit vectors.
+        end: (*batch, 3) unit vectors; leading axes broadcast.
+
+    Returns:
+        (*batch, 3, 3).
+    """
+    start, end = torch.broadcast_tensors(start, end)
+    far = ((start * end).sum(-1, keepdim=True) < 0).detach()
+    # A half turn about any axis across ``start`` carries it to ``-start`` exactly; about the common normal the rest
+    # turns # on about the same normal.
+    across = torch.linalg.cross(start, end)
+    length = safe_norm(across)
+    lost = length < 8.0 * torch.finfo(start.dtype).eps
+    normal = torch.where(lost, perpendicular(start), across / torch.where(lost, 1.0, length))
+    normal = unit(normal - (normal * start).sum(-1, keepdim=True) * start)
+    half = 2.0 * normal.unsqueeze(-1) * normal.unsqueeze(-2) - torch.eye(3, dtype=start.dtype, device=start.device)
+    begun = torch.where(far, -start, start)
+    v = torch.linalg.cross(begun, end)
+    c = (begun * end).sum(-1)[..., None, None]
+    k = hat(v)
+    rest = torch.eye(3, dtype=start.dtype, device=start.device) + k + k @ k / (1.0 + torch.where(c < 0, 0.0, c))
+    return torch.where(far.unsqueeze(-1), rest @ half, rest)
+
+
+def _turn(rotation: Tensor, vector: Tensor) -> Tensor:
+    return (rotation * vector.unsqueeze(-2)).sum(-1)
+
+
+def _triad(first: Tensor, second: Tensor) -> Tensor:
+    """Columns: the unit vector ``first``, the unit normal of both vectors, and what makes it right-handed."""
+    first, second = torch.broadcast_tensors(first, unit(second))
+    normal = unit(torch.linalg.cross(first, second))
+    return torch.stack((first, normal, torch.linalg.cross(first, normal)), dim=-1)
+
+
+def _sine(first: Tensor, second: Tensor) -> Tensor:
+    with torch.no_grad():
+        a, b = torch.broadcast_tensors(unit(first), unit(second))
+        return torch.linalg.vector_norm(torch.linalg.cross(a, b), dim=-1)
+
+
+def _broadcast(*shapes: torch.Size) -> torch.Size:
+    try:
+        return torch.broadcast_shapes(*shapes)
+    except RuntimeError:
+        shown = ", ".join(str(tuple(shape)) for shape in shapes)
+        raise ShapeError(f"The leading axes do not broadcast: {shown}. Give all the same, or length 1.") from None
+
+
+def _check_vector(vector: Tensor, name: str) -> None:
+    check_last(vector, (3,), name)
+    check_finite(vector, name)
+    check_nonzero(vector, name)

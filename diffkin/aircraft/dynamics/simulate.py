@@ -1,0 +1,267 @@
+"""Attitude dynamics of rigid bodies: simulation with gradients, angular momentum and energy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffkin._checks import check_finite, check_floating, check_last, check_rotation, has_values
+from diffkin.aircraft.dynamics import fused, integrators
+from diffkin.aircraft.dynamics.integrators import INTEGRATORS, Body
+from diffkin.aircraft.dynamics.rollout import rollout
+from diffkin.errors import AttitudeError, OptionError, ShapeError, closest
+
+__all__ = ["angular_momentum", "check_inertia", "rotational_energy", "simulate_attitude"]
+
+Feedback = Callable[[int, Tensor, Tensor], Tensor]
+
+
+def simulate_attitude(
+    R0: Float[Tensor, "*batch 3 3"],
+    omega0: Float[Tensor, "*batch 3"],
+    inertia: Tensor,
+    torque: Tensor | Feedback | None = None,
+    *,
+    dt: float,
+    steps: int,
+    integrator: str = "rk4",
+    damping: float = 0.0,
+    rotor_momentum: Tensor | None = None,
+    checkpoint: bool | None = None,
+    backend: str | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Attitude and angular velocity of rigid bodies over time.
+
+    Euler's equations with rotors, in body axes: ``J dw/dt = t - w x (J w + h) - J w (d + d |w|)``, ``dR/dt = R hat(w)``
+    (Hughes, "Spacecraft Attitude Dynamics", 1986, chapter 3). Everything is differentiable: to ``R0``, ``omega0``,
+    ``inertia``, ``rotor_momentum``, a torque tensor, and whatever a feedback function uses.
+
+    Args:
+        R0: (*batch, 3, 3) initial attitude, body to any inertial frame. Off by rounding, the nearest rotation is meant.
+        omega0: (*batch, 3) initial angular velocity in body axes [rad/s].
+        inertia: (3,) principal moments, or (3, 3) or (*batch, 3, 3) with products [kg m^2].
+        torque: In body axes [N m], held over each step. None; a tensor with as many axes as ``omega0``, or (3,):
+            constant; a tensor with one axis more, (*batch, steps, 3): one for each step; or a function
+            ``(k, R, omega) -> (*batch, 3)``, asked once at the start of step k.
+        dt: Step [s].
+        steps: Number of steps.
+        integrator: "rk4" (order 4), "lie_midpoint" (order 2, on the group, keeps angular momentum) or "bullet"
+            (PyBullet's step with its clamps: 100 rad/s for each component in world axes, pi/4 in a step).
+        damping: Bullet's linear plus quadratic damping d [1/s], as a torque ``-J w (d + d |w|)``.
+        rotor_momentum: (3,) or (*batch, 3) constant spin angular momentum h of rotors in body axes [N m s].
+        checkpoint: Whether a backward pass through a feedback function runs the steps again, segment by segment, to
+            bound its memory; the function is then asked again during that pass, so it must not keep a state of its
+            own. None: from 256 steps on where a gradient is needed.
+        backend: None: the fused CPU kernels where they apply (no feedback function), else torch; "reference": torch.
+
+    Returns:
+        R: (*batch, steps + 1, 3, 3), rotations to rounding; the first is ``R0``.
+        omega: (*batch, steps + 1, 3) in body axes [rad/s].
+
+    Raises:
+        ShapeError: Shapes do not fit each other.
+        RotationError: ``R0`` is no rotation.
+        AttitudeError: The inertia is that of no body: not symmetric, not positive definite, or one principal moment
+            exceeds the sum of the two others.
+        OptionError: ``dt`` is not positive, ``steps`` or ``damping`` negative.
+        UnknownNameError: Unknown integrator or backend.
+    """
+    if backend not in (None, "reference"):
+        raise closest(backend, ("reference",), "backend")
+    if integrator not in INTEGRATORS:
+        raise closest(integrator, INTEGRATORS, "integrator")
+    dt = _positive(dt, "dt", "a step in seconds", strict=True)
+    damping = _positive(damping, "damping", "a rate in 1/s", strict=False)
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+        raise OptionError(f"steps must be a whole number from 0 on, got {steps!r}.")
+    check_rotation(R0, "R0")
+    check_last(omega0, (3,), "omega0")
+    check_finite(omega0, "omega0")
+    J = check_inertia(inertia)
+    h = torch.zeros(3, dtype=omega0.dtype, device=omega0.device) if rotor_momentum is None else rotor_momentum
+    check_last(h, (3,), "rotor_momentum")
+    check_finite(h, "rotor_momentum")
+
+    shapes = {"R0": R0.shape[:-2], "omega0": omega0.shape[:-1], "inertia": J.shape[:-2], "rotor_momentum": h.shape[:-1]}
+    given = torque if isinstance(torque, Tensor) else None
+    per_step = False
+    if given is not None:
+        per_step = _torque_per_step(given, omega0, steps)
+        shapes["torque"] = given.shape[:-2] if per_step else given.shape[:-1]
+    elif torque is not None and not callable(torque):
+        raise OptionError(f"torque must be None, a tensor or a function of (k, R, omega), got {type(torque).__name__}.")
+    batch = _broadcast(shapes)
+    dtype = R0.dtype
+    for tensor in (omega0, J, h, given):
+        dtype = dtype if tensor is None else torch.promote_types(dtype, tensor.dtype)
+
+    R = _nearest(R0.to(dtype))
+    omega, J, h = omega0.to(dtype), J.to(dtype), h.to(dtype)
+    given = None if given is None else given.to(dtype)
+    body = Body(J, torch.linalg.inv(J), h, damping)
+    R, omega = R.expand(*batch, 3, 3), omega.expand(*batch, 3)
+    if not callable(torque):
+        held = R.new_zeros(3) if given is None else given
+        applies = backend is None and steps > 0 and R.numel() > 0 and fused.fused_applies(R0, omega0, J, h, held)
+        run = fused.simulate if applies else fused.history
+        return run(R, omega, body, held, per_step, dt, integrator, steps)
+    advance = INTEGRATORS[integrator]
+    one_step = backend is None and R.numel() > 0 and fused.fused_applies(R0, omega0, J, h)
+
+    def step(k: int, R: Tensor, omega: Tensor) -> tuple[Tensor, Tensor]:
+        tau = _asked(torque(k, R, omega), omega)
+        if one_step and fused.fused_applies(tau):
+            after_R, after_omega = fused.simulate(R, omega, body, tau, False, dt, integrator, 1)
+            return integrators.orthonormalize(after_R[..., 1, :, :]), after_omega[..., 1, :]
+        return advance(R, omega, tau, body, dt)
+
+    all_R, all_omega = rollout(step, (R, omega), steps, checkpoint)
+    return all_R.movedim(0, -3), all_omega.movedim(0, -2)
+
+
+def _nearest(R: Tensor) -> Tensor:
+    """The nearest rotation of a matrix that is within 1e-5 of one: each step squares the distance."""
+    for _ in range(3):
+        R = integrators.orthonormalize(R)
+    return R
+
+
+def _positive(value: float, name: str, what: str, strict: bool) -> float:
+    number = float(value)
+    if not math.isfinite(number) or number < 0 or (strict and number == 0):
+        raise OptionError(f"{name} must be {what}, {'positive' if strict else 'zero or more'}, got {value!r}.")
+    return number
+
+
+def _torque_per_step(torque: Tensor, omega0: Tensor, steps: int) -> bool:
+    check_last(torque, (3,), "torque")
+    check_finite(torque, "torque")
+    if torque.ndim == 1 or torque.ndim == omega0.ndim:
+        return False
+    if torque.ndim == omega0.ndim + 1 and torque.shape[-2] == steps:
+        return True
+    raise ShapeError(
+        f"torque has shape {tuple(torque.shape)}. With omega0 {tuple(omega0.shape)} and {steps} steps it must be (3,), "
+        f"or have {omega0.ndim} axes (constant), or {omega0.ndim + 1} axes, the last two ({steps}, 3) (one per step)."
+    )
+
+
+def _asked(torque: Tensor, omega: Tensor) -> Tensor:
+    check_floating(torque, "the torque of the feedback function")
+    fits = torque.ndim <= omega.ndim and all(
+        own in (1, wanted) for own, wanted in zip(reversed(torque.shape), reversed(omega.shape), strict=False)
+    )
+    if not fits:
+        raise ShapeError(f"The feedback function returned {tuple(torque.shape)}, expected {tuple(omega.shape)}.")
+    return torque.to(omega.dtype)
+
+
+def _broadcast(shapes: dict[str, torch.Size]) -> torch.Size:
+    try:
+        return torch.broadcast_shapes(*shapes.values())
+    except RuntimeError:
+        listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+        raise ShapeError(f"Leading axes do not broadcast: {listed}. Make them equal, or 1 where shared.") from None
+
+
+def check_inertia(inertia: Tensor, name: str = "inertia") -> Tensor:
+    """The inertia as a matrix, checked to be that of a body that can exist.
+
+    Args:
+        inertia: (3,) principal moments, or (*batch, 3, 3) [kg m^2].
+        name: What to call it in messages.
+
+    Returns:
+        (3, 3) or (*batch, 3, 3).
+
+    Raises:
+        ShapeError: Another shape.
+        NonFiniteError: It holds NaN or infinity.
+        AttitudeError: Not symmetric, not positive definite, or the triangle inequality is broken.
+    """
+    inertia = inertia_matrix(inertia, name)
+    check_finite(inertia, name)
+    if not has_values(inertia) or inertia.numel() == 0:
+        return inertia
+    exact = inertia.detach().double()
+    scale = exact.abs().amax((-2, -1))
+    slack = 1e-6 * scale
+    skew = (exact - exact.mT).abs().amax((-2, -1))
+    if bool((skew > slack).any()):
+        raise AttitudeError(
+            f"{name} is not symmetric: |J - J^T| is {float(skew.max()):.3g}. Products of inertia come in equal pairs."
+        )
+    moments = torch.linalg.eigvalsh(exact)
+    if bool((moments[..., 0] <= 0).any()):
+        raise AttitudeError(
+            f"{name} is not positive definite: its smallest principal moment is {float(moments[..., 0].min()):.3g}. "
+            "Every principal moment must be positive."
+        )
+    excess = moments[..., 2] - moments[..., 0] - moments[..., 1]
+    if bool((excess > slack).any()):
+        worst = moments.reshape(-1, 3)[int(excess.argmax())].tolist()
+        shown = ", ".join(f"{moment:.4g}" for moment in worst)
+        raise AttitudeError(
+            f"{name} breaks the triangle inequality: of the principal moments ({shown}) one exceeds the sum of the two "
+            "others. No distribution of mass has it; check units and products of inertia."
+        )
+    return inertia
+
+
+def inertia_matrix(inertia: Tensor, name: str = "inertia") -> Tensor:
+    """The inertia as a matrix; its shape is checked, its values are not."""
+    check_floating(inertia, name)
+    if inertia.ndim == 1:
+        check_last(inertia, (3,), name)
+        inertia = torch.diag_embed(inertia)
+    elif inertia.ndim == 0 or inertia.shape[-2:] != (3, 3):
+        raise ShapeError(
+            f"{name} must have shape (3,) (principal moments) or (*batch, 3, 3), got {tuple(inertia.shape)}. "
+            "For one set of principal moments per body use torch.diag_embed(...)."
+        )
+    return inertia
+
+
+def rotational_energy(omega: Tensor, inertia: Tensor) -> Tensor:
+    """Kinetic energy of rotation, ``w . J w / 2`` (rotors aside).
+
+    Args:
+        omega: (*batch, 3) in body axes [rad/s].
+        inertia: (3,) principal moments or (*batch, 3, 3); leading axes broadcast [kg m^2].
+
+    Returns:
+        (*batch,) [J].
+
+    Raises:
+        ShapeError: Shapes do not fit.
+    """
+    check_last(omega, (3,), "omega")
+    return 0.5 * (omega * integrators.apply(inertia_matrix(inertia), omega)).sum(-1)
+
+
+def angular_momentum(R: Tensor, omega: Tensor, inertia: Tensor, rotor_momentum: Tensor | None = None) -> Tensor:
+    """Angular momentum in inertial axes, ``R (J w + h)``: constant where no torque acts.
+
+    Args:
+        R: (*batch, 3, 3) attitude, body to inertial.
+        omega: (*batch, 3) in body axes [rad/s].
+        inertia: (3,) principal moments or (*batch, 3, 3); leading axes broadcast [kg m^2].
+        rotor_momentum: (*batch, 3) spin angular momentum of rotors in body axes [N m s].
+
+    Returns:
+        (*batch, 3) [N m s].
+
+    Raises:
+        ShapeError: Shapes do not fit.
+    """
+    check_last(R, (3, 3), "R")
+    check_last(omega, (3,), "omega")
+    spin = integrators.apply(inertia_matrix(inertia), omega)
+    if rotor_momentum is not None:
+        check_last(rotor_momentum, (3,), "rotor_momentum")
+        spin = spin + rotor_momentum
+    return integrators.apply(R, spin)

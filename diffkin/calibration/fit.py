@@ -1,0 +1,238 @@
+"""Fitting a calibration: Gauss-Newton with truncated singular values, robust weights, and how sure the answer is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffkin import rotations
+from diffkin._checks import check_last
+from diffkin.calibration.measurements import Measurements
+from diffkin.calibration.model import CalibrationModel
+from diffkin.errors import OptionError, closest
+
+__all__ = ["LOSSES", "CalibrationFit", "fit_calibration", "held_out_rms", "predicted_rms", "system"]
+
+LOSSES = ("squares", "huber", "cauchy")
+_HUBER, _CAUCHY = 2.0, 3.0  # where the weights begin to fall, in standard deviations of a block of three
+_MEDIAN = 1.538  # median of the length of three standard normal numbers
+_OUTLIER = 5.0  # blocks longer than this many standard deviations are outliers: one good block in 6e4
+_HALVINGS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationFit:
+    """The fitted parameters and what the data says about them.
+
+    Attributes:
+        x: (parameters,) the fit [rad and m]; of all that fit equally well, the one nearest to the nominal arm in every
+            step.
+        covariance: (parameters, parameters) ``pinv(J^T W J)``: the Cramer-Rao bound of the directions that the data
+            determines.
+        singular_values: Of the Jacobian in units of the noise.
+        rank: How many directions of the parameters the data determines.
+        steps: Gauss-Newton steps taken.
+        converged: Whether the last step was far below the noise.
+        chi2: Sum of squared residuals in units of the noise, outliers of a robust loss left out.
+        chi2_per_dof: The same over numbers measured minus rank; near 1 if model and noise are right. NaN if there are
+            no more numbers than directions.
+        residuals: (n, 6) in units of the noise, 0 where nothing was measured.
+        outliers: (n, 2) whether the position and the rotation of a measurement count as outliers; none for "squares".
+    """
+
+    x: Float[Tensor, " parameters"]
+    covariance: Float[Tensor, "parameters parameters"]
+    singular_values: Float[Tensor, " k"]
+    rank: int
+    steps: int
+    converged: bool
+    chi2: float
+    chi2_per_dof: float
+    residuals: Float[Tensor, "n 6"]
+    outliers: Tensor
+
+
+def fit_calibration(
+    model: CalibrationModel,
+    data: Measurements,
+    *,
+    loss: str = "squares",
+    max_steps: int = 30,
+    tolerance: float = 1e-2,
+    rcond: float = 1e-9,
+) -> CalibrationFit:
+    """Fit the parameters to measurements.
+
+    Each step solves the linearised least-squares problem by the singular value decomposition, leaving out directions
+    whose singular value is below ``rcond`` of the largest: those no measurement of this kind can tell. A robust loss
+    reweights blocks of three numbers in every step (iteratively reweighted least squares), by a scale taken from their
+    median, which is the noise's at the end (Hollerbach & Wampler, The Calibration Index, IJRR 1996; Huber, Robust
+    Statistics, 7.8).
+
+    Args:
+        model: The model.
+        data: The measurements.
+        loss: "squares", "huber" or "cauchy"; the latter two bear outliers.
+        max_steps: At most so many steps.
+        tolerance: Stop when a step is below this many standard deviations in every direction on average.
+        rcond: Which singular values count as zero, over the largest.
+
+    Returns:
+        The fit.
+
+    Raises:
+        diffkin.errors.UnknownNameError: There is no such loss.
+        diffkin.errors.ShapeError: The readings have another number of joints.
+        diffkin.errors.OptionError: ``max_steps`` below 1, or nothing was measured.
+    """
+    if loss not in LOSSES:
+        raise closest(loss, LOSSES, "loss")
+    if max_steps < 1:
+        raise OptionError(f"max_steps must be at least 1, got {max_steps}.")
+    check_last(data.q, (model.robot.dof,), "q")
+    valid = data.valid()
+    if not bool(valid.any()):
+        raise OptionError("There is nothing to fit: no position and no rotation was measured.")
+    x, steps, converged = model.zero(), 0, False
+    residuals, jacobian = system(model, x, data)
+    while True:
+        weights = _weights(residuals, valid, loss)
+        directions, lengths, rows, singular = _decompose(residuals, jacobian, weights, rcond)
+        # lengths: the step in standard deviations along each direction
+        if float(lengths.norm()) <= tolerance * math.sqrt(max(1, len(lengths))):
+            converged = True
+            break
+        if steps == max_steps:
+            break
+        step = directions @ (lengths / rows)
+        x = _damped(model, data, x, step, residuals, weights)
+        steps += 1
+        residuals, jacobian = system(model, x, data)
+    outliers = _outliers(residuals, valid) if loss != "squares" else torch.zeros(len(data), 2, dtype=torch.bool)
+    used = valid & ~outliers.repeat_interleave(3, dim=-1)
+    directions, _, rows, singular = _decompose(residuals, jacobian, used.double(), rcond)
+    chi2 = float(residuals[used].square().sum())
+    freedom = int(used.sum()) - len(rows)
+    return CalibrationFit(
+        x=x,
+        covariance=(directions / rows.square()) @ directions.T,
+        singular_values=singular,
+        rank=len(rows),
+        steps=steps,
+        converged=converged,
+        chi2=chi2,
+        chi2_per_dof=chi2 / freedom if freedom > 0 else float("nan"),
+        residuals=residuals,
+        outliers=outliers,
+    )
+
+
+def system(
+    model: CalibrationModel, x: Float[Tensor, " parameters"], data: Measurements
+) -> tuple[Float[Tensor, "n 6"], Float[Tensor, "n 6 parameters"]]:
+    """Residuals measured minus predicted, and the derivative of the prediction, both in units of the noise.
+
+    The rotation residual is the rotation vector of ``R_measured R^T``; its derivative against an angular velocity of
+    the prediction is minus the inverse right Jacobian of that vector. Rows of what was not measured are 0.
+    """
+    valid = data.valid()
+    poses, jacobian = model.poses(x, data.q), model.jacobian(x, data.q)
+    turned = torch.where(valid[:, 3, None, None], data.rotation, poses[:, :3, :3])
+    error = rotations.matrix_to_rotvec(turned @ poses[:, :3, :3].transpose(-1, -2), check=False)
+    residuals = torch.cat(((data.position - poses[:, :3, 3]) / data.position_sigma, error / data.rotation_sigma), -1)
+    angular = rotations.right_jacobian_inverse(error) @ jacobian[:, 3:]
+    rows = torch.cat((jacobian[:, :3] / data.position_sigma, angular / data.rotation_sigma), dim=1)
+    return torch.where(valid, residuals, 0.0), torch.where(valid[..., None], rows, 0.0)
+
+
+def held_out_rms(
+    model: CalibrationModel, x: Float[Tensor, " parameters"], q: Float[Tensor, "n dof"], poses: Float[Tensor, "n 4 4"]
+) -> tuple[float, float]:
+    """Root mean square distance [m] and angle [rad] between predicted and true poses."""
+    predicted = model.poses(x, q)
+    distance = (predicted[:, :3, 3] - poses[:, :3, 3]).norm(dim=-1)
+    angle = rotations.angle_between(predicted[:, :3, :3], poses[:, :3, :3])
+    return float(distance.square().mean().sqrt()), float(angle.square().mean().sqrt())
+
+
+def predicted_rms(
+    model: CalibrationModel,
+    x: Float[Tensor, " parameters"],
+    covariance: Float[Tensor, "parameters parameters"],
+    q: Float[Tensor, "n dof"],
+) -> tuple[float, float]:
+    """What ``held_out_rms`` would be on average at the Cramer-Rao bound: ``sqrt(mean tr(H C H^T))``.
+
+    Args:
+        model: The model.
+        x: (parameters,) where to linearise.
+        covariance: Of the parameters.
+        q: (n, dof) held-out readings.
+
+    Returns:
+        Distance [m] and angle [rad].
+    """
+    rows = model.jacobian(x, q)
+    variance = torch.einsum("nip,pk,nik->ni", rows, covariance, rows).clamp(min=0.0)
+    return float(variance[:, :3].sum(-1).mean().sqrt()), float(variance[:, 3:].sum(-1).mean().sqrt())
+
+
+def _decompose(residuals: Tensor, jacobian: Tensor, weights: Tensor, rcond: float) -> tuple[Tensor, ...]:
+    """Directions (parameters, rank), the residual along each (rank,), their singular values, and all of those."""
+    root = weights.sqrt()
+    matrix = (root[..., None] * jacobian).reshape(-1, jacobian.shape[-1])
+    left, singular, right = torch.linalg.svd(matrix, full_matrices=False)
+    kept = singular > rcond * singular.max()
+    return right[kept].T, left[:, kept].T @ (root * residuals).reshape(-1), singular[kept], singular
+
+
+def _damped(
+    model: CalibrationModel, data: Measurements, x: Tensor, step: Tensor, residuals: Tensor, weights: Tensor
+) -> Tensor:
+    """The step, halved until the weighted squares fall; near the answer, where rounding decides, taken as it is."""
+    before = float((weights * residuals.square()).sum())
+    for halving in range(_HALVINGS):
+        moved = x + step * 0.5**halving
+        after = float((weights * _residuals(model, moved, data).square()).sum())
+        if after <= before * (1.0 + 1e-9):
+            return moved
+    return x + step * 0.5**_HALVINGS
+
+
+def _residuals(model: CalibrationModel, x: Tensor, data: Measurements) -> Tensor:
+    valid, poses = data.valid(), model.poses(x, data.q)
+    turned = torch.where(valid[:, 3, None, None], data.rotation, poses[:, :3, :3])
+    error = rotations.matrix_to_rotvec(turned @ poses[:, :3, :3].transpose(-1, -2), check=False)
+    moved = (data.position - poses[:, :3, 3]) / data.position_sigma
+    return torch.where(valid, torch.cat((moved, error / data.rotation_sigma), -1), 0.0)
+
+
+def _lengths(residuals: Tensor) -> Tensor:
+    """(n, 2) length of the position's and of the rotation's residual."""
+    return residuals.unflatten(-1, (2, 3)).norm(dim=-1)
+
+
+def _outliers(residuals: Tensor, valid: Tensor) -> Tensor:
+    return (_lengths(residuals) > _OUTLIER) & valid.unflatten(-1, (2, 3)).any(-1)
+
+
+def _weights(residuals: Tensor, valid: Tensor, loss: str) -> Tensor:
+    """(n, 6) weights of the squares; 0 where nothing was measured."""
+    if loss == "squares":
+        return valid.double()
+    lengths, there = _lengths(residuals), valid.unflatten(-1, (2, 3)).any(-1)
+    weights = torch.zeros_like(lengths)
+    for column in range(2):
+        seen = there[:, column]
+        if not bool(seen.any()):
+            continue
+        # Far from the answer all residuals are large: then the scale is theirs, at the end it is the noise's.
+        scale = max(1.0, float(lengths[seen, column].median()) / _MEDIAN)
+        ratio = lengths[:, column] / scale
+        soft = _HUBER / ratio.clamp(min=_HUBER) if loss == "huber" else 1.0 / (1.0 + (ratio / _CAUCHY).square())
+        weights[:, column] = torch.where(seen, soft, 0.0)
+    return weights.repeat_interleave(3, dim=-1) * valid

@@ -1,0 +1,1 @@
+"""Kernels of inverse kinematics: one frame of a mechanism, many targets, ranked starts."""

@@ -1,0 +1,1 @@
+"""Kernels on trees of joints: poses, Jacobians, and gradients pulled back to the coordinates."""

@@ -1,0 +1,1 @@
+"""Vector types for kernels, and what is computed in them."""

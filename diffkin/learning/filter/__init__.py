@@ -1,0 +1,30 @@
+"""Gains of attitude filters trained by gradient through records."""
+
+from diffkin.learning.filter.gains import FILTERS, FilterProblem, LearnedGains, fine_grid, rms_deg, run_records
+from diffkin.learning.filter.records import (
+    CSV_COLUMNS,
+    Records,
+    SimulationSettings,
+    cut,
+    read_broad,
+    read_csv,
+    simulate_records,
+    stack,
+)
+
+__all__ = [
+    "CSV_COLUMNS",
+    "FILTERS",
+    "FilterProblem",
+    "LearnedGains",
+    "Records",
+    "SimulationSettings",
+    "cut",
+    "fine_grid",
+    "read_broad",
+    "read_csv",
+    "rms_deg",
+    "run_records",
+    "simulate_records",
+    "stack",
+]

@@ -1,0 +1,109 @@
+"""A density over all inverse-kinematics solutions, one joint at a time along the chain.
+
+``p(q | T) = prod_j p(q_j | target in joint j's own frame)``: given the joints before it, the rest of the chain is a
+smaller inverse-kinematics problem, and the target in the joint's frame says all about it. Forward kinematics does the
+rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffkin.errors import OptionError, closest
+from diffkin.learning.inverse.heads import HEADS
+from diffkin.learning.inverse.joint_order import Chain
+from diffkin.learning.inverse.layers import StackedMLP, with_waves
+from diffkin.learning.inverse.network import IKNetwork
+from diffkin.robot import Robot
+
+__all__ = ["ChainFlow", "ChainFlowSettings"]
+
+
+@dataclass(frozen=True)
+class ChainFlowSettings:
+    """Settings of ``ChainFlow``.
+
+    Attributes:
+        name: Name in the group ``network``.
+        width: Numbers between layers of each joint's network.
+        depth: Residual layers of each.
+        head: Form of each joint's density on its limits: "mixture" (normals cut off there) or "spline" (rational
+            quadratic, from a uniform one).
+        pieces: Components of the mixture, or bins of the spline.
+        octaves: Frequencies of sines and cosines of the inputs beside the inputs themselves.
+        noise: Largest disturbance [rad or m] of the joints before each in training. Drawing goes on from joints that
+            are a little off, which no training pair is.
+        temperature: Factor on the width of the mixture's components when drawing; 1 draws from the density itself.
+    """
+
+    name: str = "chain_flow"
+    width: int = 160
+    depth: int = 3
+    head: str = "mixture"
+    pieces: int = 12
+    octaves: int = 2
+    noise: float = 0.003
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.head not in HEADS:
+            raise closest(self.head, HEADS, "head of chain_flow")
+        if self.octaves < 0 or self.pieces < 2:
+            raise OptionError("network.octaves must not be negative and network.pieces be at least 2.")
+        if self.noise < 0 or not 0 < self.temperature <= 1:
+            raise OptionError("network.noise must not be negative and network.temperature be in (0, 1].")
+
+
+class ChainFlow(IKNetwork):
+    """One small network a joint; all of them run as one batched product in training, one after the other to draw."""
+
+    def __init__(self, robot: Robot, settings: ChainFlowSettings) -> None:
+        super().__init__(robot, settings)
+        self.chain = chain = Chain(self.single)
+        self.head = HEADS[settings.head](settings.pieces, chain)
+        turns = len(chain.order)
+        inputs = (12 + len(chain.shared)) * (1 + 2 * settings.octaves)
+        self.mlp = StackedMLP(turns, inputs, self.head.parameters_per_joint, settings.width, settings.depth, gain=0.1)
+        with torch.no_grad():
+            self.mlp.biases[-1].copy_(self.head.initial())
+
+    def augment(self, q: Tensor, T_target: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Disturb the joints that come before each, by amounts from a thousandth of the largest noise up to it."""
+        size = self.settings.noise * 10.0 ** (-3.0 * torch.rand(len(q), 1, generator=generator))
+        return q, T_target, q + size * torch.randn(q.shape, generator=generator)
+
+    def loss(self, *batch: Tensor) -> Tensor:
+        q, T_target, before = batch
+        return -self._log_density(q, T_target, before).mean()
+
+    def log_density(
+        self, q: Float[Tensor, "batch dof"], T_target: Float[Tensor, "batch 4 4"]
+    ) -> Float[Tensor, " batch"]:
+        """Log density of coordinates given the pose, per rad (per m for a sliding joint)."""
+        return self._log_density(q, T_target, q)
+
+    def draw(self, T_target: Tensor, generator: torch.Generator) -> Tensor:
+        q = T_target.new_zeros(len(T_target), self.robot.dof)
+        for turn, coordinate in enumerate(self.chain.order):
+            raw = self.mlp.single(turn, self._inputs(q, T_target, (turn,))[0])
+            q[:, coordinate] = self.head.sample(turn, raw, self.settings.temperature, generator)
+        return q
+
+    def _log_density(self, q: Tensor, T_target: Tensor, before: Tensor) -> Tensor:
+        raw = self.mlp(self._inputs(before, T_target, self.chain.turns))
+        return self.head.log_density(q[:, list(self.chain.order)].transpose(0, 1), raw).sum(0)
+
+    def _inputs(self, q: Tensor, T_target: Tensor, turns: tuple[int, ...]) -> Tensor:
+        """(turns, batch, 12 ...): the target in each joint's frame, and earlier coordinates that later joints share."""
+        targets = self.chain.targets(q, T_target, turns)
+        position = targets[..., 3] / self.chain.reach
+        parts = [position, targets[..., :3].flatten(-2)]
+        for coordinate in self.chain.shared:
+            first = self.chain.order.index(coordinate)
+            known = torch.tensor([turn > first for turn in turns], device=q.device)
+            parts.append((q[:, coordinate] * known[:, None])[..., None])
+        return with_waves(torch.cat(parts, dim=-1), self.settings.octaves)

@@ -1,0 +1,80 @@
+"""A plain conditional normalising flow, the usual way to draw inverse-kinematics solutions; here as a baseline."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffkin.learning.inverse.network import IKNetwork
+from diffkin.learning.inverse.regression import finite_limits
+from diffkin.robot import Robot
+
+__all__ = ["Flow", "FlowSettings"]
+
+_EDGE = 1e-6  # keeps coordinates on a limit at a finite place
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """Settings of ``Flow``.
+
+    Attributes:
+        name: Name in the group ``network``.
+        width: Numbers between layers.
+        depth: Layers of each transform's network.
+        transforms: Transforms in a row.
+        bins: Pieces of each rational-quadratic spline.
+        coupling: Whether half of the coordinates at a time move given the others (fast to draw), instead of each given
+            those before it.
+    """
+
+    name: str = "flow"
+    width: int = 256
+    depth: int = 3
+    transforms: int = 3
+    bins: int = 8
+    coupling: bool = False
+
+
+class Flow(IKNetwork):
+    """A neural spline flow (Durkan et al. 2019) over the coordinates given the pose.
+
+    Coordinates are scaled to (-1, 1) and go through ``sqrt(2) erfinv``, so that uniform ones are normal, and whatever
+    the flow draws is within the limits.
+    """
+
+    middle: Tensor
+    radius: Tensor
+
+    def __init__(self, robot: Robot, settings: FlowSettings) -> None:
+        import zuko
+
+        super().__init__(robot, settings)
+        lower, upper = finite_limits(self.single)
+        self.register_buffer("middle", 0.5 * (lower + upper), persistent=False)
+        self.register_buffer("radius", 0.5 * (upper - lower), persistent=False)
+        self.flow = zuko.flows.NSF(
+            features=robot.dof,
+            context=12,
+            transforms=settings.transforms,
+            bins=settings.bins,
+            hidden_features=[settings.width] * settings.depth,
+            passes=2 if settings.coupling else None,
+        )
+
+    def loss(self, *batch: Tensor) -> Tensor:
+        q, T_target = batch
+        unit = ((q - self.middle) / self.radius).clamp(_EDGE - 1.0, 1.0 - _EDGE)
+        return -self.flow(_pose(T_target)).log_prob(math.sqrt(2.0) * torch.erfinv(unit)).mean()
+
+    def draw(self, T_target: Tensor, generator: torch.Generator) -> Tensor:
+        density = self.flow(_pose(T_target))
+        normal = torch.randn((len(T_target), self.robot.dof), generator=generator).to(T_target)
+        return self.middle + self.radius * torch.erf(density.transform.inv(normal) / math.sqrt(2.0))
+
+
+def _pose(T_target: Tensor) -> Tensor:
+    return T_target[:, :3].flatten(-2)

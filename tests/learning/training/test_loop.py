@@ -1,0 +1,233 @@
+"""The training loop: what it learns, logs and keeps; kills, resumes and two processes."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from diffkin.errors import ModelFileError, NonFiniteError, OptionError, UnknownNameError
+from diffkin.learning.training.checkpoint import load_checkpoint, save_checkpoint
+from diffkin.learning.training.log import read_metrics
+from diffkin.learning.training.loop import fit
+from diffkin.learning.training.settings import FitSettings
+from tests.scripts.training_runs import same
+
+torch.set_num_threads(1)
+
+
+class Line:
+    """Least squares to y = A x + b with noise, from fresh data."""
+
+    A = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]])
+    b = torch.tensor([0.3, -0.7])
+
+    def __init__(self, pause: float = 0.0, width: int = 3) -> None:
+        torch.manual_seed(0)
+        self.network = nn.Linear(width, 2)
+        self.pause = pause
+        self.held_out = self.batch(200, torch.Generator().manual_seed(99))
+
+    def batch(self, count, generator):
+        x = torch.randn(count, 3, generator=generator)
+        return x, x @ self.A.T + self.b + 0.01 * torch.randn(count, 2, generator=generator)
+
+    def loss(self, network, x, y):
+        time.sleep(self.pause)
+        return (network(x) - y).square().mean()
+
+    def validate(self, network):
+        x, y = self.held_out
+        return {"loss": float((network(x) - y).detach().square().mean())}
+
+
+def settings(**changes) -> FitSettings:
+    common = {"steps": 60, "batch": 16, "learning_rate": 0.1, "warmup": 5, "validate_every": 20, "checkpoint_every": 7}
+    return FitSettings(**{**common, "threads": 1, "progress": False, **changes})
+
+
+def without_seconds(folder: Path) -> list[dict[str, float]]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in read_metrics(folder / "metrics.csv")]
+
+
+def test_learns_and_keeps_the_best(tmp_path):
+    problem = Line()
+    report = fit(problem, settings(steps=600, average=0.9), tmp_path)
+    assert report.step == 600
+    assert torch.allclose(problem.network.weight, problem.A, atol=0.01)
+    assert torch.allclose(problem.network.bias, problem.b, atol=0.01)
+    rows = read_metrics(tmp_path / "metrics.csv")
+    assert [row["step"] for row in rows] == list(range(20, 601, 20))
+    assert report.best == min(row["loss"] for row in rows)
+    assert report.best == pytest.approx(problem.validate(problem.network)["loss"])
+    assert rows[-1]["learning_rate"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_stops_early_at_the_noise_floor(tmp_path):
+    problem = Line()
+    report = fit(problem, settings(steps=5000, patience=3), tmp_path)
+    rows = read_metrics(tmp_path / "metrics.csv")
+    assert report.step < 5000
+    assert [row["loss"] <= report.best for row in rows[-4:]] == [True, False, False, False]
+
+
+def test_average_zero_keeps_the_weights_of_the_last_step(tmp_path):
+    fit(Line(), settings(average=0.0), tmp_path)
+    state = load_checkpoint(tmp_path / "last.pt")
+    assert same(state["network"], state["average"])
+
+
+def test_same_seed_same_run_other_seed_other_run(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        fit(Line(), settings(seed=seed), tmp_path / name)
+    a, b, c = (load_checkpoint(tmp_path / name / "last.pt") for name in "abc")
+    assert same(a, b)
+    assert not same(a["network"], c["network"])
+
+
+def test_going_on_equals_never_having_stopped(tmp_path):
+    fit(Line(), settings(), tmp_path / "whole")
+
+    class Interrupted(Line):
+        def validate(self, network):
+            if getattr(self, "stop", False):
+                raise KeyboardInterrupt
+            self.stop = True
+            return super().validate(network)
+
+    with pytest.raises(KeyboardInterrupt):  # at step 40, five steps after the last checkpoint
+        fit(Interrupted(), settings(), tmp_path / "parts")
+    assert load_checkpoint(tmp_path / "parts" / "last.pt")["count"]["step"] == 35
+    fit(Line(), settings(), tmp_path / "parts", resume=True)
+    assert same(load_checkpoint(tmp_path / "whole" / "last.pt"), load_checkpoint(tmp_path / "parts" / "last.pt"))
+    assert same(load_checkpoint(tmp_path / "whole" / "best.pt"), load_checkpoint(tmp_path / "parts" / "best.pt"))
+    assert without_seconds(tmp_path / "whole") == without_seconds(tmp_path / "parts")
+
+
+CHILD = """
+import importlib.util, os, sys
+from pathlib import Path
+sys.path.insert(0, str(Path({here!r}).parents[3]))
+spec = importlib.util.spec_from_file_location("test_fit", {here!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from diffkin.learning.training.loop import fit
+report = fit(module.Line(pause={pause}), module.settings({changes}), Path({folder!r}), resume={resume})
+os.write(1, f"rank {{report.rank}} step {{report.step}}\\n".encode())
+"""
+
+
+def child(folder: Path, resume: bool, pause: float = 0.0, changes: str = "") -> subprocess.Popen:
+    code = CHILD.format(here=__file__, folder=str(folder), resume=resume, pause=pause, changes=changes)
+    script = folder.with_suffix(".py")
+    script.write_text(code)
+    return subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_killed_at_any_moment_and_resumed_equals_uninterrupted(tmp_path):
+    few = "checkpoint_every=1"  # a checkpoint a step: the kills fall between, into and beside the writing
+    fit(Line(), settings(checkpoint_every=1), tmp_path / "whole")
+    folder, last = tmp_path / "killed", tmp_path / "killed" / "last.pt"
+    for kill in range(2):
+        process = child(folder, resume=kill > 0, pause=0.02, changes=few)
+        done = load_checkpoint(last)["count"]["step"] if last.exists() else 0
+        give_up = time.monotonic() + 60
+        while not last.exists() or load_checkpoint(last)["count"]["step"] < done + 12:
+            assert time.monotonic() < give_up and process.poll() is None
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert load_checkpoint(last)["count"]["step"] < 60
+    fit(Line(), settings(checkpoint_every=1), folder, resume=True)
+    assert same(load_checkpoint(tmp_path / "whole" / "last.pt"), load_checkpoint(last))
+    assert same(load_checkpoint(tmp_path / "whole" / "best.pt"), load_checkpoint(folder / "best.pt"))
+    assert without_seconds(tmp_path / "whole") == without_seconds(folder)
+
+
+def test_two_processes_share_the_batch_and_agree(tmp_path):
+    process = child(tmp_path / "two", resume=False, changes="devices=2, steps=200, average=0.9")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert sorted(line for line in output.splitlines() if line.startswith("rank")) == [
+        "rank 0 step 200",
+        "rank 1 step 200",
+    ]
+    state = load_checkpoint(tmp_path / "two" / "last.pt")
+    assert state["generators"].shape[0] == 2
+    assert not torch.equal(state["generators"][0], state["generators"][1])
+    weights = load_checkpoint(tmp_path / "two" / "best.pt")["network"]
+    assert torch.allclose(weights["weight"], Line.A, atol=0.02)
+    assert [row["step"] for row in read_metrics(tmp_path / "two" / "metrics.csv")] == list(range(20, 201, 20))
+
+
+def test_another_model_is_refused(tmp_path):
+    fit(Line(), settings(), tmp_path)
+    other = Line(width=4)
+    with pytest.raises(OptionError, match="another model: weight is .2, 3. there and .2, 4."):
+        fit(other, settings(), tmp_path, resume=True)
+
+
+def test_a_broken_checkpoint_is_a_clear_error(tmp_path):
+    (tmp_path / "last.pt").write_bytes(b"\x80\x04rubbish")
+    with pytest.raises(ModelFileError, match="cannot be read as a checkpoint"):
+        fit(Line(), settings(), tmp_path, resume=True)
+
+
+def test_checkpoints_never_run_code(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    torch.save({"network": Trap()}, tmp_path / "last.pt")
+    with pytest.raises(ModelFileError):
+        load_checkpoint(tmp_path / "last.pt")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, {"step": 1})
+    with pytest.raises(Exception, match="pickle"):
+        save_checkpoint(path, {"step": lambda: 2})
+    assert load_checkpoint(path) == {"step": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
+
+
+def test_loss_that_is_not_finite_ends_the_run(tmp_path):
+    class Diverging(Line):
+        def loss(self, network, x, y):
+            return super().loss(network, x, y) / 0.0
+
+    with pytest.raises(NonFiniteError, match="learning_rate"):
+        fit(Diverging(), settings(), tmp_path)
+
+
+def test_unknown_monitor_names_the_scores(tmp_path):
+    with pytest.raises(UnknownNameError, match="'loss'"):
+        fit(Line(), settings(monitor="los"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"learning_rate": -1.0}, {"average": 1.0}, {"batch": 15, "devices": 2}]
+)
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(OptionError, match=f"trainer.{next(iter(wrong))}"):
+        settings(**wrong)
+
+
+def test_tensorboard_log(tmp_path):
+    fit(Line(), settings(tensorboard=True), tmp_path)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    logged = [(event.step, event.value) for event in events.Scalars("loss")]
+    rows = read_metrics(tmp_path / "metrics.csv")
+    assert [step for step, _ in logged] == [row["step"] for row in rows]
+    assert all(math.isclose(value, row["loss"], rel_tol=1e-6) for (_, value), row in zip(logged, rows))
