@@ -7,13 +7,11 @@ inside ``torch.func`` transforms, where a tensor has none.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
+from diffkin._gate import is_plain, is_transformed, is_watched, kernel
 from diffkin.errors import DtypeError, NonFiniteError, RotationError, ShapeError
 
 __all__ = [
@@ -32,13 +30,6 @@ ROTATION_TOLERANCE = 1e-5
 """Largest entry of ``|R^T R - I|`` for which a matrix still counts as a rotation."""
 
 _ROWS = 65536  # matrices looked at at a time
-_PLAIN = (Tensor, torch.nn.Parameter)
-_KERNEL_DTYPES = (torch.float32, torch.float64)
-
-
-def is_transformed() -> bool:
-    """Whether the caller runs inside a torch.func transform (grad, jacrev, jvp, vmap ...)."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def has_values(*tensors: Tensor) -> bool:
@@ -91,19 +82,10 @@ def check_finite(tensor: Tensor, name: str) -> None:
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    plain = type(tensor) in _PLAIN and tensor.dtype in _KERNEL_DTYPES and tensor.is_cpu and tensor.is_contiguous()
-    if plain and forward_ad._current_level < 0:
-        return _all_finite()((tensor.detach() if tensor.requires_grad else tensor).numpy())
+    if is_plain(tensor) and tensor.is_contiguous() and not is_watched():
+        return bool(kernel("finite.all_finite")((tensor.detach() if tensor.requires_grad else tensor).numpy()))
     # a finite sum means finite numbers, and costs one pass; the other way round it may have overflowed
     return math.isfinite(tensor.detach().sum()) or bool(torch.isfinite(tensor).all())
-
-
-@cache
-def _all_finite() -> Callable[..., bool]:
-    """The kernel, imported at the first call and kept: asking for it again takes a microsecond."""
-    from diffkin.kernels.finite import all_finite
-
-    return all_finite
 
 
 def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERANCE) -> None:

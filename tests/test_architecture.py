@@ -1,6 +1,7 @@
 """Imports point one way, heavy packages stay where they belong, and ``import diffkin`` is light."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,30 +12,31 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "diffkin"
 
-# Each row may import what is in its own row or in one above.
+# Each row may import what is in its own row or in one above; a lazy import is an import.
 LAYERS = [
-    ["errors", "autograd", "kernels", "_checks"],
+    ["errors", "autograd", "kernels", "_gate", "_checks", "_algebra"],
     ["rotations"],
     ["transforms"],
     ["kinematics"],
     ["robot"],
     ["ik"],
     ["aircraft"],
-    ["learning"],
-    ["simulation", "plotting", "plotting_aircraft"],
+    ["calibration", "learning"],
+    ["simulation", "plotting"],
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
 FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file for file in FILES}
 
 # Packages that only some parts of the house may know.
 ALLOWED = {
     "pybullet": {"simulation"},
     "pybullet_data": {"simulation"},
-    "matplotlib": {"plotting", "plotting_aircraft"},
+    "matplotlib": {"plotting"},
     "lightning": {"learning"},
     "lightning_fabric": {"learning"},
     "zuko": {"learning"},
-    "sklearn": {"learning"},
+    "sklearn": {"learning", "ik"},  # ik/solutions: branches are clusters
     "safetensors": {"learning"},
     "tensorboard": {"learning"},
     "hydra": set(),
@@ -44,6 +46,12 @@ ALLOWED = {
     "yourdfpy": {"robot"},
     "numba": {"kernels"},
 }
+
+MOST_FILES = 16  # in a folder; more want wings
+MOST_SCRIPT_LINES = 200
+
+# Modules without a test file of their own name, and why.
+NO_TEST_OF_THEIR_OWN: dict[str, str] = {}
 
 
 def part(file: Path) -> str:
@@ -85,7 +93,7 @@ def test_imports_point_one_way(file: Path) -> None:
         if words[0] == "diffkin" and len(words) > 1 and words[1] in LAYER and not for_types:
             assert LAYER[words[1]] <= LAYER[own], f"diffkin.{own} must not import {name}"
         if words[0] == "diffkin" and len(words) > 1 and own in ("kernels", "autograd"):
-            assert words[1] in (own, "errors", "_checks"), f"diffkin.{own} must not import {name}"
+            assert words[1] in (own, "errors", "_checks", "_gate"), f"diffkin.{own} must not import {name}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
@@ -96,6 +104,63 @@ def test_heavy_packages_stay_where_they_belong(file: Path) -> None:
             assert part(file) in ALLOWED[top], f"{file.relative_to(ROOT)} must not import {top}"
         if part(file) == "kernels":
             assert top != "torch", f"{file.relative_to(ROOT)} must not import torch"
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = {
+        name: {
+            found
+            for found, for_types in imports(file)
+            if not for_types and found in MODULES and MODULES[found].name != "__init__.py"
+        }
+        for name, file in MODULES.items()
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_no_folder_is_crowded() -> None:
+    folders = {file.parent for file in FILES}
+    crowded = {str(folder): len(list(folder.glob("*.py"))) for folder in folders}
+    assert {folder: count for folder, count in crowded.items() if count > MOST_FILES} == {}
+
+
+def test_scripts_are_thin() -> None:
+    lines = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in (ROOT / "scripts").rglob("*.py")}
+    assert {name: count for name, count in lines.items() if count > MOST_SCRIPT_LINES} == {}
+
+
+def test_solvers_know_no_task_by_name() -> None:
+    names = {
+        node.name
+        for file in (PACKAGE / "ik" / "tasks").glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Task") and node.name != "Task"
+    }
+    assert len(names) >= 8
+    asked = []
+    for file in FILES:
+        if file.is_relative_to(PACKAGE / "ik" / "tasks"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "type", "issubclass"):
+                asked += [f"{file}:{node.lineno}" for name in names if name in ast.unparse(node)]
+            if isinstance(node, ast.Compare) and "type(" in ast.unparse(node):
+                asked += [f"{file}:{node.lineno}" for name in names if name in ast.unparse(node)]
+    assert asked == []
+
+
+def test_every_module_has_a_test_of_its_name() -> None:
+    missing = []
+    for name, file in MODULES.items():
+        inside = file.relative_to(PACKAGE)
+        mirrored = ROOT / "tests" / inside.with_name(f"test_{inside.name.lstrip('_')}")
+        if file.name != "__init__.py" and not mirrored.exists() and name not in NO_TEST_OF_THEIR_OWN:
+            missing.append(str(mirrored.relative_to(ROOT)))
+    assert missing == []
+    assert [name for name in NO_TEST_OF_THEIR_OWN if name not in MODULES] == []
 
 
 def test_import_is_light() -> None:
