@@ -222,7 +222,7 @@ class Robot:
             q: (*batch, dof) coordinates [rad or m].
             links: Names of links; None means the tip alone.
             base: (*batch, 4, 4) pose of the base in the world; the identity if None. Broadcasts with ``q``.
-            backend: None, or "reference" to force the plain torch path.
+            backend: None, or "reference" to force plain torch operations, where a compiled kernel would answer.
 
         Returns:
             (*batch, 4, 4) pose ``T_base_tip``, or (*batch, len(links), 4, 4) where links are named; in the frame of the
@@ -265,7 +265,7 @@ class Robot:
             frame: "world" (axes of the base, or of the world where ``base`` is given) or "local" (of the link).
             method: "geometric", "backward_seeds", "reverse" or "forward"; all agree.
             base: (*batch, 4, 4) pose of the base in the world.
-            backend: None, or "reference" to force the plain torch path.
+            backend: None, or "reference" to force plain torch operations, where a compiled kernel would answer.
 
         Returns:
             (*batch, 6, dof) Jacobian.
