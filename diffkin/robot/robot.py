@@ -273,10 +273,7 @@ class Robot:
             diffkin.errors.ShapeError: Wrong shape of ``q``, ``point`` or ``base``.
             diffkin.errors.NonFiniteError: NaN or infinity in them.
         """
-        self._check(q, base)
-        if point is not None:
-            check_last(point, (3,), "point")
-            check_finite(point, "point")
+        self._check(q, base, point)
         index = self.link_index(link)
         return kinematics.jacobian(
             self.tree, q, index, point=point, frame=frame, method=method, base=base, backend=backend
@@ -305,10 +302,7 @@ class Robot:
         Raises:
             As ``jacobian``.
         """
-        self._check(q, base)
-        if point is not None:
-            check_last(point, (3,), "point")
-            check_finite(point, "point")
+        self._check(q, base, point)
         return kinematics.hessian(self.tree, q, self.link_index(link), point=point, base=base)
 
     def manipulability(self, q: Float[Tensor, "*batch dof"], link: str | None = None) -> Float[Tensor, "*batch"]:
@@ -327,10 +321,10 @@ class Robot:
         Raises:
             As ``jacobian``.
         """
-        self._check(q, None)
+        self._check(q)
         return kinematics.manipulability(self.tree, q, self.link_index(link))
 
-    def _check(self, q: Tensor, base: Tensor | None) -> None:
+    def _check(self, q: Tensor, base: Tensor | None = None, point: Tensor | None = None) -> None:
         check_floating(q, "q")
         if q.ndim == 0 or q.shape[-1] != self.dof:
             raise ShapeError(
@@ -340,3 +334,6 @@ class Robot:
         check_finite(q, "q")
         if base is not None:
             check_pose(base, "base")
+        if point is not None:
+            check_last(point, (3,), "point")
+            check_finite(point, "point")
