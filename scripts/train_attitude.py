@@ -20,8 +20,8 @@ from training import Run, curves, finish, open_run, say, show, summary, trainer_
 from diffkin import aircraft
 from diffkin.errors import OptionError, closest
 from diffkin.learning import FitReport, fit
+from diffkin.learning.policy.classical import CascadePolicy, Gains, Policy, make_policy
 from diffkin.learning.policy.flight import Craft, Starts, flight, scores
-from diffkin.learning.policy.policies import CascadePolicy, Gains, Policy, make_policy
 from diffkin.learning.policy.train import PolicyProblem, held_out_starts, save_policy
 from diffkin.plotting import new_figure, picture_grid, save_figure
 from diffkin.simulation.world import is_installed

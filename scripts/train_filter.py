@@ -19,7 +19,6 @@ from training import Run, curves, finish, open_run, say, show, summary, trainer_
 
 from diffkin.errors import OptionError
 from diffkin.learning import FitReport, fit
-from diffkin.learning.filter.gains import FilterProblem, LearnedGains, fine_grid, rms_deg, run_records
 from diffkin.learning.filter.records import (
     Records,
     SimulationSettings,
@@ -29,6 +28,7 @@ from diffkin.learning.filter.records import (
     simulate_records,
     stack,
 )
+from diffkin.learning.filter.steps import FilterProblem, LearnedGains, fine_grid, rms_deg, run_records
 from diffkin.plotting import new_figure, save_figure
 
 FIGURES = (

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from diffkin import aircraft
+from diffkin.learning.policy.classical import make_policy
 from diffkin.learning.policy.flight import Starts, flight, scores
-from diffkin.learning.policy.policies import make_policy
 from diffkin.learning.policy.train import held_out_starts, trial_craft
 
 pytest.importorskip("pybullet")

@@ -1,6 +1,5 @@
 """Gains of attitude filters trained by gradient through records."""
 
-from diffkin.learning.filter.gains import FILTERS, FilterProblem, LearnedGains, fine_grid, rms_deg, run_records
 from diffkin.learning.filter.records import (
     CSV_COLUMNS,
     Records,
@@ -11,6 +10,7 @@ from diffkin.learning.filter.records import (
     simulate_records,
     stack,
 )
+from diffkin.learning.filter.steps import FILTERS, FilterProblem, LearnedGains, fine_grid, rms_deg, run_records
 
 __all__ = [
     "CSV_COLUMNS",

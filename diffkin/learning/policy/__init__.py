@@ -1,5 +1,16 @@
 """Attitude controllers trained by gradient through flights."""
 
+from diffkin.learning.policy.classical import (
+    POLICIES,
+    CascadePolicy,
+    Gains,
+    NetworkPolicy,
+    PDPolicy,
+    Policy,
+    ResidualPolicy,
+    make_policy,
+    settings_of,
+)
 from diffkin.learning.policy.flight import (
     Craft,
     Flight,
@@ -11,17 +22,6 @@ from diffkin.learning.policy.flight import (
     flight,
     flight_state,
     scores,
-)
-from diffkin.learning.policy.policies import (
-    POLICIES,
-    CascadePolicy,
-    Gains,
-    NetworkPolicy,
-    PDPolicy,
-    Policy,
-    ResidualPolicy,
-    make_policy,
-    settings_of,
 )
 from diffkin.learning.policy.train import PolicyProblem, evaluate_policy, policy_of, save_policy, trial_craft
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from diffkin.errors import OptionError
+from diffkin.learning.policy.classical import Policy, make_policy, settings_of
 from diffkin.learning.policy.flight import Craft, Starts, cost, draw_starts, flight, scores
-from diffkin.learning.policy.policies import Policy, make_policy, settings_of
 from diffkin.learning.training.checkpoint import load_weights, save_tensors, weights_of
 
 __all__ = ["PolicyProblem", "evaluate_policy", "policy_of", "save_policy", "trial_craft"]

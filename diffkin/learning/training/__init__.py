@@ -1,5 +1,6 @@
 """Training: one loop, what it is given, checkpoints, logs, and data sets on disk."""
 
+from diffkin.learning.inverse.stored_pairs import DatasetSettings, StoredPairs, make_shard, shard_path, write_shard
 from diffkin.learning.training.checkpoint import (
     load_checkpoint,
     load_tensors,
@@ -9,7 +10,6 @@ from diffkin.learning.training.checkpoint import (
     weights_of,
     write_atomically,
 )
-from diffkin.learning.training.dataset import DatasetSettings, StoredPairs, make_shard, shard_path, write_shard
 from diffkin.learning.training.log import MetricsLog, read_metrics
 from diffkin.learning.training.loop import fit
 from diffkin.learning.training.settings import FitReport, FitSettings, Problem

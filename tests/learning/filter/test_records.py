@@ -8,7 +8,6 @@ import torch
 
 from diffkin import rotations
 from diffkin.errors import ModelFileError, OptionError, ShapeError
-from diffkin.learning.filter.gains import rms_deg, run_records
 from diffkin.learning.filter.records import (
     CSV_COLUMNS,
     SimulationSettings,
@@ -18,6 +17,7 @@ from diffkin.learning.filter.records import (
     simulate_records,
     stack,
 )
+from diffkin.learning.filter.steps import rms_deg, run_records
 
 PERFECT = SimulationSettings(
     seconds=3.0, bias=0.0, gyro_noise=0.0, accel_noise=0.0, mag_noise=0.0, burst=0.0, settle=0.5

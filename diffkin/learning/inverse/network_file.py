@@ -21,7 +21,7 @@ from diffkin.learning.inverse.chain_flow import ChainFlow, ChainFlowSettings
 from diffkin.learning.inverse.flow import Flow, FlowSettings
 from diffkin.learning.inverse.network import IKNetwork
 from diffkin.learning.inverse.regression import Regression, RegressionSettings, ThroughFK, ThroughFKSettings
-from diffkin.learning.policy.policies import Policy
+from diffkin.learning.policy.classical import Policy
 from diffkin.learning.policy.train import policy_of
 from diffkin.learning.training.checkpoint import load_tensors, load_weights, save_tensors, weights_of
 from diffkin.robot import Robot

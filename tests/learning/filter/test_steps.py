@@ -7,8 +7,8 @@ import torch
 
 from diffkin import aircraft, rotations
 from diffkin.errors import OptionError, UnknownNameError
-from diffkin.learning.filter.gains import FilterProblem, LearnedGains, fine_grid, rms_deg, run_records
 from diffkin.learning.filter.records import SimulationSettings, simulate_records
+from diffkin.learning.filter.steps import FilterProblem, LearnedGains, fine_grid, rms_deg, run_records
 from diffkin.learning.training.loop import fit
 from diffkin.learning.training.settings import FitSettings
 

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from diffkin import aircraft, learning, rotations
 from diffkin.errors import ModelFileError, OptionError, UnknownNameError
+from diffkin.learning.policy.classical import POLICIES, make_policy, settings_of
 from diffkin.learning.policy.flight import cost, draw_starts, flight, flight_state
-from diffkin.learning.policy.policies import POLICIES, make_policy, settings_of
 from diffkin.learning.policy.train import (
     PolicyProblem,
     evaluate_policy,
