@@ -1,26 +1,25 @@
-"""Gains of attitude filters by gradient through whole records, and a fine grid as the judge.
+"""One step of each attitude filter, with the component on the first axis: gradients and many gains at once are cheap.
 
-The filters are ``aircraft.mahony_step`` and ``aircraft.madgwick_step`` with the component on the first axis and every
-product as one small matrix product, (4, *many), so that a step costs few operations and thousands of gains run beside
-each other.
+The filters are ``aircraft.mahony_step`` and ``aircraft.madgwick_step``. Vectors are (3, *many), quaternions (4, *many) and
+every product is one small matrix product, so that a step costs few operations and thousands of gains run beside each
+other. The small algebra that the rest of the package shares has the component last, where each of these operations would
+move axes; hence ``_unit`` and ``_cross`` here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from diffkin.errors import OptionError, closest
-from diffkin.learning.filter.records import Records
+from diffkin.errors import closest
 
-__all__ = ["FILTERS", "FilterProblem", "LearnedGains", "fine_grid", "rms_deg", "run_records"]
+__all__ = ["FILTERS", "FilterStep", "filter_named"]
 
-Step = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, float, Tensor], tuple[Tensor, Tensor]]
-
-_STRETCH = 10.0  # logarithms of gains move this much faster than the optimiser's numbers
+FilterStep = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, float, Tensor], tuple[Tensor, Tensor]]
+"""``(quaternion, bias, rate, down, field, dt, gains) -> (quaternion, bias)``."""
 
 
 @cache
@@ -113,193 +112,19 @@ def _madgwick(
     return _unit(quat + dt * (0.5 * spin - gains[0] * direction)), bias
 
 
-FILTERS: dict[str, tuple[Step, tuple[str, ...]]] = {
+FILTERS: dict[str, tuple[FilterStep, tuple[str, ...]]] = {
     "mahony": (_mahony, ("accelerometer", "magnetometer", "integral")),
     "madgwick": (_madgwick, ("beta", "zeta")),
 }
 """By name: the step, and the names of its gains."""
 
 
-def run_records(name: str, gains: Tensor, records: Records) -> Tensor:
-    """Run a filter over whole records, each from the attitude of its first measurements, bias zero.
-
-    Args:
-        name: One of ``FILTERS``.
-        gains: (count,) gains, or (count, many) to run as many settings beside each other; gradients flow to them.
-        records: The measurements.
-
-    Returns:
-        (steps, 4, [many,] n) quaternions body to NED, xyzw, after each sample; the first is the attitude to begin with.
+def filter_named(name: str) -> tuple[FilterStep, tuple[str, ...]]:
+    """The step of a filter and the names of its gains.
 
     Raises:
         diffkin.errors.UnknownNameError: There is no such filter.
-        diffkin.errors.OptionError: The filter has another number of gains.
     """
-    step, names = _filter(name)
-    if gains.shape[0] != len(names):
-        raise OptionError(f"{name} has {len(names)} gains ({', '.join(names)}), got {gains.shape[0]}.")
-    many = gains.ndim == 2
-    gains = gains.unsqueeze(-1)
-    gyro, down, field = (part.unsqueeze(2) if many else part for part in (records.gyro, records.down, records.field))
-    quat = records.first.unsqueeze(1).expand(-1, gains.shape[1], -1) if many else records.first
-    bias = torch.zeros_like(quat[:3])
-    history = [quat]
-    for rate, vertical, north in zip(gyro[1:], down[1:], field[1:], strict=True):
-        quat, bias = step(quat, bias, rate, vertical, north, records.dt, gains)
-        history.append(quat)
-    return torch.stack(history)
-
-
-def rms_deg(quat_xyzw: Tensor, records: Records) -> Tensor:
-    """Root mean square of the angle to the truth over the samples that count.
-
-    Args:
-        quat_xyzw: (steps, 4, [many,] n) estimates.
-        records: With the truth.
-
-    Returns:
-        A scalar, or (many,) [deg].
-    """
-    truth, counts = records.truth, records.counts
-    if quat_xyzw.ndim == 4:
-        truth, counts = truth.unsqueeze(2), counts.unsqueeze(1)
-    square = _squared_angle(quat_xyzw, truth) * counts
-    axes = (0, -1)
-    mean = square.sum(axes) / counts.sum(axes).squeeze()
-    return (mean + 1e-20).sqrt().rad2deg()
-
-
-def _squared_angle(a: Tensor, b: Tensor) -> Tensor:
-    """Squared angle between unit quaternions: ``4 atan2(|a - b|, |a + b|)^2`` of the nearer twins, doubled."""
-    inner = (a * b).sum(1)
-    nearer = torch.where((inner < 0).unsqueeze(1), -a, a)
-    apart = ((nearer - b).square().sum(1) + 1e-20).sqrt()
-    along = ((nearer + b).square().sum(1)).sqrt()
-    return (4.0 * torch.atan2(apart, along)).square()
-
-
-def _filter(name: str) -> tuple[Step, tuple[str, ...]]:
     if name not in FILTERS:
         raise closest(name, FILTERS, "filter")
     return FILTERS[name]
-
-
-class LearnedGains(nn.Module):
-    """Positive gains of a filter, ``initial * exp(10 theta)``, theta from zero.
-
-    Args:
-        name: One of ``FILTERS``.
-        initial: Gains to begin with, in the order of their names.
-    """
-
-    start: Tensor
-
-    def __init__(self, name: str, initial: Sequence[float]) -> None:
-        super().__init__()
-        self.name, (_, self.names) = name, _filter(name)
-        start = torch.tensor([float(value) for value in initial])
-        if len(start) != len(self.names) or not bool((start > 0).all() and start.isfinite().all()):
-            raise OptionError(
-                f"{name} needs {len(self.names)} positive gains ({', '.join(self.names)}) to begin with, got "
-                f"{list(initial)}."
-            )
-        self.theta = nn.Parameter(torch.zeros(len(start)))
-        self.register_buffer("start", start)
-
-    def forward(self) -> Tensor:
-        """(count,) gains."""
-        return self.start * torch.exp(_STRETCH * self.theta)
-
-    def table(self) -> dict[str, float]:
-        """The gains by name."""
-        return dict(zip(self.names, self().tolist(), strict=True))
-
-
-class FilterProblem:
-    """Learn the gains of a filter on whole records.
-
-    Args:
-        network: The gains.
-        training: Records to learn from; a step takes a random share of them.
-        held_out: Records for validation.
-    """
-
-    def __init__(self, network: LearnedGains, training: Records, held_out: Records) -> None:
-        self.network: nn.Module = network
-        self.training, self.held_out = training, held_out
-
-    def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        return (torch.randperm(self.training.count, generator=generator)[:count],)
-
-    def loss(self, network: nn.Module, *batch: Tensor) -> Tensor:
-        return self._rms(network, self.training.chosen(batch[0].cpu()))
-
-    @torch.no_grad()
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        """Root mean square of the angle on both sets, and the gains."""
-        row = {
-            "loss": float(self._rms(network, self.held_out)),
-            "training_rms": float(self._rms(network, self.training)),
-        }
-        return row | _gains(network).table()
-
-    @staticmethod
-    def _rms(network: nn.Module, records: Records) -> Tensor:
-        gains = _gains(network)
-        values = gains()
-        records = records.to(values)
-        return rms_deg(run_records(gains.name, values, records), records)
-
-
-def _gains(network: nn.Module) -> LearnedGains:
-    if not isinstance(network, LearnedGains):
-        raise OptionError(f"FilterProblem trains LearnedGains, got {type(network).__name__}.")
-    return network
-
-
-@torch.no_grad()
-def fine_grid(
-    name: str,
-    records: Records,
-    lower: Sequence[float],
-    upper: Sequence[float],
-    *,
-    points: int = 9,
-    refinements: int = 3,
-    lanes: int = 16384,
-) -> tuple[Tensor, float]:
-    """The best gains of a grid, even in the logarithm, refined around its best point.
-
-    Each refinement has the same number of points over two steps of the one before to either side.
-
-    Args:
-        name: One of ``FILTERS``.
-        records: What to score on.
-        lower: Smallest gains, in the order of their names.
-        upper: Largest gains.
-        points: Along each gain.
-        refinements: How many.
-        lanes: Runs of the filter beside each other, which bounds the memory.
-
-    Returns:
-        (count,) gains and their root mean square [deg].
-
-    Raises:
-        diffkin.errors.OptionError: Bounds do not fit.
-    """
-    _, names = _filter(name)
-    if not (len(lower) == len(upper) == len(names)) or not all(0 < a < b for a, b in zip(lower, upper)):
-        raise OptionError(f"The grid of {name} needs bounds 0 < lower < upper for {', '.join(names)}.")
-    low, high = torch.tensor([list(lower), list(upper)], dtype=records.gyro.dtype).log()
-    best, best_rms = low, float("inf")
-    for _ in range(refinements + 1):
-        axes = [torch.linspace(float(a), float(b), points, dtype=low.dtype) for a, b in zip(low, high)]
-        grid = torch.cartesian_prod(*axes).reshape(-1, len(names))
-        step = (high - low) / (points - 1)
-        for part in grid.split(max(1, lanes // records.count)):
-            found = rms_deg(run_records(name, part.exp().T, records), records)
-            index = int(found.argmin())
-            if float(found[index]) < best_rms:
-                best, best_rms = part[index], float(found[index])
-        low, high = best - 2.0 * step, best + 2.0 * step
-    return best.exp(), best_rms

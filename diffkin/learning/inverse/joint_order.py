@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from diffkin import kinematics
+from diffkin._algebra import perpendicular
 from diffkin.kinematics import REVOLUTE
 from diffkin.robot import Robot
 
-__all__ = ["Chain"]
+__all__ = ["JointOrder"]
 
 
-class Chain:
+class JointOrder:
     """The coordinates of a robot in the order in which its chain meets them, and the frames where it does.
 
     Args:
@@ -28,8 +29,6 @@ class Chain:
         order: Coordinate of each turn. Coordinates that do not move the tip come last.
         revolute: Whether the joint of each turn rotates (else it slides).
         shared: Coordinates that drive more than one joint on the way; the rest of the chain depends on them too.
-        lower, upper: (turns,) limits in that order, -pi and pi where there is none.
-        reach: A length to divide positions by [m].
     """
 
     def __init__(self, robot: Robot) -> None:
@@ -51,11 +50,6 @@ class Chain:
             link_joint=tuple(-1 if joint is None else tree.parents[joint] for joint in joints),
             link_offsets=torch.stack(turned),
         )
-        lower, upper = robot.lower[list(self.order)], robot.upper[list(self.order)]
-        self.lower = torch.where(torch.isinf(lower), torch.full_like(lower, -torch.pi), lower)
-        self.upper = torch.where(torch.isinf(upper), torch.full_like(upper, torch.pi), upper)
-        tips = robot.forward_kinematics(robot.sample(256))[:, :3, 3]
-        self.reach = float((tips - tips.mean(0)).square().sum(-1).mean().sqrt()) or 1.0
 
     @property
     def turns(self) -> tuple[int, ...]:
@@ -81,9 +75,7 @@ class Chain:
 
 def _axis_frame(axis: Tensor) -> Tensor:
     """(4, 4) a frame whose z axis is the given one."""
-    helper = torch.eye(3, dtype=axis.dtype, device=axis.device)[int(axis.abs().argmin())]
-    x = helper - (helper @ axis) * axis
-    x = x / x.norm()
+    y = perpendicular(axis)
     frame = torch.eye(4, dtype=axis.dtype, device=axis.device)
-    frame[:3, :3] = torch.stack((x, torch.linalg.cross(axis, x), axis), dim=-1)
+    frame[:3, :3] = torch.stack((torch.linalg.cross(y, axis), y, axis), dim=-1)
     return frame

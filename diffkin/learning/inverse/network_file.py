@@ -1,8 +1,4 @@
-"""Networks by name, and files that hold one with all it needs to answer later.
-
-A file is safetensors: the weights, the geometry of the robot (or the body of the aircraft) beside them, and one JSON text
-with the network's name and settings, the robot's names, and the version that wrote it. Reading one runs no code from it.
-"""
+"""Files that hold a network for inverse kinematics with its robot: all it needs to answer later."""
 
 from __future__ import annotations
 
@@ -15,61 +11,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffkin.errors import DiffkinError, ModelFileError, closest
+from diffkin._checks import check_finite, check_last
 from diffkin.kinematics import KinematicTree
-from diffkin.learning.inverse.chain_flow import ChainFlow, ChainFlowSettings
-from diffkin.learning.inverse.flow import Flow, FlowSettings
+from diffkin.learning.inverse.make import make_network
 from diffkin.learning.inverse.network import IKNetwork
-from diffkin.learning.inverse.regression import Regression, RegressionSettings, ThroughFK, ThroughFKSettings
-from diffkin.learning.policy.classical import Policy
-from diffkin.learning.policy.train import policy_of
-from diffkin.learning.training.checkpoint import load_tensors, load_weights, save_tensors, weights_of
+from diffkin.learning.training.checkpoint import load_weights, save_tensors, weights_of
 from diffkin.robot import Robot
 
-__all__ = ["NETWORKS", "load", "make_network", "save"]
-
-NETWORKS: dict[str, tuple[type[IKNetwork], type[Any]]] = {
-    "regression": (Regression, RegressionSettings),
-    "through_fk": (ThroughFK, ThroughFKSettings),
-    "chain_flow": (ChainFlow, ChainFlowSettings),
-    "flow": (Flow, FlowSettings),
-}
+__all__ = ["network_of", "save"]
 
 _TREE_TENSORS = ("origins", "axes", "link_offsets")
 _TREE_LISTS = ("parents", "kinds", "coordinate", "multiplier", "offset", "link_joint")
 _NAMES = ("joint_names", "link_names", "leaves")
 _WORDS = ("name", "base", "tip", "source")
-
-
-def make_network(robot: Robot, settings: Mapping[str, Any], seed: int = 0) -> IKNetwork:
-    """A new network.
-
-    Args:
-        robot: A robot with a tip.
-        settings: ``name`` (one of ``NETWORKS``), and any field of its settings.
-        seed: Of the initial weights.
-
-    Returns:
-        The network, float32 on the CPU.
-
-    Raises:
-        diffkin.errors.UnknownNameError: There is no such network or setting.
-    """
-    name = settings.get("name")
-    if name not in NETWORKS:
-        raise closest(name, NETWORKS, "network")
-    make, kind = NETWORKS[name]
-    known = {field.name for field in dataclasses.fields(kind)}
-    for key in settings:
-        if key not in known:
-            raise closest(key, known, f"setting of network {name!r}:")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return make(robot, kind(**settings))
+_SPAN = ("span.lower", "span.upper")
 
 
 def save(network: IKNetwork, path: str | os.PathLike[str]) -> None:
-    """Write a network to a file that ``load`` reads, atomically.
+    """Write a network to a file that ``diffkin.learning.load`` reads, atomically.
 
     Args:
         network: The network.
@@ -79,6 +38,7 @@ def save(network: IKNetwork, path: str | os.PathLike[str]) -> None:
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"robot.{name}": getattr(robot.tree, name) for name in _TREE_TENSORS}
     tensors |= {"robot.lower": robot.lower, "robot.upper": robot.upper}
+    tensors |= dict(zip(_SPAN, network.span, strict=True))
     header = {
         "network": dataclasses.asdict(network.settings),
         "robot": {name: getattr(robot, name) for name in _WORDS + _NAMES},
@@ -87,47 +47,28 @@ def save(network: IKNetwork, path: str | os.PathLike[str]) -> None:
     save_tensors(Path(path), header, tensors)
 
 
-def load(path: str | os.PathLike[str]) -> IKNetwork | Policy:
-    """Read a network or an attitude policy that was saved, with what it needs to answer.
+def network_of(header: Mapping[str, Any], tensors: Mapping[str, Tensor], where: object) -> IKNetwork:
+    """The network of a file that ``save`` wrote, gradients off, with the robot it was trained on.
 
     Args:
-        path: Of the file, or of a run's folder that holds one such file.
-
-    Returns:
-        On the CPU, gradients off: an inverse-kinematics network, which brings along ``robot``, the robot it was trained
-        on; or a policy, which brings along ``craft``, the body it was trained on (``craft.scaled_to(inertia)`` is
-        another one to fly).
-
-    Raises:
-        diffkin.errors.ModelFileError: There is no such file, or it holds neither.
+        header: Of the file.
+        tensors: Of the file.
+        where: Named in errors.
     """
-    file = _file(Path(path))
-    header, tensors = load_tensors(file)
-    try:
-        if "policy" in header:
-            return policy_of(header, tensors, file)
-        network = make_network(_robot(header, tensors), header["network"])
-        load_weights(network, weights_of("network", tensors), file)
-    except (KeyError, TypeError, ValueError, DiffkinError) as error:
-        raise ModelFileError(
-            f"{file} cannot be read as a network of diffkin ({type(error).__name__}: {error}). Give a .safetensors file "
-            "that a training script wrote, or its run folder."
-        ) from error
+    robot = _robot(header, tensors)
+    span = (tensors[_SPAN[0]], tensors[_SPAN[1]]) if _SPAN[0] in tensors else _span_of_old_files(robot)
+    for name, side in zip(_SPAN, span):
+        check_last(side, (robot.dof,), name)
+        check_finite(side, name)
+    network = make_network(robot, header["network"], span=span)
+    load_weights(network, weights_of("network", tensors), where)
     return network.requires_grad_(False).eval()
 
 
-def _file(path: Path) -> Path:
-    """The file itself, or the only one in a folder."""
-    if not path.is_dir():
-        return path
-    files = sorted(path.glob("*.safetensors"))
-    if len(files) != 1:
-        names = ", ".join(file.name for file in files) or "none"
-        raise ModelFileError(
-            f"{path} cannot be read as a network of diffkin: it must hold one .safetensors file, it holds {names}. Give "
-            "the path of a file."
-        )
-    return files[0]
+def _span_of_old_files(robot: Robot) -> tuple[Tensor, Tensor]:
+    """What answers lay between when files did not say so: the limits, -pi and pi where there are none."""
+    lower, upper = (side.to(torch.float32) for side in (robot.lower, robot.upper))
+    return lower.nan_to_num(neginf=-torch.pi), upper.nan_to_num(posinf=torch.pi)
 
 
 def _robot(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Robot:
