@@ -2,8 +2,8 @@
 
 The filters are ``aircraft.mahony_step`` and ``aircraft.madgwick_step``. Vectors are (3, *many), quaternions (4, *many) and
 every product is one small matrix product, so that a step costs few operations and thousands of gains run beside each
-other. The small algebra that the rest of the package shares has the component last, where each of these operations would
-move axes; hence ``_unit`` and ``_cross`` here.
+other. The algebra that the rest of the package shares takes components on the last axis; with it every operation of a step
+would have to transpose, so ``_unit`` and ``_cross`` stand here.
 """
 
 from __future__ import annotations

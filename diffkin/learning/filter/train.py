@@ -28,7 +28,7 @@ class LearnedGains(PositiveNumbers):
         _, names = filter_named(name)
         if len(initial) != len(names):
             raise OptionError(
-                f"{name} needs {len(names)} gains ({', '.join(names)}) to begin with, got {list(initial)}."
+                f"{name} needs {len(names)} positive gains ({', '.join(names)}) to begin with, got {list(initial)}."
             )
         super().__init__(torch.tensor([float(value) for value in initial]), list(initial))
         self.name, self.names = name, names

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 TorqueLaw = Callable[["FlightState", Craft], Tensor]
-"""``(state, craft) -> (3, n)``, what a policy is to a flight."""
+"""``(state, craft) -> (3, n)``: whatever gives the torques [N m] of a flight, a policy or any other function."""
 
 
 class FlightStarts(NamedTuple):

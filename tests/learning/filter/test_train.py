@@ -44,7 +44,7 @@ def test_gains_by_name():
 def test_mistakes():
     with pytest.raises(UnknownNameError, match="mahony"):
         LearnedGains("mahoni", [1.0])
-    with pytest.raises(OptionError, match="3 gains"):
+    with pytest.raises(OptionError, match="mahony needs 3 positive gains"):
         LearnedGains("mahony", [1.0, 0.1])
     with pytest.raises(OptionError, match="positive"):
         LearnedGains("mahony", [1.0, -1.0, 0.1])
