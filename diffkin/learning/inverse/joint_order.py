@@ -13,7 +13,6 @@ from torch import Tensor
 
 from diffkin import kinematics
 from diffkin._algebra import perpendicular
-from diffkin.kinematics import REVOLUTE
 from diffkin.robot import Robot
 
 __all__ = ["JointOrder"]
@@ -27,7 +26,6 @@ class JointOrder:
 
     Attributes:
         order: Coordinate of each turn. Coordinates that do not move the tip come last.
-        revolute: Whether the joint of each turn rotates (else it slides).
         shared: Coordinates that drive more than one joint on the way; the rest of the chain depends on them too.
     """
 
@@ -42,7 +40,6 @@ class JointOrder:
         self.order = tuple(order + idle)
         self.shared = tuple(coordinate for coordinate in order if driven.count(coordinate) > 1)
         joints = [first.get(coordinate) for coordinate in self.order]
-        self.revolute = tuple(joint is None or tree.kinds[joint] == REVOLUTE for joint in joints)
         eye = torch.eye(4, dtype=tree.dtype, device=tree.device)
         turned = [eye if joint is None else tree.origins[joint] @ _axis_frame(tree.axes[joint]) for joint in joints]
         self.tree = dataclasses.replace(

@@ -62,4 +62,3 @@ def test_mimics_slides_and_endless_joints():
     names = [robot.joint_names[coordinate] for coordinate in joints.order]
     assert names == ["late", "turn", "spin"]
     assert [robot.joint_names[coordinate] for coordinate in joints.shared] == ["turn"]
-    assert joints.revolute == (False, True, True)
