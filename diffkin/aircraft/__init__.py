@@ -13,7 +13,6 @@ from diffkin.aircraft.airframe.tasks import (
     WingsLevelTask,
     turn_to,
 )
-from diffkin.aircraft.control.allocation import QuadrotorMixer, allocate_surfaces, bounded_least_squares
 from diffkin.aircraft.control.attitude_reference import AttitudeReference, attitude_reference, minimum_jerk
 from diffkin.aircraft.control.laws import (
     attitude_error,
@@ -24,14 +23,8 @@ from diffkin.aircraft.control.laws import (
     sqrt_cascade,
     sqrt_law,
 )
+from diffkin.aircraft.control.surfaces import QuadrotorMixer, allocate_surfaces, bounded_least_squares
 from diffkin.aircraft.dynamics.simulate import angular_momentum, check_inertia, rotational_energy, simulate_attitude
-from diffkin.aircraft.estimation.determination import (
-    WAHBA_METHODS,
-    solve_wahba,
-    triad,
-    triad_covariance,
-    wahba_covariance,
-)
 from diffkin.aircraft.estimation.filters import (
     FilterState,
     MadgwickGains,
@@ -48,6 +41,13 @@ from diffkin.aircraft.estimation.kalman import (
     mekf_predict,
     mekf_step,
     mekf_update,
+)
+from diffkin.aircraft.estimation.wahba import (
+    WAHBA_METHODS,
+    solve_wahba,
+    triad,
+    triad_covariance,
+    wahba_covariance,
 )
 from diffkin.aircraft.frames.air_data import (
     air_data_to_velocity,

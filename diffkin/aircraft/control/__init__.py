@@ -1,6 +1,5 @@
 """Attitude control: laws, allocation of torques to actuators, attitudes to follow."""
 
-from diffkin.aircraft.control.allocation import QuadrotorMixer, allocate_surfaces, bounded_least_squares
 from diffkin.aircraft.control.attitude_reference import AttitudeReference, attitude_reference, minimum_jerk
 from diffkin.aircraft.control.laws import (
     attitude_error,
@@ -11,6 +10,7 @@ from diffkin.aircraft.control.laws import (
     sqrt_cascade,
     sqrt_law,
 )
+from diffkin.aircraft.control.surfaces import QuadrotorMixer, allocate_surfaces, bounded_least_squares
 
 __all__ = [
     "AttitudeReference",

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_finite, check_floating, check_last, check_rotation, has_values
-from diffkin.aircraft.dynamics import fused, integrators
+from diffkin.aircraft.dynamics import by_kernel, integrators
 from diffkin.aircraft.dynamics.integrators import INTEGRATORS, Body
 from diffkin.aircraft.dynamics.rollout import rollout
 from diffkin.errors import AttitudeError, OptionError, ShapeError, closest
@@ -106,16 +106,16 @@ def simulate_attitude(
     R, omega = R.expand(*batch, 3, 3), omega.expand(*batch, 3)
     if not callable(torque):
         held = R.new_zeros(3) if given is None else given
-        applies = backend is None and steps > 0 and R.numel() > 0 and fused.fused_applies(R0, omega0, J, h, held)
-        run = fused.simulate if applies else fused.history
+        applies = backend is None and steps > 0 and R.numel() > 0 and by_kernel.fused_applies(R0, omega0, J, h, held)
+        run = by_kernel.simulate if applies else by_kernel.history
         return run(R, omega, body, held, per_step, dt, integrator, steps)
     advance = INTEGRATORS[integrator]
-    one_step = backend is None and R.numel() > 0 and fused.fused_applies(R0, omega0, J, h)
+    one_step = backend is None and R.numel() > 0 and by_kernel.fused_applies(R0, omega0, J, h)
 
     def step(k: int, R: Tensor, omega: Tensor) -> tuple[Tensor, Tensor]:
         tau = _asked(torque(k, R, omega), omega)
-        if one_step and fused.fused_applies(tau):
-            after_R, after_omega = fused.simulate(R, omega, body, tau, False, dt, integrator, 1)
+        if one_step and by_kernel.fused_applies(tau):
+            after_R, after_omega = by_kernel.simulate(R, omega, body, tau, False, dt, integrator, 1)
             return integrators.orthonormalize(after_R[..., 1, :, :]), after_omega[..., 1, :]
         return advance(R, omega, tau, body, dt)
 

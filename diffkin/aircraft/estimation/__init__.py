@@ -1,12 +1,5 @@
 """Attitude from measurements: vector observations, complementary and Kalman filters."""
 
-from diffkin.aircraft.estimation.determination import (
-    WAHBA_METHODS,
-    solve_wahba,
-    triad,
-    triad_covariance,
-    wahba_covariance,
-)
 from diffkin.aircraft.estimation.filters import (
     FilterState,
     MadgwickGains,
@@ -23,6 +16,13 @@ from diffkin.aircraft.estimation.kalman import (
     mekf_predict,
     mekf_step,
     mekf_update,
+)
+from diffkin.aircraft.estimation.wahba import (
+    WAHBA_METHODS,
+    solve_wahba,
+    triad,
+    triad_covariance,
+    wahba_covariance,
 )
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Wahba's problem by QUEST and Newton's method, one problem after another.
 
-Quaternions are xyzw; the formulas are those of the torch path in ``diffkin.aircraft.estimation.determination``.
+Quaternions are xyzw; the formulas are those of the torch path in ``diffkin.aircraft.estimation.wahba``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from diffkin._algebra import dot, matmul, solve3
 from diffkin._checks import check_finite, check_floating, check_last, has_values
-from diffkin.aircraft.dynamics.fused import fused_applies
+from diffkin.aircraft.dynamics.by_kernel import fused_applies
 from diffkin.errors import AttitudeError, OptionError, ShapeError, closest
 from diffkin.rotations import quat_xyzw_to_matrix, rotvec_to_matrix, vee
 
