@@ -55,7 +55,7 @@ def unit(vector: Tensor) -> Tensor:
     """A vector (*batch, n) of any length over its length; zero for zero, with zero derivatives."""
     scale = vector.detach().abs().amax(-1, keepdim=True)
     zero = scale == 0
-    scaled = vector / torch.where(zero, 1.0, scale)  # so that squares neither overflow nor vanish
+    scaled = torch.where(zero, 0.0, vector / torch.where(zero, 1.0, scale))  # squares neither overflow nor vanish
     return scaled / torch.sqrt(torch.where(zero, 1.0, dot(scaled, scaled)))
 
 

@@ -109,10 +109,13 @@ def _is_finite(tensor: Tensor) -> bool:
     return math.isfinite(tensor.detach().sum()) or bool(torch.isfinite(tensor).all())
 
 
-def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERANCE) -> None:
-    """Raise unless ``matrix`` (*batch, 3, 3) holds rotations up to rounding; says how far off it is."""
+def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERANCE, *, values: bool = True) -> None:
+    """Raise unless ``matrix`` (*batch, 3, 3) holds rotations up to rounding; says how far off it is.
+
+    With ``values=False`` the shape alone is checked.
+    """
     check_last(matrix, (3, 3), name)
-    if not has_values(matrix) or matrix.numel() == 0:
+    if not values or not has_values(matrix) or matrix.numel() == 0:
         return
     with torch.no_grad():
         identity = torch.eye(3, dtype=torch.float64, device=matrix.device)
