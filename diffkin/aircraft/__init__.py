@@ -5,14 +5,6 @@ from diffkin.aircraft.airframe.mass import MassProperties, mass_properties
 from diffkin.aircraft.airframe.point_axis import align_vectors, least_turn, point_axis
 from diffkin.aircraft.airframe.point_jacobians import point_jacobian, ray_jacobian
 from diffkin.aircraft.airframe.pointing import KeepOut, Pointing, RayTarget, bank_pitch, point
-from diffkin.aircraft.airframe.tasks import (
-    BankPitchLimitTask,
-    KeepOutConeTask,
-    RayAtPointTask,
-    RayDirectionTask,
-    WingsLevelTask,
-    turn_to,
-)
 from diffkin.aircraft.control.allocation import QuadrotorMixer, allocate_surfaces, bounded_least_squares
 from diffkin.aircraft.control.attitude_reference import AttitudeReference, attitude_reference, minimum_jerk
 from diffkin.aircraft.control.laws import (
@@ -85,6 +77,14 @@ from diffkin.aircraft.frames.geodesy import (
     geodetic_to_ned,
     ned_to_ecef,
     ned_to_geodetic,
+)
+from diffkin.ik.tasks.pointing import (
+    BankPitchLimitTask,
+    KeepOutConeTask,
+    RayAtPointTask,
+    RayDirectionTask,
+    WingsLevelTask,
+    turn_to,
 )
 
 __all__ = [

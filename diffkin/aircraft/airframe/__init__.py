@@ -5,7 +5,7 @@ from diffkin.aircraft.airframe.mass import MassProperties, mass_properties
 from diffkin.aircraft.airframe.point_axis import align_vectors, least_turn, point_axis
 from diffkin.aircraft.airframe.point_jacobians import METHODS, point_jacobian, ray_jacobian
 from diffkin.aircraft.airframe.pointing import ROLLS, KeepOut, Pointing, RayTarget, bank_pitch, point
-from diffkin.aircraft.airframe.tasks import (
+from diffkin.ik.tasks.pointing import (
     BankPitchLimitTask,
     KeepOutConeTask,
     RayAtPointTask,
