@@ -6,7 +6,7 @@ from diffkin.aircraft.airframe.named_airframes import load_airframe
 from diffkin.aircraft.airframe.point_axis import align_vectors, least_turn, point_axis
 from diffkin.aircraft.airframe.point_jacobians import point_jacobian, ray_jacobian
 from diffkin.aircraft.airframe.pointing import KeepOut, Pointing, RayTarget, bank_pitch, point
-from diffkin.aircraft.airframe.tasks import (
+from diffkin.ik.tasks.pointing import (
     BankPitchLimitTask,
     KeepOutConeTask,
     RayAtPointTask,

@@ -13,13 +13,6 @@ from diffkin._algebra import perpendicular, unit
 from diffkin._checks import check_broadcast, check_finite, check_last, check_rotation
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.airframe.point_axis import PARALLEL, align_vectors
-from diffkin.aircraft.airframe.tasks import (
-    BankPitchLimitTask,
-    KeepOutConeTask,
-    RayAtPointTask,
-    RayDirectionTask,
-    WingsLevelTask,
-)
 from diffkin.aircraft.frames.axes import (
     attitude_enu_flu_to_ned_frd,
     attitude_ned_frd_to_enu_flu,
@@ -30,6 +23,13 @@ from diffkin.aircraft.frames.two_vectors import sine_between
 from diffkin.errors import OptionError, closest
 from diffkin.ik import IKResult, OrientationTask, Task, solve_ik
 from diffkin.ik.search import Progress
+from diffkin.ik.tasks.pointing import (
+    BankPitchLimitTask,
+    KeepOutConeTask,
+    RayAtPointTask,
+    RayDirectionTask,
+    WingsLevelTask,
+)
 from diffkin.rotations import matrix_to_euler
 from diffkin.transforms import pose
 
