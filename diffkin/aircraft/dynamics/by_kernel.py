@@ -20,7 +20,10 @@ __all__ = ["simulate_by_kernel"]
 def simulate_by_kernel(
     R: Tensor, omega: Tensor, body: Body, torque: Tensor, per_step: bool, dt: float, integrator: str, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """The same as ``simulate_by_torch``, with the same arguments, where ``kernels_apply`` to all tensors."""
+    """The same as ``simulate_by_torch``, with the same arguments, where ``kernels_apply`` to all tensors.
+
+    The gradient to R is right along the rotations alone; ``orthonormalize``, by which R was made, lets nothing else pass.
+    """
     batch = omega.shape[:-1]
     torque = torque if per_step else torque.unsqueeze(-2)
     arguments = [
