@@ -16,7 +16,7 @@ __all__ = ["PARALLEL", "align_vectors", "least_turn", "point_axis"]
 PARALLEL = 1e-6
 """Sine of the angle up to which two directions that shall be pointed count as parallel.
 
-A command that near to parallel has no meant roll: the roll it asks for changes by a radian as a direction moves by 1e-6.
+Nearer than that, a command says nothing about roll: the roll changes by a radian as a direction moves by 1e-6 rad.
 """
 
 
@@ -94,7 +94,7 @@ def align_vectors(
 ) -> Float[Tensor, "*batch 3 3"]:
     """The attitude that points one body axis exactly, and a second one as nearly as the first allows.
 
-    The geometry is that of TRIAD, which ``aircraft.triad`` applies to measured directions.
+    The geometry is that of TRIAD (Black, 1964), which ``aircraft.triad`` applies to measured directions.
 
     Args:
         first_body: (*batch, 3) axis that is pointed exactly, in body axes.
@@ -136,8 +136,8 @@ def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"])
     """
     start, end = torch.broadcast_tensors(start, end)
     far = (dot(start, end) < 0).detach()
-    # A half turn about any axis across ``start`` carries it to ``-start`` exactly. About the common normal it is part of
-    # the least turn, and the rest is a turn about the same normal.
+    # A half turn about any axis across ``start`` carries it to ``-start`` exactly. About the common normal it is part
+    # of the least turn, and the rest is a turn about the same normal.
     across = torch.linalg.cross(start, end)
     length = safe_norm(across)
     lost = length < 8.0 * torch.finfo(start.dtype).eps

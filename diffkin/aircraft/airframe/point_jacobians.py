@@ -105,7 +105,7 @@ def _to_frd(rows: Tensor) -> Tensor:
 
 
 def _assemble(rotation: Tensor, in_body: Tensor, hinges: Tensor, moves: bool) -> Tensor:
-    """Rows ``[-R hat(v), moves, R dv/dq]`` of a point or direction v, ``in_body``, with its derivative by the hinges."""
+    """Rows ``[-R hat(v), moves, R dv/dq]`` of a point or direction v, ``in_body``; ``hinges`` is dv/dq."""
     identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device) * float(moves)
     return torch.cat((-rotation @ hat(in_body), identity.expand_as(rotation), rotation @ hinges), dim=-1)
 

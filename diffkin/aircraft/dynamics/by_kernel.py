@@ -22,7 +22,8 @@ def simulate_by_kernel(
 ) -> tuple[Tensor, Tensor]:
     """The same as ``simulate_by_torch``, with the same arguments, where ``kernels_apply`` to all tensors.
 
-    The gradient to R is right along the rotations alone; ``orthonormalize``, by which R was made, lets nothing else pass.
+    The gradient to R is right along the rotations alone; ``orthonormalize``, by which R was made, lets nothing else
+    pass.
     """
     batch = omega.shape[:-1]
     torque = torque if per_step else torque.unsqueeze(-2)

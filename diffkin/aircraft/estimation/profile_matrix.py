@@ -35,7 +35,7 @@ def newton_step(rotation: Tensor, profile: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def by_svd(profile: Tensor) -> Tensor:
-    """``U diag(1, 1, det U det V) V^T`` (Markley, "Attitude determination using vector observations and the SVD", 1988)."""
+    """``U diag(1, 1, det U det V) V^T`` (Markley, Attitude determination using vector observations, 1988)."""
     u, _, vh = torch.linalg.svd(profile)
     last = torch.linalg.det(u) * torch.linalg.det(vh)
     scale = torch.stack([torch.ones_like(last), torch.ones_like(last), last], -1)

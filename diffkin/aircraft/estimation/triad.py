@@ -17,10 +17,11 @@ def triad(
     first_reference: Float[Tensor, "*batch 3"],
     second_reference: Float[Tensor, "*batch 3"],
 ) -> Float[Tensor, "*batch 3 3"]:
-    """Attitude from two directions, the first met exactly (Black, 1964).
+    """Attitude from two directions, the first met exactly.
 
-    The geometry is that of ``align_vectors``, which refuses directions less than 1e-6 rad apart; measured ones count as
-    long as their angle is more than rounding.
+    Each pair makes right-handed axes, and the rotation carries one set onto the other (Black, "A passive system for
+    determining the attitude of a satellite", 1964). ``align_vectors`` does the same for directions that shall be
+    pointed, and refuses those less than 1e-6 rad apart; measured ones count as long as their angle exceeds rounding.
 
     Args:
         first_body: (*batch, 3) the direction to trust, in body axes.

@@ -152,7 +152,7 @@ def attitude_enu_flu_to_ned_frd(R_enu_flu: Tensor) -> Tensor:
 
 
 def pose_ned_frd_to_enu_flu(T_ned_frd: Tensor) -> Tensor:
-    """An aircraft's pose as robots and PyBullet have it: attitude as above, position from NED to ENU.
+    """An aircraft's pose as robots and PyBullet have it: its attitude and its position.
 
     Args:
         T_ned_frd: (*batch, 4, 4) poses of FRD body axes in NED.

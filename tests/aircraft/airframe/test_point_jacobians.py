@@ -86,7 +86,7 @@ def test_any_chart() -> None:
 
 
 def test_a_point_moves_as_a_rigid_body_says() -> None:
-    """Columns by hand: a turn w moves a point at p by ``R (w x p)``, a shift by itself, and no turn moves the origin."""
+    """Columns by hand: a turn w moves a point at p by ``R (w x p)``, and a shift moves it by itself."""
     airframe = load_airframe("quadrotor")
     rotation, position, q = states(airframe, 4, seed=9)
     J = point_jacobian(airframe, "nose", rotation, position, q)

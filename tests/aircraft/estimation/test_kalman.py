@@ -14,7 +14,7 @@ F = torch.float64
 
 
 def test_kalman_filter_is_consistent() -> None:
-    """NEES over 60 flights: errors over the covariance the filter claims follow chi-square with 6 degrees of freedom."""
+    """NEES over 60 flights: errors over the covariance claimed follow chi-square with 6 degrees of freedom."""
     count, steps = 60, 250
     noise = aircraft.MEKFNoise(gyro=0.01, bias=1e-9, accel=0.3, mag=0.05)
     R0, R, bias, gyro, accel, mag = records(count, steps, gyro=0.01, bias=0.02, accel=0.3, mag=0.05, seed=6)
