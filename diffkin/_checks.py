@@ -7,6 +7,7 @@ inside ``torch.func`` transforms, where a tensor has none.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from diffkin.errors import DtypeError, NonFiniteError, RotationError, ShapeError
 
 __all__ = [
     "ROTATION_TOLERANCE",
+    "broadcast",
     "check_broadcast",
     "check_finite",
     "check_floating",
@@ -61,17 +63,36 @@ def check_last(tensor: Tensor, shape: tuple[int, ...], name: str) -> None:
         raise ShapeError(f"{name} must have shape {wanted}, got {tuple(tensor.shape)}.")
 
 
-def check_broadcast(**leading: tuple[int, ...]) -> None:
-    """Raise unless these leading axes, given by the names of their tensors, broadcast."""
-    for place in range(1, max(len(axes) for axes in leading.values()) + 1):
-        length = 1
-        for axes in leading.values():
-            if len(axes) < place or axes[-place] == 1 or axes[-place] == length:
+def broadcast(**leading: Sequence[int]) -> torch.Size:
+    """The shape that these leading axes broadcast to.
+
+    Args:
+        **leading: The leading axes of each tensor, by the name under which the user knows it.
+
+    Returns:
+        The common shape, as ``torch.broadcast_shapes`` gives it.
+
+    Raises:
+        diffkin.errors.ShapeError: They do not broadcast; the message names every tensor.
+    """
+    shapes = list(leading.values())
+    if shapes and all(axes == shapes[0] for axes in shapes[1:]):
+        return torch.Size(shapes[0])
+    common = [1] * max([len(axes) for axes in shapes] or [0])
+    for axes in shapes:
+        for place in range(1, len(axes) + 1):
+            if axes[-place] == 1 or axes[-place] == common[-place]:
                 continue
-            if length != 1:
-                shown = ", ".join(f"{name} {tuple(axes)}" for name, axes in leading.items())
+            if common[-place] != 1:
+                shown = ", ".join(f"{name} {tuple(given)}" for name, given in leading.items())
                 raise ShapeError(f"Leading axes do not broadcast: {shown}. Make them equal, or 1 where they differ.")
-            length = axes[-place]
+            common[-place] = axes[-place]
+    return torch.Size(common)
+
+
+def check_broadcast(**leading: Sequence[int]) -> None:
+    """Raise unless these leading axes, given by the names of their tensors, broadcast."""
+    broadcast(**leading)
 
 
 def check_finite(tensor: Tensor, name: str) -> None:
@@ -88,10 +109,13 @@ def _is_finite(tensor: Tensor) -> bool:
     return math.isfinite(tensor.detach().sum()) or bool(torch.isfinite(tensor).all())
 
 
-def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERANCE) -> None:
-    """Raise unless ``matrix`` (*batch, 3, 3) holds rotations up to rounding; says how far off it is."""
+def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERANCE, *, values: bool = True) -> None:
+    """Raise unless ``matrix`` (*batch, 3, 3) holds rotations up to rounding; says how far off it is.
+
+    With ``values=False`` the shape alone is checked.
+    """
     check_last(matrix, (3, 3), name)
-    if not has_values(matrix) or matrix.numel() == 0:
+    if not values or not has_values(matrix) or matrix.numel() == 0:
         return
     with torch.no_grad():
         identity = torch.eye(3, dtype=torch.float64, device=matrix.device)

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import blend_series, dot, matmul
-from diffkin._checks import check_broadcast, check_last, check_pose
+from diffkin._algebra import apply, blend_series, dot, matmul
+from diffkin._checks import broadcast, check_last, check_pose
 from diffkin.errors import ShapeError
 from diffkin.rotations import jacobians
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
@@ -64,8 +64,7 @@ def pose(
         translation = torch.zeros(3, dtype=like.dtype, device=like.device)
     check_last(rotation, (3, 3), "rotation")
     check_last(translation, (3,), "translation")
-    check_broadcast(rotation=rotation.shape[:-2], translation=translation.shape[:-1])
-    batch = torch.broadcast_shapes(rotation.shape[:-2], translation.shape[:-1])
+    batch = broadcast(rotation=rotation.shape[:-2], translation=translation.shape[:-1])
     return _assemble(rotation.expand(*batch, 3, 3), translation.expand(*batch, 3))
 
 
@@ -92,7 +91,7 @@ def compose(*poses: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
         raise ShapeError("compose(...) needs at least one pose (*batch, 4, 4), got none.")
     for number, one in enumerate(poses):
         check_last(one, (4, 4), f"pose {number}")
-    check_broadcast(**{f"pose {number}": one.shape[:-2] for number, one in enumerate(poses)})
+    broadcast(**{f"pose {number}": one.shape[:-2] for number, one in enumerate(poses)})
     result = poses[0]
     for one in poses[1:]:
         result = matmul(result, one)
@@ -113,7 +112,7 @@ def inverse(transform: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4
     """
     check_last(transform, (4, 4), "transform")
     rotation = transform[..., :3, :3].mT
-    return _assemble(rotation, -_apply(rotation, transform[..., :3, 3]))
+    return _assemble(rotation, -apply(rotation, transform[..., :3, 3]))
 
 
 def exp(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 4 4"]:
@@ -132,7 +131,7 @@ def exp(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 4 4"]:
     """
     check_last(tangent, (6,), "tangent")
     along, turn = tangent[..., :3], tangent[..., 3:]
-    return _assemble(rotvec_to_matrix(turn), _apply(jacobians.left_jacobian(turn), along))
+    return _assemble(rotvec_to_matrix(turn), apply(jacobians.left_jacobian(turn), along))
 
 
 def log(transform: Float[Tensor, "*batch 4 4"], *, check: bool = True) -> Float[Tensor, "*batch 6"]:
@@ -154,7 +153,7 @@ def log(transform: Float[Tensor, "*batch 4 4"], *, check: bool = True) -> Float[
     if check:
         check_pose(transform, "transform")
     turn = matrix_to_rotvec(transform[..., :3, :3], check=False)
-    return torch.cat([_apply(jacobians.left_jacobian_inverse(turn), transform[..., :3, 3]), turn], -1)
+    return torch.cat([apply(jacobians.left_jacobian_inverse(turn), transform[..., :3, 3]), turn], -1)
 
 
 def adjoint(transform: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 6 6"]:
@@ -193,8 +192,8 @@ def transform_points(
     """
     check_last(transform, (4, 4), "transform")
     check_last(points, (3,), "points")
-    check_broadcast(transform=transform.shape[:-2], points=points.shape[:-1])
-    return _apply(transform[..., :3, :3], points) + transform[..., :3, 3]
+    broadcast(transform=transform.shape[:-2], points=points.shape[:-1])
+    return apply(transform[..., :3, :3], points) + transform[..., :3, 3]
 
 
 def transform_vectors(
@@ -214,8 +213,8 @@ def transform_vectors(
     """
     check_last(transform, (4, 4), "transform")
     check_last(vectors, (3,), "vectors")
-    check_broadcast(transform=transform.shape[:-2], vectors=vectors.shape[:-1])
-    return _apply(transform[..., :3, :3], vectors)
+    broadcast(transform=transform.shape[:-2], vectors=vectors.shape[:-1])
+    return apply(transform[..., :3, :3], vectors)
 
 
 def _closed(angle: Tensor) -> Tensor:
@@ -305,7 +304,3 @@ def right_jacobian_inverse(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, 
         ShapeError: The last axis is not 6.
     """
     return left_jacobian_inverse(-tangent)
-
-
-def _apply(matrix: Tensor, vector: Tensor) -> Tensor:
-    return (matrix * vector.unsqueeze(-2)).sum(-1)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import dot, promote, safe_norm
-from diffkin._checks import check_broadcast, check_last
+from diffkin._checks import broadcast, check_last
 from diffkin.errors import ShapeError
 from diffkin.rotations.euler import parse_sequence
 
@@ -68,7 +68,7 @@ def quat_xyzw_closest_to(
     """
     check_last(quat_xyzw, (4,), "quat_xyzw")
     check_last(reference, (4,), "reference")
-    check_broadcast(quat_xyzw=quat_xyzw.shape[:-1], reference=reference.shape[:-1])
+    broadcast(quat_xyzw=quat_xyzw.shape[:-1], reference=reference.shape[:-1])
     quat_xyzw, reference = promote(quat_xyzw, reference)
     return torch.where(dot(quat_xyzw, reference) < 0, -quat_xyzw, quat_xyzw)
 
@@ -93,7 +93,7 @@ def rotvec_closest_to(
     """
     check_last(rotvec, (3,), "rotvec")
     check_last(reference, (3,), "reference")
-    check_broadcast(rotvec=rotvec.shape[:-1], reference=reference.shape[:-1])
+    broadcast(rotvec=rotvec.shape[:-1], reference=reference.shape[:-1])
     angle, along = safe_norm(rotvec), safe_norm(reference)
     axis = torch.where(
         angle == 0,
@@ -126,7 +126,7 @@ def euler_closest_to(
     """
     check_last(angles, (3,), "angles")
     check_last(reference, (3,), "reference")
-    check_broadcast(angles=angles.shape[:-1], reference=reference.shape[:-1])
+    broadcast(angles=angles.shape[:-1], reference=reference.shape[:-1])
     twin = _twin(angles, sequence)
     same = angles + 2.0 * pi * _turns(reference - angles)
     twin = twin + 2.0 * pi * _turns(reference - twin)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import matmul, safe_norm
-from diffkin._checks import check_broadcast, check_last, check_rotation
+from diffkin._checks import broadcast, check_rotation
 from diffkin.rotations.skew import vee
 
 __all__ = ["angle_between"]
@@ -34,12 +34,9 @@ def angle_between(
         ShapeError: The last axes are not (3, 3).
         RotationError: A matrix is no rotation; the message says how far off it is.
     """
-    for name, matrix in (("first", first), ("second", second)):
-        if check:
-            check_rotation(matrix, name)
-        else:
-            check_last(matrix, (3, 3), name)
-    check_broadcast(first=first.shape[:-2], second=second.shape[:-2])
+    check_rotation(first, "first", values=check)
+    check_rotation(second, "second", values=check)
+    broadcast(first=first.shape[:-2], second=second.shape[:-2])
     between = matmul(first.mT, second)
     cosine = 0.5 * (between.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1.0)
     return torch.atan2(safe_norm(vee(between)), cosine).squeeze(-1)

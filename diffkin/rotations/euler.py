@@ -117,10 +117,7 @@ def matrix_to_euler(
         UnknownNameError: There is no such sequence.
     """
     axes, sign, proper, extrinsic = parse_sequence(sequence)
-    if check:
-        check_rotation(matrix, "matrix")
-    else:
-        check_last(matrix, (3, 3), "matrix")
+    check_rotation(matrix, "matrix", values=check)
     canonical = matrix.mT if extrinsic else matrix
     m = [[canonical[..., p, q] for q in axes] for p in axes]
     flip = (sign < 0) != extrinsic

@@ -93,10 +93,7 @@ def matrix_to_rotvec(matrix: Float[Tensor, "*batch 3 3"], *, check: bool = True)
         ShapeError: The last axes are not (3, 3).
         RotationError: The matrix is no rotation; the message says how far off it is.
     """
-    if check:
-        check_rotation(matrix, "matrix")
-    else:
-        check_last(matrix, (3, 3), "matrix")
+    check_rotation(matrix, "matrix", values=check)
     return _row_to_rotvec(quaternion_row(matrix))
 
 

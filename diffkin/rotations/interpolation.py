@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import matmul
-from diffkin._checks import check_broadcast, check_floating, check_rotation
+from diffkin._checks import broadcast, check_floating, check_rotation
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
 
 __all__ = ["slerp", "squad"]
@@ -47,7 +47,7 @@ def slerp(
     check_rotation(start, "start")
     check_rotation(end, "end")
     fraction = _fraction(t, start)
-    check_broadcast(start=start.shape[:-2], end=end.shape[:-2], t=fraction.shape)
+    broadcast(start=start.shape[:-2], end=end.shape[:-2], t=fraction.shape)
     return _advance(start, end, fraction)
 
 
@@ -84,7 +84,7 @@ def squad(
         check_rotation(matrix, name)
     fraction = _fraction(t, start)
     leading = {name: matrix.shape[:-2] for name, matrix in keys.items()}
-    check_broadcast(**leading, t=fraction.shape)
+    broadcast(**leading, t=fraction.shape)
     control = _control(before, start, end), _control(start, end, after)
     straight = _advance(start, end, fraction)
     bent = _advance(control[0], control[1], fraction)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import matmul, solve3
-from diffkin._checks import check_broadcast, check_floating, check_rotation, has_values
+from diffkin._checks import broadcast, check_last, check_rotation, has_values
 from diffkin.errors import OptionError, ShapeError
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
 from diffkin.rotations.jacobians import left_jacobian_inverse
@@ -21,9 +21,7 @@ def _normalized(weights: Tensor | None, matrix: Tensor) -> Tensor:
     count = matrix.shape[-3]
     if weights is None:
         return torch.full((count,), 1.0 / count, dtype=matrix.dtype, device=matrix.device)
-    check_floating(weights, "weights")
-    if weights.ndim == 0 or weights.shape[-1] != count:
-        raise ShapeError(f"weights must have shape (*batch, {count}), one per rotation; got {tuple(weights.shape)}.")
+    check_last(weights, (count,), "weights")
     total = weights.sum(-1, keepdim=True)
     if has_values(weights) and not bool((weights >= 0).all() and (total > 0).all()):
         raise OptionError("weights must be at least 0, finite, and not all 0 for any mean.")
@@ -69,7 +67,7 @@ def mean_rotation(
     if matrix.ndim < 3 or matrix.shape[-3] == 0:
         raise ShapeError(f"matrix must have shape (*batch, n, 3, 3) with n at least 1, got {tuple(matrix.shape)}.")
     weights = _normalized(weights, matrix)
-    check_broadcast(matrix=matrix.shape[:-3], weights=weights.shape[:-1])
+    broadcast(matrix=matrix.shape[:-3], weights=weights.shape[:-1])
     with torch.no_grad():
         data, share = matrix.detach(), weights.detach()
         mean = project_to_rotation((share[..., None, None] * data).sum(-3))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import check_nonzero, dot, promote, quaternion_row
-from diffkin._checks import check_broadcast, check_last, check_rotation
+from diffkin._checks import broadcast, check_last, check_rotation
 
 __all__ = [
     "matrix_to_quat_xyzw",
@@ -70,10 +70,7 @@ def matrix_to_quat_xyzw(matrix: Float[Tensor, "*batch 3 3"], *, check: bool = Tr
         ShapeError: The last axes are not (3, 3).
         RotationError: The matrix is no rotation; the message says how far off it is.
     """
-    if check:
-        check_rotation(matrix, "matrix")
-    else:
-        check_last(matrix, (3, 3), "matrix")
+    check_rotation(matrix, "matrix", values=check)
     row = quaternion_row(matrix)
     return row / torch.sqrt(dot(row, row))
 
@@ -147,7 +144,7 @@ def quat_xyzw_multiply(
     """
     check_last(first, (4,), "first")
     check_last(second, (4,), "second")
-    check_broadcast(first=first.shape[:-1], second=second.shape[:-1])
+    broadcast(first=first.shape[:-1], second=second.shape[:-1])
     first, second = promote(first, second)
     a, b = torch.broadcast_tensors(first[..., :3], second[..., :3])
     v = first[..., 3:], second[..., 3:]
@@ -173,7 +170,7 @@ def quat_xyzw_rotate(
     check_last(quat_xyzw, (4,), "quat_xyzw")
     check_last(vector, (3,), "vector")
     check_nonzero(quat_xyzw, "quat_xyzw")
-    check_broadcast(quat_xyzw=quat_xyzw.shape[:-1], vector=vector.shape[:-1])
+    broadcast(quat_xyzw=quat_xyzw.shape[:-1], vector=vector.shape[:-1])
     quat_xyzw, vector = promote(quat_xyzw, vector)
     u, v = torch.broadcast_tensors(quat_xyzw[..., :3], vector)
     turned = torch.linalg.cross(u, v) * (2.0 / dot(quat_xyzw, quat_xyzw))

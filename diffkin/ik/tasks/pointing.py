@@ -17,7 +17,7 @@ from torch import Tensor
 from diffkin._algebra import check_nonzero, perpendicular, unit
 from diffkin._checks import check_finite, check_last
 from diffkin.errors import OptionError, RotationError
-from diffkin.ik import Task
+from diffkin.ik.tasks.pose import Task
 from diffkin.rotations import hat
 
 __all__ = ["BankPitchLimitTask", "KeepOutConeTask", "RayAtPointTask", "RayDirectionTask", "WingsLevelTask", "turn_to"]

@@ -1,9 +1,8 @@
-"""Mixer and surface allocation: against SciPy's bounded least squares and by their own laws."""
+"""Rotors of a multicopter: forces times arms, and what gives way where limits act."""
 
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import lsq_linear
 from torch.autograd import gradcheck
 
 from diffkin import aircraft
@@ -61,57 +60,35 @@ def test_mixer_keeps_roll_and_pitch_before_yaw_before_thrust() -> None:
     assert bool(((more.amax(-1) - more.amin(-1))[short] > 6.0).all())
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(4, 3), (6, 6), (9, 7)])
-def test_bounded_least_squares_agrees_with_scipy(rows: int, columns: int) -> None:
-    rng = np.random.default_rng(rows)
-    A, b = rng.normal(size=(60, rows, columns)), 3 * rng.normal(size=(60, rows))
-    low = -rng.random((60, columns))
-    high = rng.random((60, columns))
-    x = aircraft.bounded_least_squares(*(torch.tensor(a) for a in (A, b, low, high))).numpy()
-    ends = 0
-    for i in range(60):
-        expected = lsq_linear(A[i], b[i], (low[i], high[i]), method="bvls", tol=1e-15).x
-        np.testing.assert_allclose(x[i], expected, rtol=0, atol=1e-9)
-        ends += int(((expected == low[i]) | (expected == high[i])).sum())
-    assert ends > 60
+def test_gradients_within_and_at_limits() -> None:
+    mix = mixer()
+    thrust = torch.tensor([12.0, 20.0, 3.0], dtype=F, requires_grad=True)
+    torque = torch.tensor([[0.1, -0.2, 0.01], [1.5, 0.3, 0.2], [0.3, 0.4, 0.05]], dtype=F, requires_grad=True)
+    forces = mix.thrusts(thrust, torque)
+    assert int(((forces == 0.0) | (forces == 6.0)).sum()) > 0
+    assert gradcheck(mix.thrusts, (thrust, torque))
+    (grad,) = torch.autograd.grad(mix.speeds(thrust, torque).sum(), thrust)
+    assert bool(torch.isfinite(grad).all())
 
 
-def test_bounded_least_squares_gradients_and_transforms() -> None:
-    rng = np.random.default_rng(5)
-    A, b = torch.tensor(rng.normal(size=(4, 5, 3))), torch.tensor(3 * rng.normal(size=(4, 5)))
-    low, high = torch.full((3,), -0.5, dtype=F), torch.full((3,), 0.6, dtype=F)
-    args = tuple(a.requires_grad_() for a in (A, b, low, high))
-    assert gradcheck(aircraft.bounded_least_squares, args)
-    one = torch.func.vmap(lambda A, b: aircraft.bounded_least_squares(A, b, low, high))(A, b)
-    torch.testing.assert_close(one, aircraft.bounded_least_squares(A, b, low, high))
-    rows = torch.func.vmap(torch.func.jacrev(lambda b, A: aircraft.bounded_least_squares(A, b, low, high)))(b, A)
-    (whole,) = torch.autograd.grad(aircraft.bounded_least_squares(A, b, low, high).sum(), b)
-    torch.testing.assert_close(rows.sum(1), whole)
-
-
-def test_surfaces_meet_a_reachable_torque_and_share_it() -> None:
-    B = torch.tensor([[-30.0, 30.0, 0.0, 2.0], [0.0, 0.0, -40.0, 0.0], [1.0, -1.0, 0.0, -20.0]], dtype=F)
-    torque = torch.tensor([5.0, -8.0, 3.0], dtype=F)
-    limit = torch.full((4,), 0.4, dtype=F)
-    u = aircraft.allocate_surfaces(B, torque, -limit, limit)
-    torch.testing.assert_close(B @ u, torque, rtol=1e-4, atol=0)
-    torch.testing.assert_close(u[0], -u[1])
-    huge = aircraft.allocate_surfaces(B, 100 * torque, -limit, limit)
-    assert bool((huge.abs() <= limit).all())
-    stacked = np.concatenate([B.numpy(), 1e-3 * np.linalg.norm(B.numpy(), 2) * np.eye(4)])
-    expected = lsq_linear(stacked, np.concatenate([100 * torque.numpy(), np.zeros(4)]), (-0.4, 0.4), tol=1e-15).x
-    np.testing.assert_allclose(huge.numpy(), expected, rtol=0, atol=1e-7)
+def test_rotors_that_must_keep_turning() -> None:
+    places = torch.tensor([[0.2, 0.2], [-0.2, 0.2], [-0.2, -0.2], [0.2, -0.2]], dtype=F)
+    spins = torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=F)
+    mix = aircraft.QuadrotorMixer.from_rotors(places, spins, 1e-5, 0.015, max_thrust=6.0, min_thrust=0.5)
+    forces = mix.thrusts(torch.tensor(0.0, dtype=F), torch.tensor([0.2, -0.1, 0.0], dtype=F))
+    assert float(forces.min()) == pytest.approx(0.5, abs=1e-12)
+    got = mix.matrix @ forces
+    torch.testing.assert_close(got[1:3], torch.tensor([0.2, -0.1], dtype=F), rtol=0, atol=1e-12)
 
 
 def test_bad_input() -> None:
-    B, t, limit = torch.ones(3, 4, dtype=F), torch.ones(3, dtype=F), torch.ones(4, dtype=F)
-    with pytest.raises(ShapeError, match="effectiveness"):
-        aircraft.allocate_surfaces(B.T, t, -limit, limit)
-    with pytest.raises(OptionError, match="lower bound"):
-        aircraft.allocate_surfaces(B, t, limit, -limit)
-    with pytest.raises(OptionError, match="effort"):
-        aircraft.allocate_surfaces(B, t, -limit, limit, effort=0.0)
     with pytest.raises(OptionError, match="positive"):
         aircraft.QuadrotorMixer.from_rotors(torch.ones(4, 2, dtype=F), torch.ones(4), 1e-5, -0.1, 5.0)
+    with pytest.raises(OptionError, match="range of thrust"):
+        aircraft.QuadrotorMixer.from_rotors(torch.ones(4, 2, dtype=F), torch.ones(4), 1e-5, 0.1, 5.0, 5.0)
     with pytest.raises(ShapeError, match="rotors"):
         aircraft.QuadrotorMixer.from_rotors(torch.ones(4, 2, dtype=F), torch.ones(3), 1e-5, 0.1, 5.0)
+    with pytest.raises(ShapeError, match="speeds"):
+        mixer().wrench(torch.ones(3, dtype=F))
+    with pytest.raises(ShapeError, match="torque"):
+        mixer().thrusts(torch.ones((), dtype=F), torch.ones(4, dtype=F))

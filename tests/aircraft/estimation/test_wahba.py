@@ -1,4 +1,4 @@
-"""TRIAD and Wahba: against SciPy, degenerate data, derivatives, covariances against Monte Carlo."""
+"""Wahba's problem: against SciPy, degenerate data, derivatives."""
 
 import math
 
@@ -45,7 +45,9 @@ def test_wahba_is_scipys_answer(method: str, vectors: int) -> None:
     )
     gap = (found - scipy_answer(body, reference, weights)).abs()
     assert float((gap * curvature.clamp(max=0.1)).max()) < 1e-13
-    assert float((gap * (curvature > 0.01)).max()) < 1e-12
+    well = curvature > 0.01
+    assert int(well.sum()) > 100
+    assert float((gap * well).max()) < 1e-12
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -161,60 +163,26 @@ def test_bad_input() -> None:
         aircraft.solve_wahba(body, reference, -weights)
     with pytest.raises(NonFiniteError, match="v_body"):
         aircraft.solve_wahba(body * math.nan, reference)
-    with pytest.raises(AttitudeError, match="parallel"):
-        aircraft.triad(X, 2 * X, X, Y)
-    with pytest.raises(AttitudeError, match="zero"):
-        aircraft.triad(X, Y, 0 * X, Y)
-    with pytest.raises(OptionError, match="sigma"):
-        aircraft.wahba_covariance(body, torch.zeros(4, dtype=F))
 
 
-def test_triad_meets_the_first_exactly_and_both_without_noise() -> None:
-    R, body, reference, _ = observations(50, 2, 0.0)
-    pairs = body[:, 0], body[:, 1], reference[:, 0], reference[:, 1]
-    torch.testing.assert_close(aircraft.triad(*pairs), R, rtol=0, atol=1e-12)
-    _, body, reference, _ = observations(50, 2, 0.2)
-    found = aircraft.triad(body[:, 0], body[:, 1], reference[:, 0], reference[:, 1])
-    first = (found @ body[:, 0, :, None]).squeeze(-1)
-    torch.testing.assert_close(first / first.norm(dim=-1, keepdim=True), reference[:, 0], rtol=0, atol=1e-13)
-    plane = torch.linalg.cross(reference[:, 0], reference[:, 1])
-    second = (found @ body[:, 1, :, None]).squeeze(-1)
-    assert float((second * plane).sum(-1).abs().max()) < 1e-13
-    few = tuple(v[:2].clone().requires_grad_() for v in (body[:, 0], body[:, 1], reference[:, 0], reference[:, 1]))
-    assert gradcheck(aircraft.triad, few)
+def test_kernel_and_torch_agree() -> None:
+    """The kernel answers plain tensors, torch those inside a transform; both to rounding."""
+    _, body, reference, weights = observations(50, 4, 0.2, seed=6)
+    found = aircraft.solve_wahba(body, reference, weights)
+    torch.testing.assert_close(torch.func.vmap(aircraft.solve_wahba)(body, reference, weights), found)
+    single = aircraft.solve_wahba(body.float(), reference, weights)
+    assert single.dtype == F
+    torch.testing.assert_close(single, found, rtol=0, atol=1e-5)
 
 
-def noisy(body: torch.Tensor, sigma: torch.Tensor, count: int, draw: torch.Generator) -> torch.Tensor:
-    """Unit vectors turned by small angles: sigma along each of the two directions across them."""
-    noise = sigma.unsqueeze(-1) * torch.randn(count, *body.shape, generator=draw, dtype=F)
-    moved = body + noise - (noise * body).sum(-1, keepdim=True) * body
-    return moved / moved.norm(dim=-1, keepdim=True)
+def test_lengths_of_vectors_do_not_matter() -> None:
+    """From 1e-300, whose square vanishes, to 1e300, whose square overflows."""
+    R, body, reference, weights = observations(6, 3, 0.0, seed=5)
+    for size in (1e-300, 1e-20, 1e20, 1e300):
+        found = aircraft.solve_wahba(size * body, reference / size, weights)
+        torch.testing.assert_close(found, R, rtol=0, atol=1e-12)
 
 
-def spread(found: torch.Tensor, R: torch.Tensor) -> torch.Tensor:
-    error = rotations.matrix_to_rotvec(R.mT @ found)
-    return error.mT @ error / len(error)
-
-
-@pytest.mark.parametrize("best", [True, False])
-def test_wahba_covariance_against_monte_carlo(best: bool) -> None:
-    draw = torch.Generator().manual_seed(0)
-    R, body, reference, _ = (x[0] for x in observations(1, 4, 0.0, seed=8))
-    sigma = torch.tensor([0.001, 0.002, 0.003, 0.004], dtype=F)
-    weights = None if best else torch.tensor([1.0, 3.0, 0.5, 2.0], dtype=F)
-    predicted = aircraft.wahba_covariance(body, sigma, weights)
-    samples = noisy(body, sigma, 40_000, draw)
-    measured = spread(aircraft.solve_wahba(samples, reference, 1 / sigma**2 if best else weights), R)
-    scale = torch.sqrt(predicted.diagonal()[:, None] * predicted.diagonal())
-    assert float(((measured - predicted) / scale).abs().max()) < 0.05
-
-
-def test_triad_covariance_against_monte_carlo() -> None:
-    draw = torch.Generator().manual_seed(1)
-    R, body, reference, _ = (x[0] for x in observations(1, 2, 0.0, seed=9))
-    sigma = torch.tensor([0.002, 0.005], dtype=F)
-    predicted = aircraft.triad_covariance(body[0], body[1], 0.002, 0.005)
-    samples = noisy(body, sigma, 40_000, draw)
-    measured = spread(aircraft.triad(samples[:, 0], samples[:, 1], reference[0], reference[1]), R)
-    scale = torch.sqrt(predicted.diagonal()[:, None] * predicted.diagonal())
-    assert float(((measured - predicted) / scale).abs().max()) < 0.05
+def test_empty_batch() -> None:
+    found = aircraft.solve_wahba(torch.empty(0, 3, 3, dtype=F), torch.eye(3, dtype=F))
+    assert found.shape == (0, 3, 3)

@@ -1,0 +1,184 @@
+"""Checks of input: what passes, what is refused, what the message names, and where values cannot be seen."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diffkin._checks import (
+    ROTATION_TOLERANCE,
+    broadcast,
+    check_finite,
+    check_floating,
+    check_last,
+    check_pose,
+    check_rotation,
+    has_values,
+)
+from diffkin.errors import DtypeError, NonFiniteError, RotationError, ShapeError
+from diffkin.rotations import random_rotation
+from diffkin.transforms import pose
+
+
+def torch_broadcast(*shapes: tuple[int, ...]) -> torch.Size | None:
+    try:
+        return torch.broadcast_shapes(*shapes)
+    except RuntimeError:
+        return None
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.sampled_from([0, 1, 2, 3]), max_size=3).map(tuple), min_size=1, max_size=4))
+def test_broadcast_is_that_of_torch(shapes: list[tuple[int, ...]]) -> None:
+    named = {f"tensor {place}": shape for place, shape in enumerate(shapes)}
+    wanted = torch_broadcast(*shapes)
+    if wanted is None:
+        with pytest.raises(ShapeError):
+            broadcast(**named)
+    else:
+        assert broadcast(**named) == wanted
+        assert isinstance(broadcast(**named), torch.Size)
+
+
+def test_broadcast_takes_any_sequence() -> None:
+    assert broadcast(q=[2, 1], base=torch.Size([5])) == (2, 5)
+    assert broadcast(q=[2, 1], base=(2, 1)) == (2, 1)
+    assert broadcast() == ()
+
+
+def test_broadcast_names_every_tensor() -> None:
+    with pytest.raises(ShapeError, match=r"do not broadcast: q \(2, 3\), base \(\), point \(4,\)\. Make them equal"):
+        broadcast(q=(2, 3), base=(), point=(4,))
+
+
+def test_broadcast_where_shapes_are_symbols() -> None:
+    def sum_of(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        shape = broadcast(a=a.shape[:-1], b=b.shape[:-1])
+        return a.expand(*shape, 2) + b.expand(*shape, 2)
+
+    torch._dynamo.reset()
+    compiled = torch.compile(sum_of, fullgraph=True, backend="eager", dynamic=True)
+    for first, second in (((3,), (3,)), ((3, 1), (4,)), ((), (5,))):
+        a, b = torch.rand(*first, 2), torch.rand(*second, 2)
+        assert torch.equal(compiled(a, b), a + b)
+    a, b = torch.rand(7, 3, 2), torch.rand(7, 2)
+    assert torch.equal(torch.func.vmap(sum_of)(a, b), a + b[:, None])
+
+
+def test_floating() -> None:
+    check_floating(torch.zeros(2, dtype=torch.float16), "q")
+    with pytest.raises(DtypeError, match=r"q must be floating point, got torch\.int64"):
+        check_floating(torch.zeros(2, dtype=torch.int64), "q")
+    with pytest.raises(DtypeError, match=r"q must be floating point, got torch\.complex64"):
+        check_floating(torch.zeros(2, dtype=torch.complex64), "q")
+    with pytest.raises(DtypeError, match=r"q must be a torch\.Tensor, got list"):
+        check_floating([0.0], "q")  # type: ignore[arg-type]
+
+
+def test_last_axes() -> None:
+    check_last(torch.zeros(3), (3,), "v")
+    check_last(torch.zeros(5, 0, 3, 4), (3, 4), "v")
+    check_last(torch.tensor(0.0), (), "v")
+    for wrong in (torch.zeros(4), torch.tensor(0.0), torch.zeros(3, 1)):
+        with pytest.raises(ShapeError, match=r"v must have shape \(\*batch, 3\), got"):
+            check_last(wrong, (3,), "v")
+    with pytest.raises(DtypeError):
+        check_last(torch.zeros(3, dtype=torch.int32), (3,), "v")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_every_number_must_be_finite(dtype: torch.dtype, number: float) -> None:
+    values = torch.ones(3, 4, dtype=dtype)
+    for tensor in (values, values.T, values.clone().requires_grad_(), values[:0]):
+        check_finite(tensor, "q")
+    values[1, 2] = values[2, 0] = number
+    for tensor in (values, values.T, values.clone().requires_grad_()):
+        with pytest.raises(NonFiniteError, match="q holds 2 NaN or infinite numbers"):
+            check_finite(tensor, "q")
+
+
+def test_finite_numbers_whose_sum_overflows_are_finite() -> None:
+    values = torch.full((4, 2), torch.finfo(torch.float32).max)
+    check_finite(values, "q")
+    check_finite(values.T, "q")
+
+
+def test_rotations_up_to_rounding() -> None:
+    rotation = random_rotation(100, seed=1)
+    check_rotation(rotation, "R")
+    check_rotation(rotation.float(), "R")
+    check_rotation(rotation[:0], "R")
+    check_rotation(rotation * (1.0 + 0.4 * ROTATION_TOLERANCE), "R")  # R^T R - I is twice as far off
+    far = rotation.clone()
+    far[70] *= 1.0 + 0.6 * ROTATION_TOLERANCE
+    with pytest.raises(RotationError, match=r"R is not a rotation: \|R\^T R - I\| is 1\.2e-05.*nearest_rotation"):
+        check_rotation(far, "R")
+    check_rotation(far, "R", tolerance=1e-4)
+
+
+def test_rotations_that_are_none() -> None:
+    mirror = random_rotation(3, seed=1)
+    mirror[1, 2] *= -1.0
+    with pytest.raises(RotationError, match="reflection"):
+        check_rotation(mirror, "R")
+    broken = random_rotation(3, seed=1)
+    broken[2, 0, 1] = math.nan
+    with pytest.raises(NonFiniteError, match="R holds 1 NaN"):
+        check_rotation(broken, "R")
+    with pytest.raises(ShapeError, match=r"\(\*batch, 3, 3\)"):
+        check_rotation(torch.zeros(4, 4), "R")
+
+
+def test_a_wrong_matrix_is_found_wherever_it_stands() -> None:
+    """Large batches are looked at in parts."""
+    many = torch.eye(3).repeat(150_000, 1, 1)
+    check_rotation(many, "R")
+    for place in (0, 65_535, 65_536, 149_999):
+        wrong = many.clone()
+        wrong[place, 0, 0] = 2.0
+        with pytest.raises(RotationError, match="not a rotation"):
+            check_rotation(wrong, "R")
+
+
+def test_poses() -> None:
+    good = pose(random_rotation(4, seed=0), torch.rand(4, 3, dtype=torch.float64))
+    check_pose(good, "T")
+    check_pose(good[:0], "T")
+    for row, column, number, error, said in [
+        (3, 1, 0.1, RotationError, r"T must have the last row \(0, 0, 0, 1\)"),
+        (3, 3, 2.0, RotationError, r"T must have the last row \(0, 0, 0, 1\)"),
+        (0, 0, 5.0, RotationError, "T is not a rotation"),
+        (1, 3, math.inf, NonFiniteError, "T holds 1 NaN or infinite"),
+    ]:
+        bad = good.clone()
+        bad[2, row, column] = number
+        with pytest.raises(error, match=said):
+            check_pose(bad, "T")
+    with pytest.raises(ShapeError, match=r"T must have shape \(\*batch, 4, 4\)"):
+        check_pose(torch.eye(3), "T")
+
+
+def test_values_are_not_looked_at_where_there_are_none() -> None:
+    bad = torch.full((2, 4, 4), math.nan)
+    assert has_values(bad)
+    assert not has_values(bad, bad.to("meta"))
+
+    def checked(matrix: torch.Tensor) -> torch.Tensor:
+        assert not has_values(matrix)
+        check_finite(matrix, "T")
+        check_pose(matrix, "T")
+        check_rotation(matrix[..., :3, :3], "R")
+        return matrix.sum()
+
+    assert torch.func.vmap(checked)(bad).isnan().all()
+    assert torch.func.jvp(checked, (bad,), (bad,))[0].isnan()
+    torch._dynamo.reset()
+    assert torch.compile(checked, fullgraph=True, backend="eager")(bad).isnan()
+    check_pose(bad.to("meta"), "T")
+    with pytest.raises(ShapeError):
+        torch.func.vmap(lambda matrix: (check_pose(matrix[:3], "T"), matrix)[1])(bad)
