@@ -39,11 +39,18 @@ def promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """``a @ b`` in the wider precision of its inputs: autocast would round the product to half precision."""
+    """``a @ b`` of (*batch, m, n) and (*batch, n, p), in the wider precision: autocast would round it to half.
+
+    The value of one small product does not depend on the batch it is in: torch gives a lone matrix to the processor's
+    BLAS library, which rounds otherwise than torch's own loop over a batch, so a lone matrix goes as a batch of one.
+    """
     a, b = promote(a, b)
     if torch.is_autocast_enabled(a.device.type):
         return (a.unsqueeze(-1) * b.unsqueeze(-3)).sum(-2)
-    return a @ b
+    if a.ndim > 2 and b.ndim > 2:
+        return a @ b
+    product = (a.unsqueeze(0) if a.ndim == 2 else a) @ (b.unsqueeze(0) if b.ndim == 2 else b)
+    return product.squeeze(0) if a.ndim == b.ndim else product
 
 
 def apply(matrix: Tensor, vector: Tensor) -> Tensor:

@@ -28,12 +28,25 @@ from simulated_arms import Arm, make_arm, spoil
 from torch import Tensor
 
 import diffkin as dk
-from diffkin.calibration.design import choose_poses, identifiable, mean_variance
-from diffkin.calibration.fit import LOSSES, fit_calibration, held_out_rms, predicted_rms, system
-from diffkin.calibration.identifiability import unidentifiable
-from diffkin.calibration.measurements import KINDS, Measurements, read_measurements, write_measurements
-from diffkin.calibration.model import CalibrationModel, calibration_model
-from diffkin.calibration.write_urdf import TOOL_LINK, write_calibrated_urdf
+from diffkin.calibration import (
+    KINDS,
+    LOSSES,
+    TOOL_LINK,
+    CalibrationModel,
+    Measurements,
+    calibration_model,
+    choose_poses,
+    fit_calibration,
+    held_out_rms,
+    identifiable,
+    mean_variance,
+    predicted_rms,
+    read_measurements,
+    system,
+    unidentifiable,
+    write_calibrated_urdf,
+    write_measurements,
+)
 from diffkin.plotting import new_figure, save_figure
 from diffkin.simulation.world import is_installed
 

@@ -26,16 +26,18 @@ from rich.table import Table
 from torch import Tensor
 
 import diffkin as dk
-from diffkin.ik.solutions.branches import (
+from diffkin.ik.solutions import (
     SIGNS,
+    Arc,
     all_solutions,
     cluster,
     local_dimension,
+    null_directions,
     purity,
     sign_labels,
     synergies,
+    trace_arcs,
 )
-from diffkin.ik.solutions.self_motion import Arc, null_directions, trace_arcs
 from diffkin.plotting import new_figure, picture_grid, save_figure
 from diffkin.simulation.checks import read_back
 from diffkin.simulation.pictures import render_solutions

@@ -17,7 +17,7 @@ from training import load_robot, say, typed
 
 from diffkin.errors import OptionError
 from diffkin.kernels import threads
-from diffkin.learning.training.dataset import DatasetSettings, write_shard
+from diffkin.learning.inverse import DatasetSettings, write_shard
 
 
 def main(cfg: DictConfig) -> float:

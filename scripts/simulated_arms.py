@@ -12,9 +12,7 @@ from torch import Tensor
 
 import diffkin as dk
 from diffkin import rotations, transforms
-from diffkin.calibration.measurements import Measurements
-from diffkin.calibration.model import CalibrationModel
-from diffkin.calibration.write_urdf import TOOL_LINK, write_calibrated_urdf
+from diffkin.calibration import TOOL_LINK, CalibrationModel, Measurements, write_calibrated_urdf
 from diffkin.simulation.world import bullet, is_installed, load, open_world, to_pose
 
 __all__ = ["Arm", "make_arm", "perturbed", "spoil"]

@@ -20,9 +20,19 @@ from training import Run, curves, finish, open_run, say, show, summary, trainer_
 from diffkin import aircraft
 from diffkin.errors import OptionError, closest
 from diffkin.learning import FitReport, fit
-from diffkin.learning.policy.flight import Craft, Starts, flight, scores
-from diffkin.learning.policy.policies import CascadePolicy, Gains, Policy, make_policy
-from diffkin.learning.policy.train import PolicyProblem, held_out_starts, save_policy
+from diffkin.learning.policy import (
+    CascadePolicy,
+    Craft,
+    FlightStarts,
+    Gains,
+    Policy,
+    PolicyProblem,
+    flight,
+    held_out_starts,
+    make_policy,
+    save_policy,
+    scores,
+)
 from diffkin.plotting import new_figure, picture_grid, save_figure
 from diffkin.simulation.world import is_installed
 
@@ -133,7 +143,7 @@ Path = tuple[Tensor, Tensor]
 
 
 @torch.no_grad()
-def fly_model(policy: Policy, craft: Craft, starts: Starts) -> Path:
+def fly_model(policy: Policy, craft: Craft, starts: FlightStarts) -> Path:
     """Held-out flights of bodies with unknown inertia."""
     flown = flight(policy, starts, craft, round(SECONDS / craft.dt))
     return flown.angle, flown.omega

@@ -29,7 +29,7 @@ from diffkin.learning import (
     pose_errors,
     save,
 )
-from diffkin.learning.training.dataset import StoredPairs
+from diffkin.learning.inverse import StoredPairs
 from diffkin.plotting import new_figure, save_figure
 from diffkin.robot import Robot
 from diffkin.simulation.world import is_installed

@@ -20,9 +20,7 @@ from rich.table import Table
 import diffkin as dk
 from diffkin.errors import ModelFileError, OptionError, closest
 from diffkin.kernels import threads
-from diffkin.learning import FitReport, FitSettings
-from diffkin.learning.training.checkpoint import write_atomically
-from diffkin.learning.training.log import read_metrics
+from diffkin.learning.training import FitReport, FitSettings, read_metrics, write_atomically
 from diffkin.plotting import new_figure, save_figure
 from diffkin.robot import Robot
 

@@ -46,6 +46,37 @@ def test_products_promote() -> None:
     assert apply(double, single[0]).dtype == torch.float64
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [3, 4, 6])
+def test_a_product_does_not_depend_on_its_batch(size: int, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(size)
+    a, b = torch.randn(2, 77, size, size, generator=generator, dtype=dtype).unbind()
+    pairs = (
+        (a, b),
+        (a.mT, b),
+        (a, b.mT),
+        (a[:1].expand(77, size, size), b),
+        (a, b[..., :1]),
+    )
+    for left, right in pairs:
+        whole = matmul(left, right)
+        torch.testing.assert_close(whole, left @ right)
+        in_two_axes = matmul(left.unflatten(0, (7, 11)), right.unflatten(0, (7, 11)))
+        assert torch.equal(in_two_axes.flatten(0, 1), whole)
+        for i in (0, 3, 4, 38, 76):
+            assert torch.equal(matmul(left[i], right[i]), whole[i])
+            assert torch.equal(matmul(left[i : i + 2], right[i : i + 2])[0], whole[i])
+            assert torch.equal(matmul(left[i], right)[i], whole[i])
+            assert torch.equal(matmul(left, right[i])[i], whole[i])
+
+
+def test_shapes_of_products_are_those_of_torch() -> None:
+    for first, second in (((3, 4), (4, 5)), ((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)), ((6, 1, 3, 4), (2, 4, 5))):
+        a, b = torch.randn(first), torch.randn(second)
+        assert matmul(a, b).shape == torch.matmul(a, b).shape
+    assert matmul(torch.ones(3, 3), torch.ones(3, 3, dtype=torch.float64)).dtype == torch.float64
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(3, 3), (2, 5), (1, 1), (4, 0)])
 def test_matrix_times_vector(rows: int, columns: int) -> None:
     matrix, vector = normal(2, 1, rows, columns), normal(6, columns, seed=1)

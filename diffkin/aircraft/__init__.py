@@ -1,63 +1,75 @@
-"""Aircraft: frames and air data, airframes that point, attitude determination, attitude dynamics and control."""
+"""Aircraft: frames and air data, airframes that point, attitude determination, attitude dynamics and control.
 
-from diffkin.aircraft.airframe.airframe import Airframe, BodyPoint, BodyRay, load_airframe
-from diffkin.aircraft.airframe.mass import MassProperties, mass_properties
-from diffkin.aircraft.airframe.point_axis import align_vectors, least_turn, point_axis
-from diffkin.aircraft.airframe.point_jacobians import point_jacobian, ray_jacobian
-from diffkin.aircraft.airframe.pointing import KeepOut, Pointing, RayTarget, bank_pitch, point
-from diffkin.aircraft.airframe.tasks import (
+The names come from five wings: ``airframe``, ``control``, ``dynamics``, ``estimation`` and ``frames``.
+"""
+
+from diffkin.aircraft.airframe import (
+    Airframe,
     BankPitchLimitTask,
+    BodyPoint,
+    BodyRay,
+    KeepOut,
     KeepOutConeTask,
+    MassProperties,
+    Pointing,
     RayAtPointTask,
     RayDirectionTask,
+    RayTarget,
     WingsLevelTask,
+    align_vectors,
+    bank_pitch,
+    least_turn,
+    load_airframe,
+    mass_properties,
+    point,
+    point_axis,
+    point_jacobian,
+    ray_jacobian,
     turn_to,
 )
-from diffkin.aircraft.control.allocation import QuadrotorMixer, allocate_surfaces, bounded_least_squares
-from diffkin.aircraft.control.attitude_reference import AttitudeReference, attitude_reference, minimum_jerk
-from diffkin.aircraft.control.laws import (
+from diffkin.aircraft.control import (
+    AttitudeReference,
+    QuadrotorMixer,
+    allocate_surfaces,
     attitude_error,
+    attitude_reference,
+    bounded_least_squares,
     geometric_pd,
     log_pd,
+    minimum_jerk,
     rate_error,
     saturate,
     sqrt_cascade,
     sqrt_law,
 )
-from diffkin.aircraft.dynamics.simulate import angular_momentum, check_inertia, rotational_energy, simulate_attitude
-from diffkin.aircraft.estimation.determination import (
+from diffkin.aircraft.dynamics import (
+    angular_momentum,
+    check_inertia,
+    rotational_energy,
+    simulate_attitude,
+)
+from diffkin.aircraft.estimation import (
     WAHBA_METHODS,
+    FilterState,
+    MadgwickGains,
+    MahonyGains,
+    MEKFNoise,
+    MEKFState,
+    initial_mekf_state,
+    initial_state,
+    madgwick_step,
+    mahony_step,
+    mekf_predict,
+    mekf_step,
+    mekf_update,
+    run_filter,
     solve_wahba,
     triad,
     triad_covariance,
     wahba_covariance,
 )
-from diffkin.aircraft.estimation.filters import (
-    FilterState,
-    MadgwickGains,
-    MahonyGains,
-    initial_state,
-    madgwick_step,
-    mahony_step,
-    run_filter,
-)
-from diffkin.aircraft.estimation.kalman import (
-    MEKFNoise,
-    MEKFState,
-    initial_mekf_state,
-    mekf_predict,
-    mekf_step,
-    mekf_update,
-)
-from diffkin.aircraft.frames.air_data import (
+from diffkin.aircraft.frames import (
     air_data_to_velocity,
-    stability_to_body,
-    velocity_to_air_data,
-    wind_to_body,
-    wind_to_body_angles,
-    wind_to_stability,
-)
-from diffkin.aircraft.frames.axes import (
     attitude_enu_flu_to_ned_frd,
     attitude_enu_to_ned,
     attitude_flu_to_frd,
@@ -66,25 +78,28 @@ from diffkin.aircraft.frames.axes import (
     attitude_ned_to_enu,
     azimuth_elevation_to_direction,
     direction_to_azimuth_elevation,
-    enu_to_ned,
-    flu_to_frd,
-    frd_to_flu,
-    ned_to_enu,
-    pose_enu_flu_to_ned_frd,
-    pose_ned_frd_to_enu_flu,
-)
-from diffkin.aircraft.frames.geodesy import (
     ecef_to_enu,
     ecef_to_geodetic,
     ecef_to_ned,
     ecef_to_ned_rotation,
     enu_to_ecef,
     enu_to_geodetic,
+    enu_to_ned,
+    flu_to_frd,
+    frd_to_flu,
     geodetic_to_ecef,
     geodetic_to_enu,
     geodetic_to_ned,
     ned_to_ecef,
+    ned_to_enu,
     ned_to_geodetic,
+    pose_enu_flu_to_ned_frd,
+    pose_ned_frd_to_enu_flu,
+    stability_to_body,
+    velocity_to_air_data,
+    wind_to_body,
+    wind_to_body_angles,
+    wind_to_stability,
 )
 
 __all__ = [

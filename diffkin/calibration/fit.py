@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin import rotations
 from diffkin._checks import check_last
 from diffkin.calibration.measurements import Measurements
 from diffkin.calibration.model import CalibrationModel
+from diffkin.calibration.residuals import residuals_at, system
 from diffkin.errors import OptionError, closest
 
-__all__ = ["LOSSES", "CalibrationFit", "fit_calibration", "held_out_rms", "predicted_rms", "system"]
+__all__ = ["LOSSES", "CalibrationFit", "fit_calibration"]
 
 LOSSES = ("squares", "huber", "cauchy")
 _HUBER, _CAUCHY = 2.0, 3.0  # where the weights begin to fall, in standard deviations of a block of three
@@ -131,56 +131,6 @@ def fit_calibration(
     )
 
 
-def system(
-    model: CalibrationModel, x: Float[Tensor, " parameters"], data: Measurements
-) -> tuple[Float[Tensor, "n 6"], Float[Tensor, "n 6 parameters"]]:
-    """Residuals measured minus predicted, and the derivative of the prediction, both in units of the noise.
-
-    The rotation residual is the rotation vector of ``R_measured R^T``; its derivative against an angular velocity of
-    the prediction is minus the inverse right Jacobian of that vector. Rows of what was not measured are 0.
-    """
-    valid = data.valid()
-    poses, jacobian = model.poses(x, data.q), model.jacobian(x, data.q)
-    turned = torch.where(valid[:, 3, None, None], data.rotation, poses[:, :3, :3])
-    error = rotations.matrix_to_rotvec(turned @ poses[:, :3, :3].transpose(-1, -2), check=False)
-    residuals = torch.cat(((data.position - poses[:, :3, 3]) / data.position_sigma, error / data.rotation_sigma), -1)
-    angular = rotations.right_jacobian_inverse(error) @ jacobian[:, 3:]
-    rows = torch.cat((jacobian[:, :3] / data.position_sigma, angular / data.rotation_sigma), dim=1)
-    return torch.where(valid, residuals, 0.0), torch.where(valid[..., None], rows, 0.0)
-
-
-def held_out_rms(
-    model: CalibrationModel, x: Float[Tensor, " parameters"], q: Float[Tensor, "n dof"], poses: Float[Tensor, "n 4 4"]
-) -> tuple[float, float]:
-    """Root mean square distance [m] and angle [rad] between predicted and true poses."""
-    predicted = model.poses(x, q)
-    distance = (predicted[:, :3, 3] - poses[:, :3, 3]).norm(dim=-1)
-    angle = rotations.angle_between(predicted[:, :3, :3], poses[:, :3, :3])
-    return float(distance.square().mean().sqrt()), float(angle.square().mean().sqrt())
-
-
-def predicted_rms(
-    model: CalibrationModel,
-    x: Float[Tensor, " parameters"],
-    covariance: Float[Tensor, "parameters parameters"],
-    q: Float[Tensor, "n dof"],
-) -> tuple[float, float]:
-    """What ``held_out_rms`` would be on average at the Cramer-Rao bound: ``sqrt(mean tr(H C H^T))``.
-
-    Args:
-        model: The model.
-        x: (parameters,) where to linearise.
-        covariance: Of the parameters.
-        q: (n, dof) held-out readings.
-
-    Returns:
-        Distance [m] and angle [rad].
-    """
-    rows = model.jacobian(x, q)
-    variance = torch.einsum("nip,pk,nik->ni", rows, covariance, rows).clamp(min=0.0)
-    return float(variance[:, :3].sum(-1).mean().sqrt()), float(variance[:, 3:].sum(-1).mean().sqrt())
-
-
 def _decompose(residuals: Tensor, jacobian: Tensor, weights: Tensor, rcond: float) -> tuple[Tensor, ...]:
     """Directions (parameters, rank), the residual along each (rank,), their singular values, and all of those."""
     root = weights.sqrt()
@@ -197,18 +147,10 @@ def _damped(
     before = float((weights * residuals.square()).sum())
     for halving in range(_HALVINGS):
         moved = x + step * 0.5**halving
-        after = float((weights * _residuals(model, moved, data).square()).sum())
+        after = float((weights * residuals_at(model, moved, data).square()).sum())
         if after <= before * (1.0 + 1e-9):
             return moved
     return x + step * 0.5**_HALVINGS
-
-
-def _residuals(model: CalibrationModel, x: Tensor, data: Measurements) -> Tensor:
-    valid, poses = data.valid(), model.poses(x, data.q)
-    turned = torch.where(valid[:, 3, None, None], data.rotation, poses[:, :3, :3])
-    error = rotations.matrix_to_rotvec(turned @ poses[:, :3, :3].transpose(-1, -2), check=False)
-    moved = (data.position - poses[:, :3, 3]) / data.position_sigma
-    return torch.where(valid, torch.cat((moved, error / data.rotation_sigma), -1), 0.0)
 
 
 def _lengths(residuals: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from diffkin.aircraft import Airframe
-from diffkin.learning.policy.flight import Craft, Starts, flight_state
+from diffkin.learning.policy import Craft, FlightStarts, flight_state
 from diffkin.rotations import matrix_to_quat_xyzw, quat_xyzw_to_matrix
 from diffkin.simulation.aircraft_dynamics import Flight, fly
 
@@ -16,7 +16,13 @@ __all__ = ["fly_policy"]
 
 
 def fly_policy(
-    airframe: Airframe, policy: nn.Module, craft: Craft, starts: Starts, *, seconds: float = 4.0, substeps: int = 4
+    airframe: Airframe,
+    policy: nn.Module,
+    craft: Craft,
+    starts: FlightStarts,
+    *,
+    seconds: float = 4.0,
+    substeps: int = 4,
 ) -> Flight:
     """Let a policy turn an airframe to level flight to the north, by Bullet's own dynamics.
 

@@ -8,8 +8,14 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from diffkin.learning.filter.gains import rms_deg, run_records
-from diffkin.learning.filter.records import CSV_COLUMNS, SimulationSettings, read_csv, simulate_records
+from diffkin.learning.filter import (
+    CSV_COLUMNS,
+    SimulationSettings,
+    read_csv,
+    rms_deg,
+    run_records,
+    simulate_records,
+)
 from diffkin.learning.training.checkpoint import load_checkpoint
 from diffkin.learning.training.log import read_metrics
 from tests.scripts.training_runs import assert_same_run, figures_of, one_line, results, run, run_each, run_until_killed

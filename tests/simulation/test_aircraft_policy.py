@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from diffkin import aircraft
-from diffkin.learning.policy.flight import Starts, flight, scores
-from diffkin.learning.policy.policies import make_policy
-from diffkin.learning.policy.train import held_out_starts, trial_craft
+from diffkin.learning.policy import FlightStarts, flight, held_out_starts, make_policy, scores, trial_craft
 
 pytest.importorskip("pybullet")
 
@@ -23,7 +21,7 @@ def test_a_cascade_flies_airframes_as_it_flies_the_model(name):
     with torch.no_grad():
         flown = fly_policy(airframe, policy, craft, starts, seconds=3.0)
         scaled = craft.scaled_to(airframe.mass_properties().inertia.float())
-        model = flight(policy, Starts(*starts[:2], scaled.moments.unsqueeze(-1).expand(3, 4)), scaled, 150)
+        model = flight(policy, FlightStarts(*starts[:2], scaled.moments.unsqueeze(-1).expand(3, 4)), scaled, 150)
     assert flown.R_ned_body.shape == (4, 151, 3, 3) and flown.torque.shape == (4, 150, 3)
     assert bool((flown.torque.abs() <= scaled.limit * (1 + 1e-5)).all())
     angle = flown.error(torch.eye(3, dtype=torch.float64).expand(4, 3, 3)).T

@@ -1,11 +1,12 @@
 """Airframes: robots that fly, their points, rays and mass, and how they point."""
 
-from diffkin.aircraft.airframe.airframe import Airframe, BodyPoint, BodyRay, load_airframe
+from diffkin.aircraft.airframe.airframe import Airframe, BodyPoint, BodyRay
 from diffkin.aircraft.airframe.mass import MassProperties, mass_properties
+from diffkin.aircraft.airframe.named_airframes import load_airframe
 from diffkin.aircraft.airframe.point_axis import align_vectors, least_turn, point_axis
-from diffkin.aircraft.airframe.point_jacobians import METHODS, point_jacobian, ray_jacobian
-from diffkin.aircraft.airframe.pointing import ROLLS, KeepOut, Pointing, RayTarget, bank_pitch, point
-from diffkin.aircraft.airframe.tasks import (
+from diffkin.aircraft.airframe.point_jacobians import point_jacobian, ray_jacobian
+from diffkin.aircraft.airframe.pointing import KeepOut, Pointing, RayTarget, bank_pitch, point
+from diffkin.ik.tasks.pointing import (
     BankPitchLimitTask,
     KeepOutConeTask,
     RayAtPointTask,
@@ -21,10 +22,8 @@ __all__ = [
     "BodyRay",
     "KeepOut",
     "KeepOutConeTask",
-    "METHODS",
     "MassProperties",
     "Pointing",
-    "ROLLS",
     "RayAtPointTask",
     "RayDirectionTask",
     "RayTarget",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,13 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_finite, check_last, check_rotation
+from diffkin._algebra import apply, unit
+from diffkin._checks import broadcast, check_finite, check_last, check_rotation
 from diffkin.aircraft.airframe.mass import MassProperties, mass_properties
 from diffkin.aircraft.frames.axes import flu_to_frd
 from diffkin.errors import RotationError, ShapeError, closest
-from diffkin.robot import Robot, load_robot
+from diffkin.robot import Robot
 
-__all__ = ["Airframe", "BodyPoint", "BodyRay", "load_airframe"]
+__all__ = ["Airframe", "BodyPoint", "BodyRay"]
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ class Airframe:
         """Origins [m] and unit directions of rays in FRD body axes; arguments and errors as ``points_body``."""
         marks = [self.ray(name) for name in (self.rays if names is None else names)]
         poses = self._poses([mark.link for mark in marks], q)
-        axes = _unit(poses, [mark.axis for mark in marks])
         origins = _carry_points(poses, [mark.offset for mark in marks])
-        return flu_to_frd(origins), flu_to_frd(_turn(poses[..., :3, :3], axes))
+        directions = apply(poses[..., :3, :3], unit(_table([mark.axis for mark in marks], poses)))
+        return flu_to_frd(origins), flu_to_frd(directions)
 
     # -- in NED axes ------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class Airframe:
             diffkin.errors.RotationError: ``R_ned_body`` is no rotation; the message says how far off it is.
         """
         R_ned_body, position, q = self.place(R_ned_body, position, q)
-        return position.unsqueeze(-2) + _turn(R_ned_body.unsqueeze(-3), self.points_body(q, names))
+        return position.unsqueeze(-2) + apply(R_ned_body.unsqueeze(-3), self.points_body(q, names))
 
     def rays_ned(
         self,
@@ -176,7 +176,7 @@ class Airframe:
         R_ned_body, position, q = self.place(R_ned_body, position, q)
         origins, directions = self.rays_body(q, names)
         rotation = R_ned_body.unsqueeze(-3)
-        return position.unsqueeze(-2) + _turn(rotation, origins), _turn(rotation, directions)
+        return position.unsqueeze(-2) + apply(rotation, origins), apply(rotation, directions)
 
     # -- shared -----------------------------------------------------------------------------------------------------
 
@@ -192,66 +192,11 @@ class Airframe:
         check_finite(position, "position")
         q = self.neutral() if q is None else q
         check_last(q, (self.dof,), "q")
-        try:
-            batch = torch.broadcast_shapes(rotation.shape[:-2], position.shape[:-1], q.shape[:-1])
-        except RuntimeError:
-            raise ShapeError(
-                f"The leading axes of R_ned_body {tuple(rotation.shape)}, position {tuple(position.shape)} and q "
-                f"{tuple(q.shape)} do not broadcast. Give them the same leading axes, or length 1 where they differ."
-            ) from None
+        batch = broadcast(R_ned_body=rotation.shape[:-2], position=position.shape[:-1], q=q.shape[:-1])
         dtype = torch.promote_types(torch.promote_types(rotation.dtype, position.dtype), q.dtype)
         dtype = torch.promote_types(dtype, self.robot.dtype)
         rotation, position, q = rotation.to(dtype), position.to(dtype), q.to(dtype)
         return rotation.expand(*batch, 3, 3), position.expand(*batch, 3), q.expand(*batch, self.dof)
-
-
-_NAMES = ("nose", "left_wingtip", "right_wingtip", "tail", "camera", "antenna")
-_WING_POINTS = {name: BodyPoint(name) for name in _NAMES}
-_ROTOR_POINTS = {name: BodyPoint(name) for name in ("front_rotor", "left_rotor", "rear_rotor", "right_rotor")}
-_RAYS = {"nose": BodyRay("nose"), "boresight": BodyRay("camera"), "antenna": BodyRay("antenna", axis=(0.0, 0.0, 1.0))}
-
-# Points and rays of the aircraft known by name; on a quadrotor the rotors abeam are what a wing's tips are.
-_AIRFRAMES: dict[str, tuple[dict[str, BodyPoint], dict[str, BodyRay]]] = {
-    "fixed_wing": (_WING_POINTS, _RAYS),
-    "quadrotor": (
-        {
-            **_WING_POINTS,
-            "left_wingtip": BodyPoint("left_rotor"),
-            "right_wingtip": BodyPoint("right_rotor"),
-            **_ROTOR_POINTS,
-        },
-        _RAYS,
-    ),
-}
-
-
-def load_airframe(
-    robot: str | os.PathLike[str] | Robot,
-    points: Mapping[str, BodyPoint] | None = None,
-    rays: Mapping[str, BodyRay] | None = None,
-) -> Airframe:
-    """An airframe by name, from a URDF or from a robot.
-
-    Args:
-        robot: "fixed_wing", "quadrotor", anything ``load_robot`` takes, or a robot; its base link must be FLU.
-        points: Named points. None takes those of a named aircraft, else the origin of every link under the link's name.
-        rays: Named rays. None takes those of a named aircraft, else the x axis of every link under the link's name.
-
-    Returns:
-        The airframe.
-
-    Raises:
-        diffkin.errors.UnknownNameError: There is no such robot or link.
-        diffkin.errors.ModelFileError: The file cannot be read.
-    """
-    loaded = robot if isinstance(robot, Robot) else load_robot(robot)
-    known_points: Mapping[str, BodyPoint] = {link: BodyPoint(link) for link in loaded.link_names}
-    known_rays: Mapping[str, BodyRay] = {link: BodyRay(link) for link in loaded.link_names}
-    usual = _AIRFRAMES.get(loaded.name, ({}, {}))
-    if usual[0] and all(mark.link in loaded.link_names for mark in usual[0].values()):
-        known_points, known_rays = usual
-    chosen_points, chosen_rays = known_points if points is None else points, known_rays if rays is None else rays
-    return Airframe(loaded, dict(chosen_points), dict(chosen_rays))
 
 
 def _check_three(numbers: Sequence[float], what: str) -> None:
@@ -259,15 +204,10 @@ def _check_three(numbers: Sequence[float], what: str) -> None:
         raise ShapeError(f"The {what} must be three numbers, got {numbers!r}.")
 
 
-def _turn(rotation: Tensor, vector: Tensor) -> Tensor:
-    return (rotation * vector.unsqueeze(-2)).sum(-1)
-
-
 def _carry_points(poses: Tensor, offsets: list[tuple[float, float, float]]) -> Tensor:
-    local = torch.tensor(offsets, dtype=poses.dtype, device=poses.device).reshape(-1, 3)
-    return _turn(poses[..., :3, :3], local) + poses[..., :3, 3]
+    """Points given in link axes, in base axes: (*batch, n, 4, 4) and n offsets to (*batch, n, 3)."""
+    return apply(poses[..., :3, :3], _table(offsets, poses)) + poses[..., :3, 3]
 
 
-def _unit(poses: Tensor, axes: list[tuple[float, float, float]]) -> Tensor:
-    local = torch.tensor(axes, dtype=poses.dtype, device=poses.device).reshape(-1, 3)
-    return local / torch.linalg.vector_norm(local, dim=-1, keepdim=True)
+def _table(rows: list[tuple[float, float, float]], like: Tensor) -> Tensor:
+    return torch.tensor(rows, dtype=like.dtype, device=like.device).reshape(-1, 3)

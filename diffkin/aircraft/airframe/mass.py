@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._algebra import apply, dot
 from diffkin._checks import check_last
 from diffkin.aircraft.frames.axes import attitude_frd_to_flu, flu_to_frd
 from diffkin.errors import ModelFileError
@@ -69,11 +70,11 @@ def mass_properties(robot: Robot, q: Float[Tensor, "*batch dof"]) -> MassPropert
     if not float(total) > 0.0:
         raise ModelFileError(f"The links of robot {robot.name!r} weigh nothing. Give them masses in the URDF.")
     rotation = poses[..., :3, :3]
-    places = (rotation * offsets.unsqueeze(-2)).sum(-1) + poses[..., :3, 3]
+    places = apply(rotation, offsets) + poses[..., :3, 3]
     center = (masses[:, None] * places).sum(-2) / total
     arm = places - center.unsqueeze(-2)
     eye = torch.eye(3, dtype=arm.dtype, device=arm.device)
-    spread = (arm * arm).sum(-1)[..., None, None] * eye - arm.unsqueeze(-1) * arm.unsqueeze(-2)
+    spread = dot(arm, arm).unsqueeze(-1) * eye - arm.unsqueeze(-1) * arm.unsqueeze(-2)
     inertia = (rotation @ local @ rotation.mT + masses[:, None, None] * spread).sum(-3)
     turn = attitude_frd_to_flu(eye)  # diag(1, -1, -1)
     return MassProperties(total, flu_to_frd(center), turn @ inertia @ turn)

@@ -6,15 +6,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import check_nonzero, perpendicular, safe_norm, unit
-from diffkin._checks import check_finite, check_last, check_rotation, has_values
-from diffkin.errors import AttitudeError, ShapeError
+from diffkin._algebra import apply, check_nonzero, dot, perpendicular, safe_norm, unit
+from diffkin._checks import broadcast, check_finite, check_last, check_rotation
+from diffkin.aircraft.frames.two_vectors import attitude_from_two, axes_of_two, sine_between
 from diffkin.rotations import hat, rotvec_to_matrix
 
-__all__ = ["align_vectors", "least_turn", "point_axis"]
+__all__ = ["PARALLEL", "align_vectors", "least_turn", "point_axis"]
 
-_PARALLEL = 1e-6
-"""Sine of the angle below which two directions count as parallel."""
+PARALLEL = 1e-6
+"""Sine of the angle up to which two directions that shall be pointed count as parallel.
+
+Nearer than that, a command says nothing about roll: the roll changes by a radian as a direction moves by 1e-6 rad.
+"""
 
 
 def point_axis(
@@ -61,18 +64,25 @@ def point_axis(
     start = torch.eye(3, dtype=direction.dtype, device=direction.device) if current is None else current
     if current is not None:
         check_rotation(current, "current")
-    shapes = (axis_body.shape[:-1], direction.shape[:-1], second_body.shape[:-1], second.shape[:-1], roll.shape)
-    batch = _broadcast(*shapes, start.shape[:-2])
+    batch = broadcast(
+        axis_body=axis_body.shape[:-1],
+        direction=direction.shape[:-1],
+        up_body=second_body.shape[:-1],
+        up=second.shape[:-1],
+        roll=roll.shape,
+        current=start.shape[:-2],
+    )
     axis, toward = unit(axis_body).expand(*batch, 3), unit(direction).expand(*batch, 3)
-    rotation = least_turn(_turn(start, axis), toward) @ start
+    rotation = least_turn(apply(start, axis), toward) @ start
     if current is None:
         second_body, second = second_body.expand(*batch, 3), second.expand(*batch, 3)
-        free_body, free = _sine(axis, second_body), _sine(toward, second)
-        told = (torch.minimum(free_body, free) > _PARALLEL).unsqueeze(-1)
+        free_body, free = sine_between(axis, second_body), sine_between(toward, second)
+        told = (torch.minimum(free_body, free) > PARALLEL).unsqueeze(-1)
         # Where the hint says nothing any other second vector keeps the branch not taken finite.
         safe_body = torch.where(told, second_body, perpendicular(axis))
         safe = torch.where(told, second, perpendicular(toward))
-        rotation = torch.where(told.unsqueeze(-1), _triad(toward, safe) @ _triad(axis, safe_body).mT, rotation)
+        level = axes_of_two(toward, safe)[0] @ axes_of_two(axis, safe_body)[0].mT
+        rotation = torch.where(told.unsqueeze(-1), level, rotation)
     return rotvec_to_matrix(roll.expand(batch).unsqueeze(-1) * toward) @ rotation
 
 
@@ -84,8 +94,7 @@ def align_vectors(
 ) -> Float[Tensor, "*batch 3 3"]:
     """The attitude that points one body axis exactly, and a second one as nearly as the first allows.
 
-    Both pairs make a right-handed triad ``(a, a x b / |a x b|, ...)``; the rotation carries one triad onto the other
-    (Black, A passive system for determining the attitude of a satellite, AIAA Journal, 1964).
+    The geometry is that of TRIAD (Black, 1964), which ``aircraft.triad`` applies to measured directions.
 
     Args:
         first_body: (*batch, 3) axis that is pointed exactly, in body axes.
@@ -106,15 +115,9 @@ def align_vectors(
     vectors = {"first_body": first_body, "second_body": second_body, "first": first, "second": second}
     for name, vector in vectors.items():
         _check_vector(vector, name)
-    for a, b in (("first_body", "second_body"), ("first", "second")):
-        _broadcast(vectors[a].shape[:-1], vectors[b].shape[:-1])
-        if has_values(vectors[a], vectors[b]) and bool((_sine(vectors[a], vectors[b]) <= _PARALLEL).any()):
-            raise AttitudeError(
-                f"{a} and {b} are parallel, so they do not determine an attitude. Give two different directions, or "
-                "use point_axis(...), which points one."
-            )
-    _broadcast(*(vector.shape[:-1] for vector in vectors.values()))
-    return _triad(unit(first), second) @ _triad(unit(first_body), second_body).mT
+    advice = "Give two different directions, or use point_axis(...), which points one."
+    body = {"first_body": first_body, "second_body": second_body}
+    return attitude_from_two(body, {"first": first, "second": second}, parallel=PARALLEL, advice=advice)
 
 
 def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -122,8 +125,7 @@ def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"])
 
     ``R = 1 + hat(v) + hat(v)^2 / (1 + c)`` with ``v = start x end`` and ``c = start . end``; beyond a right angle it
     is made of a half turn and the least turn that remains, so it keeps its precision. For opposite vectors the axis is
-    not
-    determined: a half turn about some axis across them comes back.
+    not determined: a half turn about some axis across them comes back.
 
     Args:
         start: (*batch, 3) unit vectors.
@@ -133,46 +135,21 @@ def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"])
         (*batch, 3, 3).
     """
     start, end = torch.broadcast_tensors(start, end)
-    far = ((start * end).sum(-1, keepdim=True) < 0).detach()
-    # A half turn about any axis across ``start`` carries it to ``-start`` exactly; about the common normal the rest
-    # turns # on about the same normal.
+    far = (dot(start, end) < 0).detach()
+    # A half turn about any axis across ``start`` carries it to ``-start`` exactly. About the common normal it is part
+    # of the least turn, and the rest is a turn about the same normal.
     across = torch.linalg.cross(start, end)
     length = safe_norm(across)
     lost = length < 8.0 * torch.finfo(start.dtype).eps
     normal = torch.where(lost, perpendicular(start), across / torch.where(lost, 1.0, length))
-    normal = unit(normal - (normal * start).sum(-1, keepdim=True) * start)
+    normal = unit(normal - dot(normal, start) * start)
     half = 2.0 * normal.unsqueeze(-1) * normal.unsqueeze(-2) - torch.eye(3, dtype=start.dtype, device=start.device)
     begun = torch.where(far, -start, start)
     v = torch.linalg.cross(begun, end)
-    c = (begun * end).sum(-1)[..., None, None]
+    c = dot(begun, end).unsqueeze(-1)
     k = hat(v)
     rest = torch.eye(3, dtype=start.dtype, device=start.device) + k + k @ k / (1.0 + torch.where(c < 0, 0.0, c))
     return torch.where(far.unsqueeze(-1), rest @ half, rest)
-
-
-def _turn(rotation: Tensor, vector: Tensor) -> Tensor:
-    return (rotation * vector.unsqueeze(-2)).sum(-1)
-
-
-def _triad(first: Tensor, second: Tensor) -> Tensor:
-    """Columns: the unit vector ``first``, the unit normal of both vectors, and what makes it right-handed."""
-    first, second = torch.broadcast_tensors(first, unit(second))
-    normal = unit(torch.linalg.cross(first, second))
-    return torch.stack((first, normal, torch.linalg.cross(first, normal)), dim=-1)
-
-
-def _sine(first: Tensor, second: Tensor) -> Tensor:
-    with torch.no_grad():
-        a, b = torch.broadcast_tensors(unit(first), unit(second))
-        return torch.linalg.vector_norm(torch.linalg.cross(a, b), dim=-1)
-
-
-def _broadcast(*shapes: torch.Size) -> torch.Size:
-    try:
-        return torch.broadcast_shapes(*shapes)
-    except RuntimeError:
-        shown = ", ".join(str(tuple(shape)) for shape in shapes)
-        raise ShapeError(f"The leading axes do not broadcast: {shown}. Give all the same, or length 1.") from None
 
 
 def _check_vector(vector: Tensor, name: str) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin import autograd
-from diffkin._checks import is_transformed
+from diffkin._gate import is_transformed
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.frames.axes import flu_to_frd
 from diffkin.errors import closest
@@ -105,6 +105,7 @@ def _to_frd(rows: Tensor) -> Tensor:
 
 
 def _assemble(rotation: Tensor, in_body: Tensor, hinges: Tensor, moves: bool) -> Tensor:
+    """Rows ``[-R hat(v), moves, R dv/dq]`` of a point or direction v, ``in_body``; ``hinges`` is dv/dq."""
     identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device) * float(moves)
     return torch.cat((-rotation @ hat(in_body), identity.expand_as(rotation), rotation @ hinges), dim=-1)
 
@@ -112,6 +113,7 @@ def _assemble(rotation: Tensor, in_body: Tensor, hinges: Tensor, moves: bool) ->
 def _by_autograd(
     f: Callable[[Tensor, Tensor, Tensor], Tensor], rotation: Tensor, position: Tensor, q: Tensor, method: str
 ) -> Tensor:
+    """The Jacobian of ``f(rotation, position, q)`` to a turn of the body, the position and the hinges."""
     if method not in METHODS:
         raise closest(method, METHODS, "method")
 
@@ -125,8 +127,8 @@ def _by_autograd(
             start = x if keep and x.requires_grad else x.detach().requires_grad_()
             y = moved(start, rotation)
             # Aircraft of a batch do not touch one another, so one seed can serve them all.
-            unit = torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
-            seeds = unit.reshape(-1, *[1] * (y.ndim - 1), y.shape[-1]).expand(-1, *y.shape)
+            eye = torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
+            seeds = eye.reshape(-1, *[1] * (y.ndim - 1), y.shape[-1]).expand(-1, *y.shape)
             return autograd.backward_seeds(y, start, seeds, create_graph=keep).movedim(0, -2)
     # Inside torch.func a backward pass is torch.func's own.
     derive = torch.func.jacfwd if method == "forward" else torch.func.jacrev

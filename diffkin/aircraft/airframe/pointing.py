@@ -10,25 +10,26 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from diffkin._algebra import perpendicular, unit
-from diffkin._checks import check_finite, check_last, check_rotation
+from diffkin._checks import check_broadcast, check_finite, check_last, check_rotation
 from diffkin.aircraft.airframe.airframe import Airframe
-from diffkin.aircraft.airframe.point_axis import align_vectors
-from diffkin.aircraft.airframe.tasks import (
-    BankPitchLimitTask,
-    KeepOutConeTask,
-    RayAtPointTask,
-    RayDirectionTask,
-    WingsLevelTask,
-)
+from diffkin.aircraft.airframe.point_axis import PARALLEL, align_vectors
 from diffkin.aircraft.frames.axes import (
     attitude_enu_flu_to_ned_frd,
     attitude_ned_frd_to_enu_flu,
     ned_to_enu,
     pose_ned_frd_to_enu_flu,
 )
-from diffkin.errors import OptionError, ShapeError, closest
+from diffkin.aircraft.frames.two_vectors import sine_between
+from diffkin.errors import OptionError, closest
 from diffkin.ik import IKResult, OrientationTask, Task, solve_ik
 from diffkin.ik.search import Progress
+from diffkin.ik.tasks.pointing import (
+    BankPitchLimitTask,
+    KeepOutConeTask,
+    RayAtPointTask,
+    RayDirectionTask,
+    WingsLevelTask,
+)
 from diffkin.rotations import matrix_to_euler
 from diffkin.transforms import pose
 
@@ -178,6 +179,7 @@ def point(
         tasks.append(WingsLevelTask(robot.base, priority=1))
     elif free_attitude and roll == "least":
         tasks.append(OrientationTask(robot.base, attitude_ned_frd_to_enu_flu(start), priority=1))
+    check_broadcast(R_ned_body=start.shape[:-2], position=here.shape[:-1])
     result = solve_ik(
         robot,
         tasks,
@@ -186,7 +188,7 @@ def point(
         max_restarts=max_restarts,
         max_iterations=max_iterations,
         seed=seed,
-        base=pose_ned_frd_to_enu_flu(_pose(start, here)),
+        base=pose_ned_frd_to_enu_flu(pose(start, here.to(start))),
         free_base="rotation" if free_attitude else None,
         locked=locked,
         history=history,
@@ -238,9 +240,8 @@ def _start(airframe: Airframe, target: RayTarget, position: Tensor, q: Tensor) -
     axis, toward = torch.broadcast_tensors(axis, toward.to(axis))
     down = toward.new_tensor([0.0, 0.0, 1.0]).expand_as(toward)
     if len(_idle_joints(airframe, [target.ray])) == airframe.dof:
-        back = torch.linalg.vector_norm(torch.linalg.cross(unit(toward), down), dim=-1, keepdim=True) < 1e-6
-        aside = torch.linalg.vector_norm(torch.linalg.cross(unit(axis), down), dim=-1, keepdim=True) < 1e-6
-        second = torch.where(back, perpendicular(toward), down)
+        vertical, aside = ((sine_between(v, down) <= PARALLEL).unsqueeze(-1) for v in (toward, axis))
+        second = torch.where(vertical, perpendicular(toward), down)
         return align_vectors(axis, torch.where(aside, perpendicular(axis), down), toward, second)
     flat = toward.new_tensor([1.0, 1.0, 0.0])
     aim, own = toward * flat, axis * flat
@@ -248,16 +249,6 @@ def _start(airframe: Airframe, target: RayTarget, position: Tensor, q: Tensor) -
     zero, one = torch.zeros_like(heading), torch.ones_like(heading)
     rows = ((heading.cos(), -heading.sin(), zero), (heading.sin(), heading.cos(), zero), (zero, zero, one))
     return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
-
-
-def _pose(rotation: Tensor, position: Tensor) -> Tensor:
-    try:
-        return pose(rotation, position.to(rotation))
-    except RuntimeError:
-        raise ShapeError(
-            f"The leading axes of R_ned_body {tuple(rotation.shape)} and position {tuple(position.shape)} do not "
-            "broadcast. Give them the same leading axes, or length 1 where they differ."
-        ) from None
 
 
 def _pointing_error(

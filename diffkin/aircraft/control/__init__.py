@@ -1,7 +1,7 @@
 """Attitude control: laws, allocation of torques to actuators, attitudes to follow."""
 
-from diffkin.aircraft.control.allocation import QuadrotorMixer, allocate_surfaces, bounded_least_squares
 from diffkin.aircraft.control.attitude_reference import AttitudeReference, attitude_reference, minimum_jerk
+from diffkin.aircraft.control.bounded_least_squares import bounded_least_squares
 from diffkin.aircraft.control.laws import (
     attitude_error,
     geometric_pd,
@@ -11,6 +11,8 @@ from diffkin.aircraft.control.laws import (
     sqrt_cascade,
     sqrt_law,
 )
+from diffkin.aircraft.control.rotors import QuadrotorMixer
+from diffkin.aircraft.control.surfaces import allocate_surfaces
 
 __all__ = [
     "AttitudeReference",

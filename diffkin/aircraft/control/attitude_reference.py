@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import matmul
-from diffkin._checks import check_floating, check_rotation, has_values
+from diffkin._checks import broadcast, check_floating, check_rotation, has_values
 from diffkin.errors import OptionError, ShapeError
 from diffkin.rotations import matrix_to_rotvec, rotvec_to_matrix
 
@@ -72,7 +72,7 @@ def attitude_reference(
         The attitude, angular velocity and angular acceleration to feed to a controller.
 
     Raises:
-        ShapeError: ``keys`` and ``times`` do not fit, or there are fewer than two.
+        ShapeError: ``keys`` and ``times`` do not fit, there are fewer than two, or leading axes do not broadcast.
         RotationError: A key is no rotation.
         OptionError: The times do not rise.
     """
@@ -87,7 +87,7 @@ def attitude_reference(
     if has_values(times) and not bool((times.detach().diff() > 0).all()):
         raise OptionError(f"times must rise, got {times.tolist()}.")
     index = (torch.bucketize(t.detach(), times.detach(), right=True) - 1).clamp(0, len(times) - 2)
-    batch = torch.broadcast_shapes(keys.shape[:-3], t.shape)
+    batch = broadcast(keys=keys.shape[:-3], t=t.shape)
     index = index.expand(batch)
     picked = keys.expand(*batch, *keys.shape[-3:])
     where = index[..., None, None, None].expand(*batch, 1, 3, 3)

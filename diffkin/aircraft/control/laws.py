@@ -9,10 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import matmul
+from diffkin._algebra import apply, matmul
 from diffkin._checks import check_floating, check_last, has_values
-from diffkin.aircraft.dynamics.integrators import apply
-from diffkin.aircraft.dynamics.simulate import inertia_matrix
+from diffkin.aircraft.dynamics.rigid_body import inertia_matrix
 from diffkin.errors import OptionError
 from diffkin.rotations import matrix_to_rotvec, vee
 
@@ -163,7 +162,7 @@ def _rate_part(
 ) -> Tensor:
     """Damping of the rate, cancelled gyroscopic torque, and the torque that the motion to follow needs."""
     J = inertia_matrix(inertia)
-    torque = -k_rate * rate_error(R, omega, R_desired, omega_desired) + gyroscopic(omega, J, rotor_momentum)
+    torque = -k_rate * rate_error(R, omega, R_desired, omega_desired) + _gyroscopic(omega, J, rotor_momentum)
     if omega_desired is None and alpha_desired is None:
         return torque
     across = matmul(R.mT, R_desired)
@@ -176,7 +175,7 @@ def _rate_part(
     return torque + apply(J, acceleration)
 
 
-def gyroscopic(omega: Tensor, inertia: Tensor, rotor_momentum: Tensor | None) -> Tensor:
+def _gyroscopic(omega: Tensor, inertia: Tensor, rotor_momentum: Tensor | None) -> Tensor:
     """``w x (J w + h)``."""
     p = apply(inertia, omega)
     p = p if rotor_momentum is None else p + rotor_momentum
@@ -272,4 +271,4 @@ def sqrt_cascade(
     J = inertia_matrix(inertia)
     error = matrix_to_rotvec(matmul(R_desired.mT, R), check=False)
     short = rate_error(R, omega, R_desired, omega_desired) + sqrt_law(error, k_attitude, acceleration)
-    return apply(J, -k_rate * short) + gyroscopic(omega, J, rotor_momentum)
+    return apply(J, -k_rate * short) + _gyroscopic(omega, J, rotor_momentum)

@@ -1,28 +1,10 @@
-"""Attitude dynamics of rigid bodies, simulated with gradients."""
+"""Attitude dynamics of rigid bodies, simulated with gradients.
 
-from diffkin.aircraft.dynamics.integrators import (
-    INTEGRATORS,
-    Body,
-    apply,
-    bullet,
-    lie_midpoint,
-    momentum,
-    orthonormalize,
-    rk4,
-)
-from diffkin.aircraft.dynamics.simulate import angular_momentum, check_inertia, rotational_energy, simulate_attitude
+``simulate_attitude`` is the call; ``INTEGRATORS`` holds its integrators by name.
+"""
 
-__all__ = [
-    "Body",
-    "INTEGRATORS",
-    "angular_momentum",
-    "apply",
-    "bullet",
-    "check_inertia",
-    "lie_midpoint",
-    "momentum",
-    "orthonormalize",
-    "rk4",
-    "rotational_energy",
-    "simulate_attitude",
-]
+from diffkin.aircraft.dynamics.integrators import INTEGRATORS
+from diffkin.aircraft.dynamics.rigid_body import angular_momentum, check_inertia, rotational_energy
+from diffkin.aircraft.dynamics.simulate import simulate_attitude
+
+__all__ = ["INTEGRATORS", "angular_momentum", "check_inertia", "rotational_energy", "simulate_attitude"]

@@ -18,16 +18,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from diffkin._algebra import dot, matmul, safe_norm
+from diffkin._algebra import apply, dot, matmul, safe_norm
+from diffkin.kernels.attitude.constants import BULLET_MAX_RATE, BULLET_MAX_TURN
 from diffkin.rotations import quat_xyzw_to_matrix, rotvec_to_matrix
 
-__all__ = ["INTEGRATORS", "Body", "apply", "bullet", "lie_midpoint", "momentum", "orthonormalize", "rk4"]
-
-BULLET_MAX_RATE = 100.0
-"""Bullet clamps each component of the angular velocity, in world axes, to this [rad/s]."""
-
-BULLET_MAX_TURN = math.pi / 4
-"""Bullet takes sine and cosine of at most this turn in a step [rad]."""
+__all__ = ["INTEGRATORS", "Body", "bullet", "lie_midpoint", "momentum", "orthonormalize", "rk4"]
 
 
 class Body(NamedTuple):
@@ -46,12 +41,7 @@ class Body(NamedTuple):
     damping: float
 
 
-Step = Callable[[Tensor, Tensor, Tensor, Body, float], tuple[Tensor, Tensor]]
-
-
-def apply(matrix: Tensor, vector: Tensor) -> Tensor:
-    """``matrix @ vector`` over (*batch, 3, 3) and (*batch, 3), not rounded by autocast."""
-    return (matrix * vector.unsqueeze(-2)).sum(-1)
+Integrator = Callable[[Tensor, Tensor, Tensor, Body, float], tuple[Tensor, Tensor]]
 
 
 def orthonormalize(matrix: Tensor) -> Tensor:
@@ -70,10 +60,14 @@ def momentum(omega: Tensor, body: Body) -> Tensor:
 
 def _rate(p: Tensor, omega: Tensor, torque: Tensor, body: Body) -> Tensor:
     """dp/dt."""
-    rate = torch.linalg.cross(p, omega) + torque
+    return _damped(p, omega, torch.linalg.cross(p, omega) + torque, body)
+
+
+def _damped(p: Tensor, omega: Tensor, torque: Tensor, body: Body) -> Tensor:
+    """A torque less that of the damping, ``J w (d + d |w|)``."""
     if body.damping == 0.0:
-        return rate
-    return rate - (p - body.rotor) * (body.damping * (1.0 + safe_norm(omega)))
+        return torque
+    return torque - (p - body.rotor) * (body.damping * (1.0 + safe_norm(omega)))
 
 
 def _omega(p: Tensor, body: Body) -> Tensor:
@@ -150,12 +144,6 @@ def lie_midpoint(R: Tensor, omega: Tensor, torque: Tensor, body: Body, dt: float
     return orthonormalize(matmul(R, matmul(turn, turn))), _omega(p, body)
 
 
-def _damped(p: Tensor, omega: Tensor, torque: Tensor, body: Body) -> Tensor:
-    if body.damping == 0.0:
-        return torque
-    return torque - (p - body.rotor) * (body.damping * (1.0 + safe_norm(omega)))
-
-
 def bullet(R: Tensor, omega: Tensor, torque: Tensor, body: Body, dt: float) -> tuple[Tensor, Tensor]:
     """PyBullet's step for a free body: explicit Euler for the rate, then a turn by the *new* rate (order 1).
 
@@ -188,5 +176,5 @@ def bullet(R: Tensor, omega: Tensor, torque: Tensor, body: Body, dt: float) -> t
     return orthonormalize(matmul(R, torch.where(far.unsqueeze(-1), wide, small))), omega
 
 
-INTEGRATORS: dict[str, Step] = {"rk4": rk4, "lie_midpoint": lie_midpoint, "bullet": bullet}
+INTEGRATORS: dict[str, Integrator] = {"rk4": rk4, "lie_midpoint": lie_midpoint, "bullet": bullet}
 """The integrators by name."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from diffkin._checks import is_transformed
+from diffkin._gate import is_transformed
 
 __all__ = ["CHECKPOINT_FROM", "rollout"]
 

@@ -1,4 +1,4 @@
-"""Attitude dynamics of rigid bodies: simulation with gradients, angular momentum and energy."""
+"""Attitude of rigid bodies over time, with gradients: the public call, its checks, and the choice of the route."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_finite, check_floating, check_last, check_rotation, has_values
-from diffkin.aircraft.dynamics import fused, integrators
-from diffkin.aircraft.dynamics.integrators import INTEGRATORS, Body
+from diffkin._checks import broadcast, check_finite, check_floating, check_last, check_rotation
+from diffkin._gate import kernels_apply
+from diffkin.aircraft.dynamics.by_kernel import simulate_by_kernel
+from diffkin.aircraft.dynamics.by_torch import simulate_by_torch
+from diffkin.aircraft.dynamics.integrators import INTEGRATORS, Body, orthonormalize
+from diffkin.aircraft.dynamics.rigid_body import check_inertia
 from diffkin.aircraft.dynamics.rollout import rollout
-from diffkin.errors import AttitudeError, OptionError, ShapeError, closest
+from diffkin.errors import OptionError, ShapeError, closest
 
-__all__ = ["angular_momentum", "check_inertia", "rotational_energy", "simulate_attitude"]
+__all__ = ["simulate_attitude"]
 
 Feedback = Callable[[int, Tensor, Tensor], Tensor]
 
@@ -56,7 +59,7 @@ def simulate_attitude(
         checkpoint: Whether a backward pass through a feedback function runs the steps again, segment by segment, to
             bound its memory; the function is then asked again during that pass, so it must not keep a state of its
             own. None: from 256 steps on where a gradient is needed.
-        backend: None: the fused CPU kernels where they apply (no feedback function), else torch; "reference": torch.
+        backend: None: the CPU kernels where they apply (no feedback function), else torch; "reference": torch.
 
     Returns:
         R: (*batch, steps + 1, 3, 3), rotations to rounding; the first is ``R0``.
@@ -94,7 +97,7 @@ def simulate_attitude(
         shapes["torque"] = given.shape[:-2] if per_step else given.shape[:-1]
     elif torque is not None and not callable(torque):
         raise OptionError(f"torque must be None, a tensor or a function of (k, R, omega), got {type(torque).__name__}.")
-    batch = _broadcast(shapes)
+    batch = broadcast(**shapes)
     dtype = R0.dtype
     for tensor in (omega0, J, h, given):
         dtype = dtype if tensor is None else torch.promote_types(dtype, tensor.dtype)
@@ -106,17 +109,17 @@ def simulate_attitude(
     R, omega = R.expand(*batch, 3, 3), omega.expand(*batch, 3)
     if not callable(torque):
         held = R.new_zeros(3) if given is None else given
-        applies = backend is None and steps > 0 and R.numel() > 0 and fused.fused_applies(R0, omega0, J, h, held)
-        run = fused.simulate if applies else fused.history
+        fast = backend is None and steps > 0 and R.numel() > 0 and kernels_apply(R0, omega0, J, h, held)
+        run = simulate_by_kernel if fast else simulate_by_torch
         return run(R, omega, body, held, per_step, dt, integrator, steps)
     advance = INTEGRATORS[integrator]
-    one_step = backend is None and R.numel() > 0 and fused.fused_applies(R0, omega0, J, h)
+    fast = backend is None and R.numel() > 0 and kernels_apply(R0, omega0, J, h)
 
     def step(k: int, R: Tensor, omega: Tensor) -> tuple[Tensor, Tensor]:
         tau = _asked(torque(k, R, omega), omega)
-        if one_step and fused.fused_applies(tau):
-            after_R, after_omega = fused.simulate(R, omega, body, tau, False, dt, integrator, 1)
-            return integrators.orthonormalize(after_R[..., 1, :, :]), after_omega[..., 1, :]
+        if fast and kernels_apply(tau):
+            after_R, after_omega = simulate_by_kernel(R, omega, body, tau, False, dt, integrator, 1)
+            return orthonormalize(after_R[..., 1, :, :]), after_omega[..., 1, :]
         return advance(R, omega, tau, body, dt)
 
     all_R, all_omega = rollout(step, (R, omega), steps, checkpoint)
@@ -126,7 +129,7 @@ def simulate_attitude(
 def _nearest(R: Tensor) -> Tensor:
     """The nearest rotation of a matrix that is within 1e-5 of one: each step squares the distance."""
     for _ in range(3):
-        R = integrators.orthonormalize(R)
+        R = orthonormalize(R)
     return R
 
 
@@ -158,110 +161,3 @@ def _asked(torque: Tensor, omega: Tensor) -> Tensor:
     if not fits:
         raise ShapeError(f"The feedback function returned {tuple(torque.shape)}, expected {tuple(omega.shape)}.")
     return torque.to(omega.dtype)
-
-
-def _broadcast(shapes: dict[str, torch.Size]) -> torch.Size:
-    try:
-        return torch.broadcast_shapes(*shapes.values())
-    except RuntimeError:
-        listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
-        raise ShapeError(f"Leading axes do not broadcast: {listed}. Make them equal, or 1 where shared.") from None
-
-
-def check_inertia(inertia: Tensor, name: str = "inertia") -> Tensor:
-    """The inertia as a matrix, checked to be that of a body that can exist.
-
-    Args:
-        inertia: (3,) principal moments, or (*batch, 3, 3) [kg m^2].
-        name: What to call it in messages.
-
-    Returns:
-        (3, 3) or (*batch, 3, 3).
-
-    Raises:
-        ShapeError: Another shape.
-        NonFiniteError: It holds NaN or infinity.
-        AttitudeError: Not symmetric, not positive definite, or the triangle inequality is broken.
-    """
-    inertia = inertia_matrix(inertia, name)
-    check_finite(inertia, name)
-    if not has_values(inertia) or inertia.numel() == 0:
-        return inertia
-    exact = inertia.detach().double()
-    scale = exact.abs().amax((-2, -1))
-    slack = 1e-6 * scale
-    skew = (exact - exact.mT).abs().amax((-2, -1))
-    if bool((skew > slack).any()):
-        raise AttitudeError(
-            f"{name} is not symmetric: |J - J^T| is {float(skew.max()):.3g}. Products of inertia come in equal pairs."
-        )
-    moments = torch.linalg.eigvalsh(exact)
-    if bool((moments[..., 0] <= 0).any()):
-        raise AttitudeError(
-            f"{name} is not positive definite: its smallest principal moment is {float(moments[..., 0].min()):.3g}. "
-            "Every principal moment must be positive."
-        )
-    excess = moments[..., 2] - moments[..., 0] - moments[..., 1]
-    if bool((excess > slack).any()):
-        worst = moments.reshape(-1, 3)[int(excess.argmax())].tolist()
-        shown = ", ".join(f"{moment:.4g}" for moment in worst)
-        raise AttitudeError(
-            f"{name} breaks the triangle inequality: of the principal moments ({shown}) one exceeds the sum of the two "
-            "others. No distribution of mass has it; check units and products of inertia."
-        )
-    return inertia
-
-
-def inertia_matrix(inertia: Tensor, name: str = "inertia") -> Tensor:
-    """The inertia as a matrix; its shape is checked, its values are not."""
-    check_floating(inertia, name)
-    if inertia.ndim == 1:
-        check_last(inertia, (3,), name)
-        inertia = torch.diag_embed(inertia)
-    elif inertia.ndim == 0 or inertia.shape[-2:] != (3, 3):
-        raise ShapeError(
-            f"{name} must have shape (3,) (principal moments) or (*batch, 3, 3), got {tuple(inertia.shape)}. "
-            "For one set of principal moments per body use torch.diag_embed(...)."
-        )
-    return inertia
-
-
-def rotational_energy(omega: Tensor, inertia: Tensor) -> Tensor:
-    """Kinetic energy of rotation, ``w . J w / 2`` (rotors aside).
-
-    Args:
-        omega: (*batch, 3) in body axes [rad/s].
-        inertia: (3,) principal moments or (*batch, 3, 3); leading axes broadcast [kg m^2].
-
-    Returns:
-        (*batch,) [J].
-
-    Raises:
-        ShapeError: Shapes do not fit.
-    """
-    check_last(omega, (3,), "omega")
-    return 0.5 * (omega * integrators.apply(inertia_matrix(inertia), omega)).sum(-1)
-
-
-def angular_momentum(R: Tensor, omega: Tensor, inertia: Tensor, rotor_momentum: Tensor | None = None) -> Tensor:
-    """Angular momentum in inertial axes, ``R (J w + h)``: constant where no torque acts.
-
-    Args:
-        R: (*batch, 3, 3) attitude, body to inertial.
-        omega: (*batch, 3) in body axes [rad/s].
-        inertia: (3,) principal moments or (*batch, 3, 3); leading axes broadcast [kg m^2].
-        rotor_momentum: (*batch, 3) spin angular momentum of rotors in body axes [N m s].
-
-    Returns:
-        (*batch, 3) [N m s].
-
-    Raises:
-        ShapeError: Shapes do not fit.
-    """
-    check_last(R, (3, 3), "R")
-    check_last(omega, (3,), "omega")
-    spin = integrators.apply(inertia_matrix(inertia), omega)
-    if rotor_momentum is not None:
-        check_last(rotor_momentum, (3,), "rotor_momentum")
-        spin = spin + rotor_momentum
-    return integrators.apply(R, spin)

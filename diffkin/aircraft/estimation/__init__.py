@@ -1,12 +1,6 @@
 """Attitude from measurements: vector observations, complementary and Kalman filters."""
 
-from diffkin.aircraft.estimation.determination import (
-    WAHBA_METHODS,
-    solve_wahba,
-    triad,
-    triad_covariance,
-    wahba_covariance,
-)
+from diffkin.aircraft.estimation.covariance import triad_covariance, wahba_covariance
 from diffkin.aircraft.estimation.filters import (
     FilterState,
     MadgwickGains,
@@ -24,6 +18,8 @@ from diffkin.aircraft.estimation.kalman import (
     mekf_step,
     mekf_update,
 )
+from diffkin.aircraft.estimation.triad import triad
+from diffkin.aircraft.estimation.wahba import WAHBA_METHODS, solve_wahba
 
 __all__ = [
     "FilterState",

@@ -1,8 +1,9 @@
-"""Attitude filters: Madgwick, Mahony and a multiplicative extended Kalman filter, as differentiable steps.
+"""Complementary attitude filters, Madgwick's and Mahony's, as differentiable steps, and the run of any filter.
 
-Conventions of all three: ``quat_xyzw`` is the attitude body to NED (FRD body axes). A gyroscope measures the angular
-velocity in body axes plus a bias. An accelerometer measures specific force: at rest ``-g``, that is (0, 0, -9.81) m/s^2
-in a level body, since z points down. A magnetometer measures the Earth's field in body axes, any unit.
+Conventions, those of the Kalman filter in ``kalman`` too: ``quat_xyzw`` is the attitude body to NED (FRD body axes). A
+gyroscope measures the angular velocity in body axes plus a bias. An accelerometer measures specific force: at rest
+``-g``, that is (0, 0, -9.81) m/s^2 in a level body, since z points down. A magnetometer measures the Earth's field in
+body axes, any unit.
 
 A step is ``step(state, gyro, accel, mag, dt, gains) -> state`` over any leading axes; ``run_filter`` runs a sequence.
 Gains may be tensors, and gradients flow to them, to the state and to the measurements.
@@ -17,17 +18,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from diffkin._algebra import dot, safe_norm
-from diffkin._checks import check_last
-from diffkin.aircraft.dynamics.integrators import apply
+from diffkin._algebra import apply, dot, safe_norm, unit
+from diffkin._checks import broadcast, check_last
 from diffkin.aircraft.dynamics.rollout import rollout
 from diffkin.errors import OptionError, ShapeError
 from diffkin.rotations import quat_xyzw_multiply, quat_xyzw_to_matrix, rotvec_to_quat_xyzw
 
 __all__ = [
     "FilterState",
+    "Gain",
     "MadgwickGains",
     "MahonyGains",
+    "check_readings",
     "initial_state",
     "madgwick_step",
     "mahony_step",
@@ -94,14 +96,8 @@ def initial_state(
     return FilterState(quat, torch.zeros(*batch, 3, dtype=dtype, device=device))
 
 
-def unit(vector: Tensor) -> Tensor:
-    """The vector over its length; zero for zero, with zero derivatives."""
-    length = safe_norm(vector)
-    zero = length == 0
-    return torch.where(zero, 0.0, vector / torch.where(zero, 1.0, length))
-
-
-def _check(state: tuple[Tensor, ...], gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: float) -> None:
+def check_readings(state: tuple[Tensor, ...], gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: float) -> None:
+    """Raise unless the last axes of a state and of one reading fit, and the time step is positive."""
     check_last(state[0], (4,), "state.quat_xyzw")
     check_last(gyro, (3,), "gyro")
     check_last(accel, (3,), "accel")
@@ -143,12 +139,12 @@ def madgwick_step(
         ShapeError: A last axis is wrong.
         OptionError: ``dt`` is not positive.
     """
-    _check(state, gyro, accel, mag, dt)
+    check_readings(state, gyro, accel, mag, dt)
     quat, bias = state
     down = unit(-accel)
     x, y, z, w = quat.split(1, -1)
     a0, a1, a2 = down.split(1, -1)
-    seen = (safe_norm(accel) > 0).to(quat.dtype)
+    seen = (accel != 0).any(-1, keepdim=True).to(quat.dtype)
     f0, f1, f2 = (
         seen * (2 * (x * z - w * y) - a0),
         seen * (2 * (w * x + y * z) - a1),
@@ -162,7 +158,7 @@ def madgwick_step(
         field = unit(mag)
         bx, bz = _north_and_down(quat_xyzw_to_matrix(quat), field)
         m0, m1, m2 = field.split(1, -1)
-        seen = (safe_norm(mag) > 0).to(quat.dtype)
+        seen = (mag != 0).any(-1, keepdim=True).to(quat.dtype)
         f0 = seen * (2 * bx * (0.5 - y * y - z * z) + 2 * bz * (x * z - w * y) - m0)
         f1 = seen * (2 * bx * (x * y - w * z) + 2 * bz * (w * x + y * z) - m1)
         f2 = seen * (2 * bx * (w * y + x * z) + 2 * bz * (0.5 - x * x - y * y) - m2)
@@ -206,7 +202,7 @@ def mahony_step(
         ShapeError: A last axis is wrong.
         OptionError: ``dt`` is not positive.
     """
-    _check(state, gyro, accel, mag, dt)
+    check_readings(state, gyro, accel, mag, dt)
     quat, bias = state
     quat = quat_xyzw_multiply(quat, rotvec_to_quat_xyzw(dt * (gyro - bias)))
     R = quat_xyzw_to_matrix(quat)
@@ -253,7 +249,7 @@ def run_filter(
         state after each measurement.
 
     Raises:
-        ShapeError: The sequences differ in length.
+        ShapeError: The sequences differ in length, or leading axes do not broadcast.
     """
     records = [("gyro", gyro), ("accel", accel)] + ([] if mag is None else [("mag", mag)])
     count = gyro.shape[-2] if gyro.ndim > 1 else 0
@@ -262,7 +258,7 @@ def run_filter(
         if record.ndim < 2 or record.shape[-2] != count:
             raise ShapeError(f"{name} must have shape (*batch, {count}, 3), got {tuple(record.shape)}.")
     kind = type(state)
-    batch = torch.broadcast_shapes(*(r.shape[:-2] for _, r in records), state[0].shape[:-1])
+    batch = broadcast(**{name: record.shape[:-2] for name, record in records}, state=state[0].shape[:-1])
     ranks = [1 if i < 2 else 2 for i in range(len(state))]
     start = tuple(p.expand(*batch, *p.shape[p.ndim - rank :]) for p, rank in zip(state, ranks, strict=True))
 
@@ -270,5 +266,5 @@ def run_filter(
         field = None if mag is None else mag[..., k, :]
         return tuple(step(kind(*parts), gyro[..., k, :], accel[..., k, :], field, dt, gains))
 
-    history = rollout(advance, start, count, checkpoint)
-    return kind(*(part[1:].movedim(0, -1 - rank) for part, rank in zip(history, ranks, strict=True)))
+    states = rollout(advance, start, count, checkpoint)
+    return kind(*(part[1:].movedim(0, -1 - rank) for part, rank in zip(states, ranks, strict=True)))

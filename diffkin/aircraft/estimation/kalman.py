@@ -11,9 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from diffkin._algebra import dot, matmul
-from diffkin.aircraft.dynamics.integrators import apply
-from diffkin.aircraft.estimation.filters import Gain, _check
+from diffkin._algebra import apply, dot, matmul
+from diffkin.aircraft.estimation.filters import Gain, check_readings
 from diffkin.errors import OptionError
 from diffkin.rotations import (
     hat,
@@ -137,7 +136,7 @@ def mekf_update(state: MEKFState, measured: Tensor, reference: Tensor, sigma: Ga
     N = torch.as_tensor(sigma, dtype=quat.dtype, device=quat.device) ** 2 * eye
     PH = matmul(P, H.mT)
     gain = torch.linalg.solve(matmul(H, PH) + N, PH.mT).mT
-    change = apply_gain(gain, measured - expected)
+    change = apply(gain, measured - expected)
     turn = change[..., :3]
     left = torch.eye(6, dtype=quat.dtype, device=quat.device) - matmul(gain, H)
     P = matmul(matmul(left, P), left.mT) + matmul(matmul(gain, N), gain.mT)
@@ -147,11 +146,6 @@ def mekf_update(state: MEKFState, measured: Tensor, reference: Tensor, sigma: Ga
     P = torch.cat([matmul(P[..., :, :3], J.mT), P[..., :, 3:]], -1)
     quat = quat_xyzw_multiply(quat, rotvec_to_quat_xyzw(turn))
     return MEKFState(quat / torch.sqrt(dot(quat, quat)), bias + change[..., 3:], 0.5 * (P + P.mT))
-
-
-def apply_gain(gain: Tensor, residual: Tensor) -> Tensor:
-    """``gain @ residual`` over (*batch, 6, 3) and (*batch, 3)."""
-    return (gain * residual.unsqueeze(-2)).sum(-1)
 
 
 def mekf_step(
@@ -174,7 +168,7 @@ def mekf_step(
         ShapeError: A last axis is wrong.
         OptionError: ``dt`` is not positive.
     """
-    _check(state, gyro, accel, mag, dt)
+    check_readings(state, gyro, accel, mag, dt)
     like = state.quat_xyzw
     gravity = torch.as_tensor(noise.gravity, dtype=like.dtype, device=like.device)
     state = mekf_predict(state, gyro, dt, noise)

@@ -25,8 +25,6 @@ from diffkin.aircraft.frames.axes import (
     pose_ned_frd_to_enu_flu,
 )
 from diffkin.aircraft.frames.geodesy import (
-    FLATTENING,
-    SEMI_MAJOR_AXIS,
     ecef_to_enu,
     ecef_to_geodetic,
     ecef_to_ned,
@@ -41,8 +39,6 @@ from diffkin.aircraft.frames.geodesy import (
 )
 
 __all__ = [
-    "FLATTENING",
-    "SEMI_MAJOR_AXIS",
     "air_data_to_velocity",
     "attitude_enu_flu_to_ned_frd",
     "attitude_enu_to_ned",

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from diffkin._algebra import safe_norm
 from diffkin._checks import check_finite, check_floating, check_last, check_rotation
-from diffkin.aircraft.frames.axes import broadcast_angles, heading
-from diffkin.errors import ShapeError
+from diffkin.aircraft.frames.axes import broadcast_numbers, safe_atan2
 
 __all__ = [
     "air_data_to_velocity",
@@ -74,7 +73,7 @@ def wind_to_body(alpha: Tensor, beta: Tensor) -> Tensor:
         diffkin.errors.DtypeError: An angle is not floating point.
         diffkin.errors.ShapeError: The leading axes do not broadcast.
     """
-    alpha, beta = broadcast_angles(alpha, beta, "alpha", "beta")
+    alpha, beta = broadcast_numbers(alpha=alpha, beta=beta)
     return stability_to_body(alpha) @ wind_to_stability(beta)
 
 
@@ -121,7 +120,7 @@ def velocity_to_air_data(v_body: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def air_data_to_velocity(airspeed: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
-    """Velocity through the air of an airspeed, an angle of attack and a sideslip, the inverse of the above.
+    """Velocity through the air of given air data, the inverse of ``velocity_to_air_data``.
 
     Args:
         airspeed: (*batch,) [m/s].
@@ -135,21 +134,16 @@ def air_data_to_velocity(airspeed: Tensor, alpha: Tensor, beta: Tensor) -> Tenso
         diffkin.errors.DtypeError: A tensor is not floating point.
         diffkin.errors.ShapeError: The leading axes do not broadcast.
     """
-    for tensor, name in ((airspeed, "airspeed"), (alpha, "alpha"), (beta, "beta")):
-        check_floating(tensor, name)
-    try:
-        speed, a, b = torch.broadcast_tensors(airspeed, alpha, beta)
-    except RuntimeError:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (airspeed, alpha, beta))
-        raise ShapeError(f"The leading axes of airspeed, alpha and beta do not broadcast: {shapes}.") from None
+    speed, a, b = broadcast_numbers(airspeed=airspeed, alpha=alpha, beta=beta)
     along = speed * torch.cos(b)
     return torch.stack((along * torch.cos(a), speed * torch.sin(b), along * torch.sin(a)), dim=-1)
 
 
 def _angles(vector: Tensor) -> tuple[Tensor, Tensor]:
+    """Angle of attack and sideslip of a velocity, or of its direction."""
     u, v, w = vector.unbind(-1)
     in_plane = safe_norm(torch.stack((u, w), dim=-1)).squeeze(-1)
-    return heading(w, u), heading(v, in_plane)
+    return safe_atan2(w, u), safe_atan2(v, in_plane)
 
 
 def _matrix(*rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from diffkin._algebra import check_nonzero, safe_norm
-from diffkin._checks import check_finite, check_floating, check_last, check_pose, check_rotation
-from diffkin.errors import ShapeError
+from diffkin._checks import check_broadcast, check_finite, check_floating, check_last, check_pose, check_rotation
 
 __all__ = [
     "attitude_enu_flu_to_ned_frd",
@@ -21,6 +20,7 @@ __all__ = [
     "attitude_ned_frd_to_enu_flu",
     "attitude_ned_to_enu",
     "azimuth_elevation_to_direction",
+    "broadcast_numbers",
     "direction_to_azimuth_elevation",
     "enu_to_ned",
     "flu_to_frd",
@@ -28,6 +28,7 @@ __all__ = [
     "ned_to_enu",
     "pose_enu_flu_to_ned_frd",
     "pose_ned_frd_to_enu_flu",
+    "safe_atan2",
 ]
 
 
@@ -151,7 +152,7 @@ def attitude_enu_flu_to_ned_frd(R_enu_flu: Tensor) -> Tensor:
 
 
 def pose_ned_frd_to_enu_flu(T_ned_frd: Tensor) -> Tensor:
-    """An aircraft's pose as robots and PyBullet have it: attitude as above, position from NED to ENU.
+    """An aircraft's pose as robots and PyBullet have it: its attitude and its position.
 
     Args:
         T_ned_frd: (*batch, 4, 4) poses of FRD body axes in NED.
@@ -192,7 +193,7 @@ def azimuth_elevation_to_direction(azimuth: Tensor, elevation: Tensor) -> Tensor
         diffkin.errors.DtypeError: A tensor is not floating point.
         diffkin.errors.ShapeError: The leading axes do not broadcast.
     """
-    azimuth, elevation = broadcast_angles(azimuth, elevation, "azimuth", "elevation")
+    azimuth, elevation = broadcast_numbers(azimuth=azimuth, elevation=elevation)
     flat = torch.cos(elevation)
     return torch.stack((flat * torch.cos(azimuth), flat * torch.sin(azimuth), -torch.sin(elevation)), dim=-1)
 
@@ -218,30 +219,24 @@ def direction_to_azimuth_elevation(direction: Tensor) -> tuple[Tensor, Tensor]:
     check_finite(direction, "direction")
     check_nonzero(direction, "direction")
     north, east, down = direction.unbind(-1)
-    return heading(east, north), torch.atan2(-down, safe_norm(direction[..., :2]).squeeze(-1))
+    return safe_atan2(east, north), torch.atan2(-down, safe_norm(direction[..., :2]).squeeze(-1))
 
 
 # -- shared ---------------------------------------------------------------------------------------------------------
 
 
-def heading(y: Tensor, x: Tensor) -> Tensor:
+def safe_atan2(y: Tensor, x: Tensor) -> Tensor:
     """``atan2(y, x)``, and 0 with zero derivatives where both are zero."""
     nowhere = (x == 0) & (y == 0)
     return torch.where(nowhere, 0.0, torch.atan2(y, torch.where(nowhere, 1.0, x)))
 
 
-def broadcast_angles(first: Tensor, second: Tensor, first_name: str, second_name: str) -> tuple[Tensor, Tensor]:
-    """Two tensors of numbers with their leading axes broadcast, or an error that names both."""
-    check_floating(first, first_name)
-    check_floating(second, second_name)
-    try:
-        first, second = torch.broadcast_tensors(first, second)
-    except RuntimeError:
-        raise ShapeError(
-            f"{first_name} {tuple(first.shape)} and {second_name} {tuple(second.shape)} do not broadcast. Give them "
-            "the same leading axes, or length 1 where they differ."
-        ) from None
-    return first, second
+def broadcast_numbers(**numbers: Tensor) -> tuple[Tensor, ...]:
+    """Tensors of numbers (*batch,), given by their names, checked and with their axes broadcast."""
+    for name, tensor in numbers.items():
+        check_floating(tensor, name)
+    check_broadcast(**{name: tensor.shape for name, tensor in numbers.items()})
+    return tuple(torch.broadcast_tensors(*numbers.values()))
 
 
 def _swap(vector: Tensor) -> Tensor:
@@ -257,6 +252,7 @@ def _roll_over(vector: Tensor) -> Tensor:
 
 
 def _carry(pose: Tensor) -> Tensor:
+    """A pose with both its local and its body axes exchanged; its own inverse."""
     rotation = _swap(_roll_over(pose[..., :3, :3]).mT).mT
     top = torch.cat((rotation, _swap(pose[..., :3, 3]).unsqueeze(-1)), dim=-1)
     return torch.cat((top, pose[..., 3:, :]), dim=-2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from diffkin._algebra import safe_norm
+from diffkin._algebra import apply, safe_norm
 from diffkin._checks import check_finite, check_last
-from diffkin.aircraft.frames.axes import enu_to_ned, heading, ned_to_enu
+from diffkin.aircraft.frames.axes import enu_to_ned, ned_to_enu, safe_atan2
 
 __all__ = [
     "FLATTENING",
@@ -90,7 +90,7 @@ def ecef_to_geodetic(ecef: Tensor) -> Tensor:
         u = torch.atan2((1.0 - FLATTENING) * up, out)
     sine = torch.sin(latitude)
     height = flat * torch.cos(latitude) + z * sine - SEMI_MAJOR_AXIS * torch.sqrt(1.0 - _E2 * sine * sine)
-    return torch.stack((latitude, heading(y, x), height), dim=-1)
+    return torch.stack((latitude, safe_atan2(y, x), height), dim=-1)
 
 
 def ecef_to_ned_rotation(origin: Tensor) -> Tensor:
@@ -131,14 +131,13 @@ def ecef_to_ned(ecef: Tensor, origin: Tensor) -> Tensor:
         diffkin.errors.NonFiniteError: A tensor holds NaN or infinity.
     """
     _check(ecef, "ecef")
-    gap = ecef - geodetic_to_ecef(origin)
-    return (ecef_to_ned_rotation(origin) * gap.unsqueeze(-2)).sum(-1)
+    return apply(ecef_to_ned_rotation(origin), ecef - geodetic_to_ecef(origin))
 
 
 def ned_to_ecef(ned: Tensor, origin: Tensor) -> Tensor:
     """The inverse of ``ecef_to_ned``, with the same origin and errors."""
     _check(ned, "ned")
-    return geodetic_to_ecef(origin) + (ecef_to_ned_rotation(origin).mT * ned.unsqueeze(-2)).sum(-1)
+    return geodetic_to_ecef(origin) + apply(ecef_to_ned_rotation(origin).mT, ned)
 
 
 def ecef_to_enu(ecef: Tensor, origin: Tensor) -> Tensor:

@@ -1,20 +1,17 @@
-"""All solutions of a pose: branches, and the curves of self-motion."""
+"""All solutions of a pose: its branches, and the curves of self-motion."""
 
 from diffkin.ik.solutions.branches import SIGNS, all_solutions, cluster, local_dimension, purity, sign_labels, synergies
-from diffkin.ik.solutions.self_motion import Arc, assign, null_directions, stays_within, trace_arcs, wrapped
+from diffkin.ik.solutions.self_motion import Arc, null_directions, trace_arcs
 
 __all__ = [
-    "Arc",
     "SIGNS",
+    "Arc",
     "all_solutions",
-    "assign",
     "cluster",
     "local_dimension",
     "null_directions",
     "purity",
     "sign_labels",
-    "stays_within",
     "synergies",
     "trace_arcs",
-    "wrapped",
 ]

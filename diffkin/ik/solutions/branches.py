@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from diffkin.errors import OptionError
+from diffkin.errors import MissingDependencyError, OptionError
 from diffkin.ik import solve_ik
 from diffkin.ik.solutions.self_motion import null_directions, stays_within, wrapped
 from diffkin.robot import Robot
@@ -82,13 +84,17 @@ def cluster(robot: Robot, q: Float[Tensor, "n dof"], radius: float = 0.12) -> In
 
     Returns:
         (n,) number of the branch of each.
-    """
-    from scipy.sparse import coo_matrix
-    from sklearn.cluster import DBSCAN
-    from sklearn.neighbors import NearestNeighbors
 
+    Raises:
+        diffkin.errors.MissingDependencyError: scikit-learn is not installed.
+    """
     if not len(q):
         return torch.zeros(0, dtype=torch.long)
+    with _scikit_learn("cluster"):
+        from scipy.sparse import coo_matrix
+        from sklearn.cluster import DBSCAN
+        from sklearn.neighbors import NearestNeighbors
+
     graph: Any = (
         NearestNeighbors(radius=radius).fit(_embedded(robot, q)).radius_neighbors_graph(mode="distance").tocoo()
     )
@@ -131,11 +137,16 @@ def local_dimension(
 
     Returns:
         (n,) dimension, at least 1; compare it with the nullity of the Jacobian.
-    """
-    from sklearn.neighbors import NearestNeighbors
 
+    Raises:
+        diffkin.errors.OptionError: There are too few of them.
+        diffkin.errors.MissingDependencyError: scikit-learn is not installed.
+    """
     if len(q) <= neighbours:
         raise OptionError(f"local_dimension needs more than {neighbours} solutions, got {len(q)}.")
+    with _scikit_learn("local_dimension"):
+        from sklearn.neighbors import NearestNeighbors
+
     _, index = NearestNeighbors(n_neighbors=neighbours + 1).fit(_embedded(robot, q)).kneighbors()
     near = wrapped(robot, q[torch.from_numpy(index).long()] - q[:, None])
     variance = torch.linalg.svdvals(near - near.mean(1, keepdim=True)).square()
@@ -149,10 +160,18 @@ def purity(clusters: Int[Tensor, " n"], labels: Int[Tensor, " n"]) -> float:
     return float(counts.max(-1).values.sum() / len(clusters))
 
 
-def sign_labels(q: Float[Tensor, "n dof"], coordinates: tuple[int, ...]) -> Int[Tensor, " n"]:
-    """The signs of some coordinates as a number; those of elbow, shoulder and wrist tell the branches of many arms."""
-    signs = (q[:, list(coordinates)] > 0).long()
-    return (signs * 2 ** torch.arange(len(coordinates))).sum(-1)
+def sign_labels(q: Float[Tensor, "*batch dof"], coordinates: tuple[int, ...]) -> Int[Tensor, "*batch"]:
+    """The signs of some coordinates as a number; those of elbow, shoulder and wrist tell the branches of many arms.
+
+    Args:
+        q: (*batch, dof) coordinates.
+        coordinates: Which of them; ``SIGNS`` names them for robots that are known.
+
+    Returns:
+        (*batch,) labels from 0 to ``2 ** len(coordinates) - 1``.
+    """
+    signs = (q[..., list(coordinates)] > 0).long()
+    return (signs * 2 ** torch.arange(len(coordinates), device=q.device)).sum(-1)
 
 
 def synergies(q: Float[Tensor, "n dof"]) -> tuple[Float[Tensor, " dof"], Float[Tensor, "dof dof"]]:
@@ -163,13 +182,29 @@ def synergies(q: Float[Tensor, "n dof"]) -> tuple[Float[Tensor, " dof"], Float[T
 
     Returns:
         (dof,) share of the variance of each component, falling, and (dof, dof) components in rows.
-    """
-    from sklearn.decomposition import PCA
 
+    Raises:
+        diffkin.errors.OptionError: There are too few of them.
+        diffkin.errors.MissingDependencyError: scikit-learn is not installed.
+    """
     if len(q) <= q.shape[-1]:
         raise OptionError(f"synergies needs more postures than joints, got {len(q)} of {q.shape[-1]} joints.")
+    with _scikit_learn("synergies"):
+        from sklearn.decomposition import PCA
+
     fit = PCA().fit(q.numpy())
     return torch.from_numpy(fit.explained_variance_ratio_), torch.from_numpy(fit.components_)
+
+
+@contextmanager
+def _scikit_learn(call: str) -> Iterator[None]:
+    """Say what to install where scikit-learn, or SciPy that comes with it, cannot be imported."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'{call} needs scikit-learn. Install it with: pip install "diffkin[train]".'
+        ) from error
 
 
 def _embedded(robot: Robot, q: Tensor) -> Any:

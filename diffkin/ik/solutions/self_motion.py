@@ -123,8 +123,8 @@ def trace_arcs(
     labels = torch.full((len(q),), -1, dtype=torch.long)
     arcs: list[Arc] = []
     while bool((labels < 0).any()):
-        open_ = (labels < 0).nonzero().flatten()
-        seeds = torch.stack([open_[groups[open_] == group][0] for group in groups[open_].unique()])
+        left = (labels < 0).nonzero().flatten()
+        seeds = torch.stack([left[groups[left] == group][0] for group in groups[left].unique()])
         traced = [Arc(q[seed][None], False) for seed in seeds] if nullity == 0 else _trace(
             robot, T_target, q[seeds], step, max_steps
         )  # fmt: skip

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from diffkin.kernels.attitude.constants import LIE_MIDPOINT, RK4
 from diffkin.kernels.attitude.simulate import (
     _H,
     _J,
     _K,
     _ROWS,
     _TAU,
-    LIE_MIDPOINT,
-    RK4,
     _apply,
     _apply_t,
     _cross,

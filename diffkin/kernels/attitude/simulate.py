@@ -13,15 +13,11 @@ import math
 
 import numpy as np
 
+from diffkin.kernels.attitude.constants import BULLET_MAX_RATE, BULLET_MAX_TURN, LIE_MIDPOINT, RK4
 from diffkin.kernels.compiled import inline, kernel
 from diffkin.kernels.vectors.wide import any_above, load, select_above, splat, sqrt, store, width
 
-__all__ = ["BULLET", "LIE_MIDPOINT", "RK4", "simulate"]
-
-RK4, LIE_MIDPOINT, BULLET = 0, 1, 2
-
-_MAX_RATE = 100.0
-_MAX_TURN = math.pi / 4
+__all__ = ["simulate"]
 
 # Powers of the squared angle t^2: sin(t/2)/t, cos(t/2), (1 - cos t)/t^2, (t - sin t)/t^3
 _TERMS = range(8)
@@ -253,7 +249,7 @@ def _lie_midpoint(body, p0, p1, p2, w0, w1, w2, dt, damping):
 
 @inline
 def _clamp(v):
-    return select_above(v, _MAX_RATE, _MAX_RATE, -select_above(-v, _MAX_RATE, _MAX_RATE, -v))
+    return select_above(v, BULLET_MAX_RATE, BULLET_MAX_RATE, -select_above(-v, BULLET_MAX_RATE, BULLET_MAX_RATE, -v))
 
 
 @inline
@@ -272,7 +268,7 @@ def _bullet(body, p0, p1, p2, w0, w1, w2, dt, damping, frame, events, first, not
     p0, p1, p2 = p0 + dt * f0, p1 + dt * f1, p2 + dt * f2
     w0, w1, w2 = _omega(body, p0, p1, p2)
     square = _dot(w0, w1, w2, w0, w1, w2)
-    if any_above(square, _MAX_RATE * _MAX_RATE):  # otherwise no component can exceed it
+    if any_above(square, BULLET_MAX_RATE * BULLET_MAX_RATE):  # otherwise no component can exceed it
         x0, x1, x2 = _apply(frame, 0, w0, w1, w2)
         x0, x1, x2 = x0 - _clamp(x0), x1 - _clamp(x1), x2 - _clamp(x2)
         excess = _dot(x0, x1, x2, x0, x1, x2)
@@ -284,16 +280,16 @@ def _bullet(body, p0, p1, p2, w0, w1, w2, dt, damping, frame, events, first, not
             y0, y1, y2 = _apply(body, _J, x0, x1, x2)
             p0, p1, p2 = p0 - y0, p1 - y1, p2 - y2
     x, y, z, w = _exp(dt * w0, dt * w1, dt * w2)
-    limit = _MAX_TURN * _MAX_TURN / (dt * dt)
+    limit = BULLET_MAX_TURN * BULLET_MAX_TURN / (dt * dt)
     if any_above(square, limit):
         _note(square, limit, events, first, note)
-        s = dt * (math.sin(0.5 * _MAX_TURN) / _MAX_TURN)
+        s = dt * (math.sin(0.5 * BULLET_MAX_TURN) / BULLET_MAX_TURN)
         x, y, z = (
             select_above(square, limit, s * w0, x),
             select_above(square, limit, s * w1, y),
             select_above(square, limit, s * w2, z),
         )
-        w = select_above(square, limit, math.cos(0.5 * _MAX_TURN), w)
+        w = select_above(square, limit, math.cos(0.5 * BULLET_MAX_TURN), w)
     return (x, y, z, w), p0, p1, p2
 
 

@@ -1,6 +1,6 @@
 """Wahba's problem by QUEST and Newton's method, one problem after another.
 
-Quaternions are xyzw; the formulas are those of the torch path in ``diffkin.aircraft.estimation.determination``.
+Quaternions are xyzw; the formulas are those of the torch path in ``diffkin.aircraft.estimation.profile_matrix``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _profile(body, reference, weights, B):
 
 @inline
 def _quest(B, q):
-    """The quaternion of the largest eigenvalue; see ``_quest`` of the torch path."""
+    """The quaternion of the largest eigenvalue; see ``by_quest`` of the torch path."""
     t0, t1, t2 = B[0, 0], B[1, 1], B[2, 2]
     turn, best = 3, t0 + t1 + t2
     if t0 - t1 - t2 > best:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin import rotations
+from diffkin.kinematics.ranges import sampling_range
 from diffkin.robot import Robot
 
 __all__ = ["NearestSample", "best_by_pose", "mid_range", "pose_errors", "uniform"]
@@ -21,9 +22,9 @@ def uniform(robot: Robot, T_target: Float[Tensor, "*batch 4 4"], seed: int = 0) 
 
 
 def mid_range(robot: Robot, T_target: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch dof"]:
-    """The middle of every joint's range (0 where it has none), whatever the target."""
-    middle = 0.5 * (robot.lower + robot.upper)
-    middle = torch.where(middle.isfinite(), middle, torch.zeros_like(middle))
+    """The middle of the range that samples of every joint are drawn from, whatever the target."""
+    lower, upper = sampling_range(robot.tree, robot.lower, robot.upper)
+    middle = 0.5 * (lower + upper)
     return middle.to(T_target).expand(*T_target.shape[:-2], robot.dof)
 
 

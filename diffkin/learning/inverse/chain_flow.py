@@ -15,7 +15,7 @@ from torch import Tensor
 
 from diffkin.errors import OptionError, closest
 from diffkin.learning.inverse.heads import HEADS
-from diffkin.learning.inverse.joint_order import Chain
+from diffkin.learning.inverse.joint_order import JointOrder
 from diffkin.learning.inverse.layers import StackedMLP, with_waves
 from diffkin.learning.inverse.network import IKNetwork
 from diffkin.robot import Robot
@@ -31,7 +31,7 @@ class ChainFlowSettings:
         name: Name in the group ``network``.
         width: Numbers between layers of each joint's network.
         depth: Residual layers of each.
-        head: Form of each joint's density on its limits: "mixture" (normals cut off there) or "spline" (rational
+        head: Form of each joint's density within its limits: "mixture" (normals cut off there) or "spline" (rational
             quadratic, from a uniform one).
         pieces: Components of the mixture, or bins of the spline.
         octaves: Frequencies of sines and cosines of the inputs beside the inputs themselves.
@@ -61,15 +61,17 @@ class ChainFlowSettings:
 class ChainFlow(IKNetwork):
     """One small network a joint; all of them run as one batched product in training, one after the other to draw."""
 
-    def __init__(self, robot: Robot, settings: ChainFlowSettings) -> None:
-        super().__init__(robot, settings)
-        self.chain = chain = Chain(self.single)
-        self.head = HEADS[settings.head](settings.pieces, chain)
-        turns = len(chain.order)
-        inputs = (12 + len(chain.shared)) * (1 + 2 * settings.octaves)
+    def __init__(self, robot: Robot, settings: ChainFlowSettings, span: tuple[Tensor, Tensor] | None = None) -> None:
+        super().__init__(robot, settings, span)
+        self.joints = JointOrder(self.single)
+        tips = self.typical_tips(256)
+        self.reach = float((tips - tips.mean(0)).square().sum(-1).mean().sqrt()) or 1.0  # [m]
+        self.head = HEADS[settings.head](settings.pieces)
+        turns = len(self.joints.order)
+        inputs = (12 + len(self.joints.shared)) * (1 + 2 * settings.octaves)
         self.mlp = StackedMLP(turns, inputs, self.head.parameters_per_joint, settings.width, settings.depth, gain=0.1)
         with torch.no_grad():
-            self.mlp.biases[-1].copy_(self.head.initial())
+            self.mlp.biases[-1].copy_(self.head.initial().expand(turns, 1, -1))
 
     def augment(self, q: Tensor, T_target: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Disturb the joints that come before each, by amounts from a thousandth of the largest noise up to it."""
@@ -88,22 +90,24 @@ class ChainFlow(IKNetwork):
 
     def draw(self, T_target: Tensor, generator: torch.Generator) -> Tensor:
         q = T_target.new_zeros(len(T_target), self.robot.dof)
-        for turn, coordinate in enumerate(self.chain.order):
+        for turn, coordinate in enumerate(self.joints.order):
             raw = self.mlp.single(turn, self._inputs(q, T_target, (turn,))[0])
-            q[:, coordinate] = self.head.sample(turn, raw, self.settings.temperature, generator)
+            unit = self.head.sample(raw, self.settings.temperature, generator)
+            q[:, coordinate] = self.middle[coordinate] + self.radius[coordinate] * unit
         return q
 
     def _log_density(self, q: Tensor, T_target: Tensor, before: Tensor) -> Tensor:
-        raw = self.mlp(self._inputs(before, T_target, self.chain.turns))
-        return self.head.log_density(q[:, list(self.chain.order)].transpose(0, 1), raw).sum(0)
+        raw = self.mlp(self._inputs(before, T_target, self.joints.turns))
+        unit = ((q - self.middle) / self.radius)[:, list(self.joints.order)].transpose(0, 1)
+        return self.head.log_density(unit, raw).sum(0) - self.radius.log().sum()
 
     def _inputs(self, q: Tensor, T_target: Tensor, turns: tuple[int, ...]) -> Tensor:
         """(turns, batch, 12 ...): the target in each joint's frame, and earlier coordinates that later joints share."""
-        targets = self.chain.targets(q, T_target, turns)
-        position = targets[..., 3] / self.chain.reach
+        targets = self.joints.targets(q, T_target, turns)
+        position = targets[..., 3] / self.reach
         parts = [position, targets[..., :3].flatten(-2)]
-        for coordinate in self.chain.shared:
-            first = self.chain.order.index(coordinate)
+        for coordinate in self.joints.shared:
+            first = self.joints.order.index(coordinate)
             known = torch.tensor([turn > first for turn in turns], device=q.device)
             parts.append((q[:, coordinate] * known[:, None])[..., None])
         return with_waves(torch.cat(parts, dim=-1), self.settings.octaves)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from diffkin.ik import solve_ik
+from diffkin.ik.solutions.branches import SIGNS, sign_labels
+from diffkin.ik.solutions.self_motion import wrapped
 from diffkin.learning.inverse.baselines import NearestSample, mid_range, pose_errors, uniform
 from diffkin.learning.inverse.network import IKNetwork
 from diffkin.learning.inverse.pairs import held_out
@@ -15,8 +17,6 @@ from diffkin.robot import Robot
 
 __all__ = ["branches_found", "evaluate_network", "mmd", "one_descent"]
 
-_SIGNS = {"kuka_iiwa": (1, 3, 5), "planar_2r": (1,), "planar_3r": (1,)}
-"""Coordinates whose signs tell the branches of a robot apart, where they do."""
 _APART = 0.5  # [rad or m] solutions further apart in a coordinate count as two, for other robots
 
 
@@ -56,15 +56,12 @@ def branches_found(robot: Robot, solutions: Tensor) -> Tensor:
         (*batch,) number of branches.
     """
     valid = solutions.isfinite().all(-1)
-    if robot.name in _SIGNS:
-        signs = (solutions[..., list(_SIGNS[robot.name])] > 0).long()
-        code = (signs * 2 ** torch.arange(signs.shape[-1])).sum(-1)
-        code = torch.where(valid, code, torch.full_like(code, -1))
-        codes = torch.arange(2 ** signs.shape[-1])
-        return (code[..., None] == codes).any(-2).sum(-1)
-    gap = solutions[..., :, None, :] - solutions[..., None, :, :]
-    wrapped = torch.where(robot.periodic, torch.remainder(gap + torch.pi, 2.0 * torch.pi) - torch.pi, gap)
-    near = (wrapped.abs() < _APART).all(-1)
+    if robot.name in SIGNS:
+        coordinates = SIGNS[robot.name]
+        label = torch.where(valid, sign_labels(solutions, coordinates), -1)
+        return (label[..., None] == torch.arange(2 ** len(coordinates))).any(-2).sum(-1)
+    gap = wrapped(robot, solutions[..., :, None, :] - solutions[..., None, :, :])
+    near = (gap.abs() < _APART).all(-1)
     earlier = torch.ones(solutions.shape[-2], solutions.shape[-2]).tril(-1).bool()
     known = torch.zeros_like(valid)
     for index in range(solutions.shape[-2]):  # a solution is new if no earlier new one is near

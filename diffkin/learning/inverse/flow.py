@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from diffkin.learning.inverse.network import IKNetwork
-from diffkin.learning.inverse.regression import finite_limits
 from diffkin.robot import Robot
 
 __all__ = ["Flow", "FlowSettings"]
@@ -46,16 +45,10 @@ class Flow(IKNetwork):
     the flow draws is within the limits.
     """
 
-    middle: Tensor
-    radius: Tensor
-
-    def __init__(self, robot: Robot, settings: FlowSettings) -> None:
+    def __init__(self, robot: Robot, settings: FlowSettings, span: tuple[Tensor, Tensor] | None = None) -> None:
         import zuko
 
-        super().__init__(robot, settings)
-        lower, upper = finite_limits(self.single)
-        self.register_buffer("middle", 0.5 * (lower + upper), persistent=False)
-        self.register_buffer("radius", 0.5 * (upper - lower), persistent=False)
+        super().__init__(robot, settings, span)
         self.flow = zuko.flows.NSF(
             features=robot.dof,
             context=12,

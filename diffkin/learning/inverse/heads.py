@@ -1,4 +1,4 @@
-"""The density of one coordinate on its limits: what the numbers of a joint's network mean."""
+"""The density of one coordinate within its limits: what the numbers of a joint's network mean."""
 
 from __future__ import annotations
 
@@ -6,106 +6,81 @@ import math
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from diffkin.learning.inverse.joint_order import Chain
 from diffkin.learning.inverse.mixture import truncated_mixture_log_density, truncated_mixture_sample
 
 __all__ = ["HEADS", "Head", "MixtureHead", "SplineHead"]
 
 
 class Head(Protocol):
-    """A family of densities on an interval for each coordinate, in the order of the chain."""
+    """A family of densities on the interval from -1 to 1, which stands for the limits of a joint."""
 
     parameters_per_joint: int
 
-    def __init__(self, pieces: int, chain: Chain) -> None: ...
+    def __init__(self, pieces: int) -> None: ...
 
     def initial(self) -> Tensor:
-        """(turns, 1, parameters) to start from: close to uniform."""
+        """(parameters,) to start from: close to uniform."""
 
-    def log_density(self, x: Tensor, raw: Tensor) -> Tensor:
+    def log_density(self, unit: Tensor, raw: Tensor) -> Tensor:
         """(turns, batch) coordinates and (turns, batch, parameters) to (turns, batch) log density."""
 
-    def sample(self, turn: int, raw: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        """(batch, parameters) to (batch,) samples within the limits."""
+    def sample(self, raw: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+        """(batch, parameters) to (batch,) samples."""
 
 
-class _OnLimits(nn.Module):
-    lower: Tensor
-    upper: Tensor
+class MixtureHead:
+    """A mixture of normals cut off at -1 and 1.
 
-    def __init__(self, chain: Chain) -> None:
-        super().__init__()
-        self.register_buffer("lower", chain.lower[:, None].clone(), persistent=False)
-        self.register_buffer("upper", chain.upper[:, None].clone(), persistent=False)
-
-    @property
-    def middle(self) -> Tensor:
-        return 0.5 * (self.lower + self.upper)
-
-    @property
-    def radius(self) -> Tensor:
-        return 0.5 * (self.upper - self.lower)
-
-
-class MixtureHead(_OnLimits):
-    """A mixture of normals cut off at the limits.
-
-    An unlimited joint is cut at -pi and pi too; the mixture then needs components on both sides.
+    An unlimited joint is cut at half a turn to either side; the mixture then needs components on both sides.
     """
 
-    narrowest = 3e-4  # of a standard deviation, over half the range
+    narrowest = 3e-4  # of a standard deviation
 
-    def __init__(self, pieces: int, chain: Chain) -> None:
-        super().__init__(chain)
+    def __init__(self, pieces: int) -> None:
         self.pieces = pieces
         self.parameters_per_joint = 3 * pieces
 
     def initial(self) -> Tensor:
         spread = torch.linspace(-1.0, 1.0, self.pieces)
         logits, scales = torch.zeros(self.pieces), torch.full((self.pieces,), -1.0)
-        return torch.cat((logits, spread, scales)).expand(len(self.lower), 1, -1)
+        return torch.cat((logits, spread, scales))
 
-    def log_density(self, x: Tensor, raw: Tensor) -> Tensor:
+    def log_density(self, unit: Tensor, raw: Tensor) -> Tensor:
         logits, mean, scale = raw.chunk(3, dim=-1)
-        unit = (x - self.middle) / self.radius
         one = torch.ones_like(unit[:, :1])
-        return truncated_mixture_log_density(unit, logits, mean, self._scale(scale), -one, one) - self.radius.log()
+        return truncated_mixture_log_density(unit, logits, mean, self._scale(scale), -one, one)
 
-    def sample(self, turn: int, raw: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    def sample(self, raw: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
         logits, mean, scale = raw.chunk(3, dim=-1)
         one = torch.ones_like(mean[:, 0])
-        unit = truncated_mixture_sample(logits, mean, temperature * self._scale(scale), -one, one, generator)
-        return self.middle[turn] + self.radius[turn] * unit
+        return truncated_mixture_sample(logits, mean, temperature * self._scale(scale), -one, one, generator)
 
     def _scale(self, raw: Tensor) -> Tensor:
         return self.narrowest + raw.clamp(max=1.0).exp()
 
 
-class SplineHead(_OnLimits):
-    """A monotonic rational-quadratic spline (Durkan et al. 2019) from the limits to a uniform variable.
+class SplineHead:
+    """A monotonic rational-quadratic spline (Durkan et al. 2019) from the interval to a uniform variable.
 
     It has no temperature: what it draws is the density itself.
     """
 
-    def __init__(self, pieces: int, chain: Chain) -> None:
-        super().__init__(chain)
+    def __init__(self, pieces: int) -> None:
         self.pieces = pieces
         self.parameters_per_joint = 3 * pieces - 1
 
     def initial(self) -> Tensor:
-        return torch.zeros(len(self.lower), 1, self.parameters_per_joint)
+        return torch.zeros(self.parameters_per_joint)
 
-    def log_density(self, x: Tensor, raw: Tensor) -> Tensor:
-        unit = (x - self.middle) / self.radius
+    def log_density(self, unit: Tensor, raw: Tensor) -> Tensor:
         _, log_slope = self._spline(raw).call_and_ladj(unit)
-        return log_slope - math.log(2.0) - self.radius.log()
+        return log_slope - math.log(2.0)
 
-    def sample(self, turn: int, raw: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    def sample(self, raw: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
         draw = 2.0 * torch.rand(len(raw), generator=generator).to(raw) - 1.0
-        unit = self._spline(raw).inv(draw).clamp(-1.0, 1.0)
-        return self.middle[turn] + self.radius[turn] * unit
+        return self._spline(raw).inv(draw).clamp(-1.0, 1.0)
 
     def _spline(self, raw: Tensor) -> Any:
         import zuko

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from diffkin import kinematics
-from diffkin.kinematics import REVOLUTE
+from diffkin._algebra import perpendicular
 from diffkin.robot import Robot
 
-__all__ = ["Chain"]
+__all__ = ["JointOrder"]
 
 
-class Chain:
+class JointOrder:
     """The coordinates of a robot in the order in which its chain meets them, and the frames where it does.
 
     Args:
@@ -26,10 +26,7 @@ class Chain:
 
     Attributes:
         order: Coordinate of each turn. Coordinates that do not move the tip come last.
-        revolute: Whether the joint of each turn rotates (else it slides).
         shared: Coordinates that drive more than one joint on the way; the rest of the chain depends on them too.
-        lower, upper: (turns,) limits in that order, -pi and pi where there is none.
-        reach: A length to divide positions by [m].
     """
 
     def __init__(self, robot: Robot) -> None:
@@ -43,7 +40,6 @@ class Chain:
         self.order = tuple(order + idle)
         self.shared = tuple(coordinate for coordinate in order if driven.count(coordinate) > 1)
         joints = [first.get(coordinate) for coordinate in self.order]
-        self.revolute = tuple(joint is None or tree.kinds[joint] == REVOLUTE for joint in joints)
         eye = torch.eye(4, dtype=tree.dtype, device=tree.device)
         turned = [eye if joint is None else tree.origins[joint] @ _axis_frame(tree.axes[joint]) for joint in joints]
         self.tree = dataclasses.replace(
@@ -51,11 +47,6 @@ class Chain:
             link_joint=tuple(-1 if joint is None else tree.parents[joint] for joint in joints),
             link_offsets=torch.stack(turned),
         )
-        lower, upper = robot.lower[list(self.order)], robot.upper[list(self.order)]
-        self.lower = torch.where(torch.isinf(lower), torch.full_like(lower, -torch.pi), lower)
-        self.upper = torch.where(torch.isinf(upper), torch.full_like(upper, torch.pi), upper)
-        tips = robot.forward_kinematics(robot.sample(256))[:, :3, 3]
-        self.reach = float((tips - tips.mean(0)).square().sum(-1).mean().sqrt()) or 1.0
 
     @property
     def turns(self) -> tuple[int, ...]:
@@ -81,9 +72,7 @@ class Chain:
 
 def _axis_frame(axis: Tensor) -> Tensor:
     """(4, 4) a frame whose z axis is the given one."""
-    helper = torch.eye(3, dtype=axis.dtype, device=axis.device)[int(axis.abs().argmin())]
-    x = helper - (helper @ axis) * axis
-    x = x / x.norm()
+    y = perpendicular(axis)
     frame = torch.eye(4, dtype=axis.dtype, device=axis.device)
-    frame[:3, :3] = torch.stack((x, torch.linalg.cross(axis, x), axis), dim=-1)
+    frame[:3, :3] = torch.stack((torch.linalg.cross(y, axis), y, axis), dim=-1)
     return frame

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from diffkin._checks import check_pose
 from diffkin.errors import OptionError
+from diffkin.kinematics.ranges import sampling_range
 from diffkin.learning.inverse.baselines import best_by_pose
 from diffkin.robot import Robot
 
@@ -21,18 +22,40 @@ class IKNetwork(nn.Module):
 
     Args:
         robot: A robot with a tip.
-        settings: A frozen dataclass; it and the robot are all that is needed to make the network again.
+        settings: A frozen dataclass.
+        span: (dof,) lower and upper bounds that answers lie between [rad or m]; by default those that samples are drawn
+            from: the limits, and a bounded range where there are none.
+
+    Attributes:
+        span: (dof,) these bounds, float32 on the CPU.
+        middle: (dof,) middle of the span.
+        radius: (dof,) half of its width.
     """
+
+    middle: Tensor
+    radius: Tensor
 
     deterministic = False
     """Whether there is one answer to a pose, rather than a density to draw from."""
 
-    def __init__(self, robot: Robot, settings: Any) -> None:
+    def __init__(self, robot: Robot, settings: Any, span: tuple[Tensor, Tensor] | None = None) -> None:
         super().__init__()
         robot.link_index(None)  # an error that names the leaves if there is no tip
         self.robot = robot.to(device="cpu")
         self.single = self.robot.to(dtype=torch.float32)
         self.settings = settings
+        self.span = span or sampling_range(self.single.tree, self.single.lower, self.single.upper)
+        lower, upper = self.span
+        self.register_buffer("middle", 0.5 * (lower + upper), persistent=False)
+        self.register_buffer("radius", 0.5 * (upper - lower), persistent=False)
+
+    def typical_tips(self, count: int) -> Float[Tensor, "count 3"]:
+        """Where the tip is [m] at coordinates drawn from the span, always the same, to scale inputs by."""
+        lower, upper = (side.double() for side in self.span)
+        generator = torch.Generator().manual_seed(0)
+        unit = torch.rand(count, self.robot.dof, generator=generator, dtype=torch.float64)
+        q = (lower + unit * (upper - lower)).to(torch.float32)
+        return self.single.forward_kinematics(q)[:, :3, 3]
 
     def augment(
         self, q: Float[Tensor, "batch dof"], T_target: Float[Tensor, "batch 4 4"], generator: torch.Generator

@@ -61,19 +61,20 @@ class _OneAnswer(IKNetwork):
 
     deterministic = True
     scale: Tensor
-    middle: Tensor
-    radius: Tensor
     centre: Tensor
 
-    def __init__(self, robot: Robot, settings: RegressionSettings | ThroughFKSettings, squash: str) -> None:
-        super().__init__(robot, settings)
+    def __init__(
+        self,
+        robot: Robot,
+        settings: RegressionSettings | ThroughFKSettings,
+        squash: str,
+        span: tuple[Tensor, Tensor] | None,
+    ) -> None:
+        super().__init__(robot, settings, span)
         if squash not in _SQUASH:
             raise closest(squash, _SQUASH, "squash")
         self.squash = _SQUASH[squash]
-        lower, upper = finite_limits(self.single)
-        tips = self.single.forward_kinematics(self.single.sample(1024))[:, :3, 3]
-        self.register_buffer("middle", 0.5 * (lower + upper), persistent=False)
-        self.register_buffer("radius", 0.5 * (upper - lower), persistent=False)
+        tips = self.typical_tips(1024)
         self.register_buffer("centre", tips.mean(0), persistent=False)
         self.register_buffer("scale", tips.std(0).max().clamp(min=1e-6), persistent=False)
         inputs = 12 * (1 + 2 * settings.octaves)
@@ -93,8 +94,8 @@ class _OneAnswer(IKNetwork):
 class Regression(_OneAnswer):
     """Mean squared error to the joints that made the pose: the mean of many solutions, which is none."""
 
-    def __init__(self, robot: Robot, settings: RegressionSettings) -> None:
-        super().__init__(robot, settings, "tanh")
+    def __init__(self, robot: Robot, settings: RegressionSettings, span: tuple[Tensor, Tensor] | None = None) -> None:
+        super().__init__(robot, settings, "tanh", span)
 
     def loss(self, *batch: Tensor) -> Tensor:
         q, T_target = batch
@@ -107,8 +108,8 @@ class ThroughFK(_OneAnswer):
     ``|p - p*| + w |R - R*|_F / sqrt 2``, the latter close to the angle [rad] where it is small.
     """
 
-    def __init__(self, robot: Robot, settings: ThroughFKSettings) -> None:
-        super().__init__(robot, settings, settings.squash)
+    def __init__(self, robot: Robot, settings: ThroughFKSettings, span: tuple[Tensor, Tensor] | None = None) -> None:
+        super().__init__(robot, settings, settings.squash, span)
         self.turn_weight = settings.turn_weight
 
     def loss(self, *batch: Tensor) -> Tensor:
@@ -117,9 +118,3 @@ class ThroughFK(_OneAnswer):
         position = (gap[..., 3].square().sum(-1) + 1e-12).sqrt()  # the root of zero has no gradient
         turn = (0.5 * gap[..., :3].square().sum((-1, -2)) + 1e-12).sqrt()
         return (position + self.turn_weight * turn).mean()
-
-
-def finite_limits(robot: Robot) -> tuple[Tensor, Tensor]:
-    """(dof,) lower and upper limits, -pi and pi where a coordinate has none."""
-    pi = torch.full_like(robot.lower, torch.pi)
-    return torch.where(robot.lower.isinf(), -pi, robot.lower), torch.where(robot.upper.isinf(), pi, robot.upper)

@@ -1,53 +1,44 @@
 """Attitude controllers trained by gradient through flights."""
 
+from diffkin.learning.policy.classical import CascadePolicy, Gains, PDPolicy
+from diffkin.learning.policy.craft import Craft, trial_craft
 from diffkin.learning.policy.flight import (
-    Craft,
-    Flight,
+    Flights,
+    FlightStarts,
     FlightState,
-    Starts,
-    advance,
-    cost,
     draw_starts,
     flight,
     flight_state,
-    scores,
+    held_out_starts,
 )
-from diffkin.learning.policy.policies import (
-    POLICIES,
-    CascadePolicy,
-    Gains,
-    NetworkPolicy,
-    PDPolicy,
-    Policy,
-    ResidualPolicy,
-    make_policy,
-    settings_of,
-)
-from diffkin.learning.policy.train import PolicyProblem, evaluate_policy, policy_of, save_policy, trial_craft
+from diffkin.learning.policy.make import POLICIES, make_policy
+from diffkin.learning.policy.networks import NetworkPolicy, ResidualPolicy
+from diffkin.learning.policy.policy import Policy
+from diffkin.learning.policy.policy_file import save_policy
+from diffkin.learning.policy.score import cost, evaluate_policy, scores
+from diffkin.learning.policy.train import PolicyProblem
 
 __all__ = [
+    "POLICIES",
     "CascadePolicy",
     "Craft",
-    "Flight",
+    "FlightStarts",
     "FlightState",
+    "Flights",
     "Gains",
     "NetworkPolicy",
     "PDPolicy",
-    "POLICIES",
     "Policy",
     "PolicyProblem",
     "ResidualPolicy",
-    "Starts",
-    "advance",
     "cost",
     "draw_starts",
     "evaluate_policy",
     "flight",
     "flight_state",
+    "held_out_starts",
     "make_policy",
-    "policy_of",
     "save_policy",
     "scores",
-    "settings_of",
     "trial_craft",
 ]

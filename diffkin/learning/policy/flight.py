@@ -8,71 +8,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from diffkin._checks import check_last
-from diffkin.errors import OptionError
+from diffkin.learning.policy.craft import Craft
+from diffkin.learning.training.seeds import held_out_seed
 from diffkin.rotations import matrix_to_quat_xyzw, random_rotation
 
 __all__ = [
-    "Craft",
-    "Flight",
+    "FlightStarts",
     "FlightState",
-    "Starts",
-    "advance",
-    "cost",
+    "Flights",
+    "TorqueLaw",
     "draw_starts",
     "flight",
     "flight_state",
-    "scores",
+    "flight_step",
+    "held_out_starts",
 ]
 
-Policy = Callable[["FlightState", "Craft"], Tensor]
+TorqueLaw = Callable[["FlightState", Craft], Tensor]
+"""``(state, craft) -> (3, n)``: whatever gives the torques [N m] of a flight, a policy or any other function."""
 
 
-@dataclass(frozen=True, eq=False)
-class Craft:
-    """What a policy may know of the body that it flies.
-
-    Attributes:
-        inertia: (3, 3) nominal inertia in body axes [kg m^2].
-        limit: (3,) largest torque about each axis [N m].
-        lag: Time constant of the motors [s].
-        dt: Time between commands [s].
-    """
-
-    inertia: Tensor
-    limit: Tensor
-    lag: float = 0.04
-    dt: float = 0.02
-
-    def __post_init__(self) -> None:
-        check_last(self.inertia, (3, 3), "inertia")
-        check_last(self.limit, (3,), "limit")
-        if not bool((self.limit > 0).all()):
-            raise OptionError(f"Torque limits must be positive, got {self.limit.tolist()}.")
-        if not (self.lag > 0 and self.dt > 0):
-            raise OptionError(f"lag and dt must be positive, got {self.lag!r} and {self.dt!r}.")
-
-    @property
-    def moments(self) -> Tensor:
-        """(3,) diagonal of the inertia."""
-        return self.inertia.diagonal()
-
-    def to(self, like: Tensor) -> Craft:
-        """The same with the dtype and device of a tensor."""
-        return Craft(self.inertia.to(like), self.limit.to(like), self.lag, self.dt)
-
-    def scaled_to(self, inertia: Tensor) -> Craft:
-        """A body of another inertia whose torque limits give it the same angular accelerations."""
-        return Craft(inertia, self.limit.to(inertia) * inertia.diagonal() / self.moments.to(inertia), self.lag, self.dt)
-
-
-class Starts(NamedTuple):
+class FlightStarts(NamedTuple):
     """Where flights begin, and the bodies that fly.
 
     Attributes:
@@ -104,7 +65,7 @@ class FlightState(NamedTuple):
     angle: Tensor
 
 
-class Flight(NamedTuple):
+class Flights(NamedTuple):
     """A batch of flights; the state before each command and after the last.
 
     Attributes:
@@ -124,7 +85,7 @@ class Flight(NamedTuple):
 
 def draw_starts(
     craft: Craft, count: int, generator: torch.Generator, *, rate: float = 1.5, spread: float = 0.3
-) -> Starts:
+) -> FlightStarts:
     """Attitudes uniform on SO(3), normal rates, and moments of inertia off the nominal ones.
 
     Args:
@@ -141,7 +102,12 @@ def draw_starts(
     quat = matrix_to_quat_xyzw(random_rotation(count, seed=generator)).to(dtype)
     omega = rate * torch.randn(count, 3, generator=generator, dtype=dtype)
     factor = 1.0 + spread * (2.0 * torch.rand(count, 3, generator=generator, dtype=dtype) - 1.0)
-    return Starts(quat.T.contiguous(), omega.T.contiguous(), (craft.moments.cpu() * factor).T.contiguous())
+    return FlightStarts(quat.T.contiguous(), omega.T.contiguous(), (craft.moments.cpu() * factor).T.contiguous())
+
+
+def held_out_starts(craft: Craft, count: int, *, spread: float = 0.3, seed: int = 0) -> FlightStarts:
+    """Starts that no training run draws."""
+    return draw_starts(craft, count, torch.Generator().manual_seed(held_out_seed(seed)), spread=spread)
 
 
 def flight_state(quat_xyzw: Tensor, omega: Tensor, torque: Tensor) -> FlightState:
@@ -161,7 +127,7 @@ def flight_state(quat_xyzw: Tensor, omega: Tensor, torque: Tensor) -> FlightStat
     return FlightState(quat_xyzw, omega, torque, vector * (angle / size), angle)
 
 
-def advance(state: FlightState, command: Tensor, moments: Tensor, craft: Craft) -> FlightState:
+def flight_step(state: FlightState, command: Tensor, moments: Tensor, craft: Craft) -> FlightState:
     """One step under a held command: motors of first order, Euler's equations, and a turn.
 
     The motors' mean torque over the step is exact. The rate is advanced by the midpoint rule, the attitude by the
@@ -193,7 +159,7 @@ def advance(state: FlightState, command: Tensor, moments: Tensor, craft: Craft) 
     return flight_state(quat, omega, torque)
 
 
-def flight(policy: Policy, starts: Starts, craft: Craft, steps: int) -> Flight:
+def flight(policy: TorqueLaw, starts: FlightStarts, craft: Craft, steps: int) -> Flights:
     """Fly from a batch of starts to the identity, motors at rest at first; gradients flow to the policy.
 
     Args:
@@ -210,62 +176,10 @@ def flight(policy: Policy, starts: Starts, craft: Craft, steps: int) -> Flight:
     states, commands = [state], []
     for _ in range(steps):
         commands.append(policy(state, craft))
-        state = advance(state, commands[-1], starts.moments, craft)
+        state = flight_step(state, commands[-1], starts.moments, craft)
         states.append(state)
     quats, omegas, _, _, angles = zip(*states, strict=True)
-    return Flight(torch.stack(quats), torch.stack(omegas), torch.stack(angles), torch.stack(commands), craft.dt)
-
-
-def cost(angle: Tensor, omega: Tensor, dt: float, *, rate_weight: float = 0.01, terminal: float = 0.5) -> Tensor:
-    """What is to be small: angle and rate over time, and the angle over the last part once more.
-
-    ``mean_t(|e| + w |omega|^2) + mean_(last part)(|e|)``, e the rotation vector to the goal.
-
-    Args:
-        angle: (steps + 1, n) [rad].
-        omega: (steps + 1, 3, n) [rad/s].
-        dt: Time between states [s].
-        rate_weight: w [s^2/rad].
-        terminal: Length of the last part [s].
-
-    Returns:
-        (n,) costs [rad].
-    """
-    last = max(1, round(terminal / dt))
-    return (angle[1:] + rate_weight * omega[1:].square().sum(-2)).mean(0) + angle[-last:].mean(0)
-
-
-def scores(
-    angle: Tensor, omega: Tensor, dt: float, *, seconds: float = 2.5, bound_deg: float = 2.0
-) -> dict[str, float]:
-    """Figures of a batch of flights that go on beyond the time that the cost looks at.
-
-    Args:
-        angle: (steps + 1, n) [rad].
-        omega: (steps + 1, 3, n) [rad/s].
-        dt: Time between states [s].
-        seconds: Time that the cost covers.
-        bound_deg: When a flight has settled.
-
-    Returns:
-        ``cost`` (mean), ``settle_mean_s`` and ``settle_p95_s`` (time from which the angle stays below the bound to the
-        end; the whole time where it does not), ``under_2_deg`` (share at ``seconds``), ``error_median_deg``,
-        ``error_max_deg`` (at ``seconds``).
-    """
-    until = round(seconds / dt)
-    bound = math.radians(bound_deg)
-    outside = angle > bound
-    index = torch.arange(1, len(angle) + 1, device=angle.device).unsqueeze(-1)
-    settle = (outside * index).amax(0).clamp(max=len(angle) - 1) * dt
-    error = angle[until].double().rad2deg()
-    return {
-        "cost": float(cost(angle[: until + 1], omega[: until + 1], dt).double().mean()),
-        "settle_mean_s": float(settle.double().mean()),
-        "settle_p95_s": float(settle.double().quantile(0.95)),
-        "under_2_deg": float((angle[until] < bound).double().mean()),
-        "error_median_deg": float(error.median()),
-        "error_max_deg": float(error.max()),
-    }
+    return Flights(torch.stack(quats), torch.stack(omegas), torch.stack(angles), torch.stack(commands), craft.dt)
 
 
 def _tiny(tensor: Tensor) -> float:

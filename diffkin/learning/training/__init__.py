@@ -1,36 +1,17 @@
-"""Training: one loop, what it is given, checkpoints, logs, and data sets on disk."""
+"""The training loop, for anything that draws batches, has a loss and can be validated."""
 
-from diffkin.learning.training.checkpoint import (
-    load_checkpoint,
-    load_tensors,
-    load_weights,
-    save_checkpoint,
-    save_tensors,
-    weights_of,
-    write_atomically,
-)
-from diffkin.learning.training.dataset import DatasetSettings, StoredPairs, make_shard, shard_path, write_shard
-from diffkin.learning.training.log import MetricsLog, read_metrics
+from diffkin.learning.training.checkpoint import write_atomically
+from diffkin.learning.training.log import read_metrics
 from diffkin.learning.training.loop import fit
-from diffkin.learning.training.settings import FitReport, FitSettings, Problem
+from diffkin.learning.training.seeds import held_out_seed
+from diffkin.learning.training.settings import FitProblem, FitReport, FitSettings
 
 __all__ = [
-    "DatasetSettings",
+    "FitProblem",
     "FitReport",
     "FitSettings",
-    "MetricsLog",
-    "Problem",
-    "StoredPairs",
     "fit",
-    "load_checkpoint",
-    "load_tensors",
-    "load_weights",
-    "make_shard",
+    "held_out_seed",
     "read_metrics",
-    "save_checkpoint",
-    "save_tensors",
-    "shard_path",
-    "weights_of",
     "write_atomically",
-    "write_shard",
 ]

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from diffkin.errors import NonFiniteError, closest
 from diffkin.learning.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from diffkin.learning.training.log import MetricsLog
-from diffkin.learning.training.settings import FitReport, FitSettings, Problem
+from diffkin.learning.training.seeds import training_seed
+from diffkin.learning.training.settings import FitProblem, FitReport, FitSettings
 
 __all__ = ["fit"]
 
 
-def fit(problem: Problem, settings: FitSettings, folder: Path, resume: bool = False) -> FitReport:
+def fit(problem: FitProblem, settings: FitSettings, folder: Path, resume: bool = False) -> FitReport:
     """Train ``problem.network``; afterwards it holds the best weights found.
 
     Writes ``metrics.csv``, ``last.pt`` (all that is needed to go on) and ``best.pt`` (weights) to the folder. A run
@@ -57,8 +58,9 @@ def fit(problem: Problem, settings: FitSettings, folder: Path, resume: bool = Fa
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
     module, stepper = fabric.setup(_Loss(problem), optimizer)
     average = copy.deepcopy(network).requires_grad_(False)
-    generator = torch.Generator().manual_seed(settings.seed * 1009 + fabric.global_rank)
-    torch.manual_seed(settings.seed * 1009 + fabric.global_rank)  # what dropout draws from
+    seed = training_seed(settings.seed, fabric.global_rank)
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)  # what dropout draws from
     count = _Count()
     if resume and (folder / "last.pt").exists():
         state = load_checkpoint(folder / "last.pt")
@@ -140,7 +142,7 @@ class _Count:
 class _Loss(nn.Module):
     """The loss as a module: data-parallel wrapping sees one forward call, whatever the problem calls inside."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: FitProblem) -> None:
         super().__init__()
         self.network = problem.network
         self.problem = problem

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from diffkin.errors import OptionError
 
-__all__ = ["FitReport", "FitSettings", "Problem"]
+__all__ = ["FitProblem", "FitReport", "FitSettings"]
 
 
-class Problem(Protocol):
+class FitProblem(Protocol):
     """What is learned: the network to train, its data, its loss and its score."""
 
     network: nn.Module

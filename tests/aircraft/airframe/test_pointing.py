@@ -49,6 +49,7 @@ def check(
     origins, axes = airframe.rays_ned(found.R_ned_body, position, found.q, ["boresight"])
     off = angle(target - origins[:, 0], axes[:, 0])
     good = found.success
+    assert bool(good.any())
     assert float(off[good].max()) <= 1e-6
     torch.testing.assert_close(found.pointing_error, off, rtol=0, atol=1e-14)
     inside = ((found.q >= airframe.robot.lower) & (found.q <= airframe.robot.upper)).all(-1)

@@ -9,6 +9,9 @@ from scipy.spatial.transform import Rotation
 from scipy.special import ellipj, ellipk
 
 from diffkin import aircraft, rotations
+from diffkin.aircraft.dynamics.integrators import INTEGRATORS as STEPS
+from diffkin.aircraft.dynamics.integrators import Body, momentum, orthonormalize
+from diffkin.kernels.attitude import constants
 
 F = torch.float64
 INTEGRATORS = ("rk4", "lie_midpoint", "bullet")
@@ -163,7 +166,7 @@ def test_attitude_stays_a_rotation(integrator: str, backend: str | None) -> None
 
 def bullet_steps(moments, R0, omega_body, torque, damping, dt, steps):
     """The same body in PyBullet: attitudes and rates in body axes after each step."""
-    p = pytest.importorskip("pybullet")
+    p = pytest.importorskip("pybullet")  # there is none for Python 3.12 and later
     client = p.connect(p.DIRECT)
     try:
         p.setGravity(0, 0, 0, physicsClientId=client)
@@ -240,3 +243,41 @@ def test_difference_from_pybullet_halves_with_the_step(integrator: str) -> None:
         gaps.append(float(rotations.angle_between(R[-1], torch.tensor(attitudes[-1]))))
     assert gaps[0] > 1e-4
     assert gaps[0] / gaps[1] == pytest.approx(2.0, abs=0.1)
+
+
+def test_integrators_are_those_of_the_kernels() -> None:
+    assert tuple(STEPS) == constants.INTEGRATORS == INTEGRATORS
+    assert list(range(3)) == [constants.RK4, constants.LIE_MIDPOINT, constants.BULLET]
+
+
+def test_one_step_by_hand() -> None:
+    """Spinning about a principal axis, every integrator turns by the rate it should, and leaves R a rotation."""
+    J = torch.diag(torch.tensor([0.01, 0.02, 0.025], dtype=F))
+    body = Body(J, torch.linalg.inv(J), torch.zeros(3, dtype=F), 0.0)
+    R, w, dt = rotations.random_rotation((), 2), torch.tensor([0.0, 0.0, 2.0], dtype=F), 0.01
+    tau = torch.tensor([0.0, 0.0, 0.05], dtype=F)
+    faster = 2.0 + 0.05 / 0.025 * dt
+    turns = {
+        "rk4": 2.0 * dt + 0.05 / 0.025 * dt**2 / 2,
+        "lie_midpoint": 0.5 * (2.0 + faster) * dt,
+        "bullet": faster * dt,
+    }
+    for name, step in STEPS.items():
+        after, rate = step(R, w, tau, body, dt)
+        exact = R @ rotations.rotvec_to_matrix(torch.tensor([0.0, 0.0, turns[name]], dtype=F))
+        torch.testing.assert_close(after, exact, rtol=0, atol=1e-10)
+        torch.testing.assert_close(rate, torch.tensor([0.0, 0.0, faster], dtype=F), rtol=0, atol=1e-13)
+    torch.testing.assert_close(momentum(w, body), torch.tensor([0.0, 0.0, 0.05], dtype=F))
+
+
+def test_orthonormalize_squares_the_distance_and_keeps_the_derivative_of_the_nearest() -> None:
+    R = rotations.random_rotation((20,), 3)
+    off = R + 1e-5 * torch.randn(20, 3, 3, generator=torch.Generator().manual_seed(0), dtype=F)
+    nearest = rotations.nearest_rotation(off)
+    far, near = ((matrix - nearest).norm(dim=(-2, -1)) for matrix in (off, orthonormalize(off)))
+    assert float(far.min()) > 5e-6
+    assert bool((near <= 1.5 * far.square() + 1e-15).all())
+    change = torch.randn(20, 3, 3, generator=torch.Generator().manual_seed(1), dtype=F)
+    ours = torch.func.jvp(orthonormalize, (R,), (change,))[1]
+    theirs = torch.func.jvp(rotations.nearest_rotation, (R,), (change,))[1]
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)

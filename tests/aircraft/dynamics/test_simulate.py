@@ -55,34 +55,6 @@ def test_shapes_broadcast_and_first_row_is_the_start(backend: str | None) -> Non
     torch.testing.assert_close(omega[2, 3], rate, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("integrator", INTEGRATORS)
-@pytest.mark.parametrize("per_step", [False, True])
-@pytest.mark.parametrize("damping", [0.0, 0.2])
-def test_kernels_and_torch_agree_with_their_gradients(integrator: str, per_step: bool, damping: float) -> None:
-    steps = 23
-    torque = draw(11, steps, 3, scale=0.05) if per_step else draw(11, 3, scale=0.05)
-    inputs = (rotations.random_rotation((11,), 2), draw(11, 3, scale=2.0), FULL, torque, draw(3, scale=0.02))
-    found = []
-    for backend in (None, "reference"):
-        R0, omega0, inertia, tau, rotor = (x.clone().requires_grad_() for x in inputs)
-        R, omega = aircraft.simulate_attitude(
-            R0,
-            omega0,
-            inertia,
-            tau,
-            dt=0.03,
-            steps=steps,
-            integrator=integrator,
-            damping=damping,
-            rotor_momentum=rotor,
-            backend=backend,
-        )
-        loss = (R * draw(*R.shape, seed=5)).sum() + (omega * draw(*omega.shape, seed=6)).sum()
-        found.append((R, omega, *torch.autograd.grad(loss, (R0, omega0, inertia, tau, rotor))))
-    for kernel, reference in zip(*found, strict=True):
-        torch.testing.assert_close(kernel, reference, rtol=1e-12, atol=1e-12)
-
-
 def test_principal_moments_are_a_diagonal_matrix() -> None:
     moments = torch.tensor([0.01, 0.02, 0.025], dtype=F)
     runs = [
@@ -258,29 +230,6 @@ def run32(omega0: torch.Tensor, integrator: str) -> torch.Tensor:
     )[1]
 
 
-def test_forward_mode_goes_round_the_kernel() -> None:
-    omega0, tangent = draw(3), draw(3, seed=1)
-    run = lambda w: aircraft.simulate_attitude(EYE, w, FULL, dt=0.1, steps=4)[0]  # noqa: E731
-    with torch.autograd.forward_ad.dual_level():
-        dual = torch.autograd.forward_ad.make_dual(omega0, tangent)
-        out = torch.autograd.forward_ad.unpack_dual(run(dual)).tangent
-    torch.testing.assert_close(out, torch.func.jvp(run, (omega0,), (tangent,))[1])
-
-
-@pytest.mark.parametrize("backend", [None, "reference"])
-def test_gradients_where_bullets_clamps_act(backend: str | None) -> None:
-    omega0 = torch.tensor([[150.0, 20.0, -120.0], [1.0, 2.0, 3.0]], dtype=F, requires_grad=True)
-    tau = torch.tensor([0.1, 0.2, -0.1], dtype=F, requires_grad=True)
-    J = torch.tensor([0.01, 0.011, 0.012], dtype=F)
-
-    def run(omega0: torch.Tensor, tau: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return aircraft.simulate_attitude(
-            rotations.random_rotation((), 7), omega0, J, tau, dt=0.02, steps=3, integrator="bullet", backend=backend
-        )
-
-    assert gradcheck(run, (omega0, tau))
-
-
 def test_feedback_parameters_get_gradients_in_bounded_memory() -> None:
     """Closures and modules; segments change no gradient and hold far fewer tensors alive."""
     gain = torch.tensor([0.5, 0.6, 0.7], dtype=F, requires_grad=True)
@@ -364,10 +313,7 @@ def test_long_runs_have_gradients_through_thousands_of_steps() -> None:
         ({"omega0": torch.full((3,), math.nan, dtype=F)}, NonFiniteError, "omega0"),
         ({"omega0": torch.zeros(2, 3, dtype=F), "R0": EYE.expand(3, 3, 3)}, ShapeError, "broadcast"),
         ({"inertia": torch.ones(2, dtype=F)}, ShapeError, "inertia"),
-        ({"inertia": torch.ones(4, 3, dtype=F)}, ShapeError, "diag_embed"),
         ({"inertia": torch.tensor([1.0, 1.0, 2.5], dtype=F)}, AttitudeError, "triangle"),
-        ({"inertia": torch.tensor([1.0, -1.0, 1.0], dtype=F)}, AttitudeError, "positive definite"),
-        ({"inertia": EYE + torch.tensor([[0, 0.1, 0], [0, 0, 0], [0, 0, 0]], dtype=F)}, AttitudeError, "symmetric"),
         ({"torque": torch.zeros(5, 3, dtype=F)}, ShapeError, "torque"),
         ({"torque": torch.zeros(1, 4, 3, dtype=F)}, ShapeError, "torque"),
         ({"torque": 1.0}, OptionError, "torque"),
@@ -379,13 +325,3 @@ def test_bad_input(change: dict, error: type[Exception], words: str) -> None:
     given = {"R0": EYE, "omega0": torch.zeros(3, dtype=F), "inertia": FULL, "torque": None, "dt": 0.1, "steps": 4}
     with pytest.raises(error, match=words):
         aircraft.simulate_attitude(**{**given, **change})
-
-
-def test_energy_and_momentum_by_hand() -> None:
-    R, omega = rotations.random_rotation((4,), 0), draw(4, 3)
-    rotor = torch.tensor([0.1, 0.2, 0.3], dtype=F)
-    for i in range(4):
-        energy = 0.5 * omega[i] @ FULL @ omega[i]
-        torch.testing.assert_close(aircraft.rotational_energy(omega, FULL)[i], energy)
-        momentum = R[i] @ (FULL @ omega[i] + rotor)
-        torch.testing.assert_close(aircraft.angular_momentum(R, omega, FULL, rotor)[i], momentum)

@@ -1,4 +1,4 @@
-"""Filters: against the published formulas in scalar form, convergence, consistency of the covariance, gradients."""
+"""Complementary filters: against the published formulas in scalar form, convergence, gradients; runs of any filter."""
 
 import math
 
@@ -9,36 +9,9 @@ from torch.autograd import gradcheck
 
 from diffkin import aircraft, rotations
 from diffkin.errors import OptionError, ShapeError
+from tests.aircraft.estimation.sensor_records import DT, records
 
 F = torch.float64
-GRAVITY = torch.tensor([0.0, 0.0, 9.80665], dtype=F)
-FIELD = torch.tensor([0.5, 0.0, 0.8], dtype=F)
-DT = 0.02
-
-
-def records(count: int, steps: int, *, gyro=0.0, bias=0.0, accel=0.0, mag=0.0, seed=0):
-    """True attitudes and what ideal sensors plus white noise report on smooth turning flights."""
-    draw = torch.Generator().manual_seed(seed)
-    R0 = rotations.random_rotation((count,), draw)
-    phase = torch.rand(count, 1, 3, generator=draw, dtype=F) * 6.28
-    rate = 0.5 + torch.rand(count, 1, 3, generator=draw, dtype=F)
-    t = torch.arange(steps, dtype=F)[None, :, None] * DT
-    omega = torch.sin(rate * t + phase)
-    R, truth = R0, []
-    for k in range(steps):
-        R = R @ rotations.rotvec_to_matrix(DT * omega[:, k])
-        truth.append(R)
-    R = torch.stack(truth, 1)
-    noise = torch.randn(3, count, steps, 3, generator=draw, dtype=F)
-    offset = bias * torch.randn(count, 1, 3, generator=draw, dtype=F)
-    return (
-        R0,
-        R,
-        offset.squeeze(1),
-        omega + offset + gyro / math.sqrt(DT) * noise[0],
-        -(R.mT @ GRAVITY) + accel * noise[1],
-        R.mT @ FIELD + mag * noise[2],
-    )
 
 
 def madgwick_printed(q, g, a, m, beta, dt):
@@ -135,51 +108,6 @@ def test_filters_converge_with_a_biased_gyroscope(step, gains, steps, degrees) -
         assert float((run.bias[:, -1] - bias).abs().max()) < 0.003
 
 
-def test_kalman_filter_is_consistent() -> None:
-    """NEES over 60 flights: errors over the covariance the filter claims follow chi-square with 6 degrees of freedom."""
-    count, steps = 60, 250
-    noise = aircraft.MEKFNoise(gyro=0.01, bias=1e-9, accel=0.3, mag=0.05)
-    R0, R, bias, gyro, accel, mag = records(count, steps, gyro=0.01, bias=0.02, accel=0.3, mag=0.05, seed=6)
-    off = 0.2 * torch.randn(count, 3, generator=torch.Generator().manual_seed(9), dtype=F)
-    wrong = R0 @ rotations.rotvec_to_matrix(-off)
-    start = aircraft.initial_mekf_state(rotations.matrix_to_quat_xyzw(wrong), 0.2, 0.02)
-    with torch.no_grad():
-        run = aircraft.run_filter(aircraft.mekf_step, start, gyro, accel, mag, DT, noise)
-    found = rotations.quat_xyzw_to_matrix(run.quat_xyzw)
-    error = torch.cat([rotations.matrix_to_rotvec(found.mT @ R), bias[:, None] - run.bias], -1)
-    nees = (error * torch.linalg.solve(run.covariance, error.unsqueeze(-1)).squeeze(-1)).sum(-1)
-    # mean of 60 chi-square(6) variables: 6 +- 4 sqrt(12 / 60)
-    for k in (20, 60, 120, 249):
-        assert abs(float(nees[:, k].mean()) - 6.0) < 4 * math.sqrt(12 / count), (k, float(nees[:, k].mean()))
-    assert math.degrees(float(error[:, -1, :3].norm(dim=-1).mean())) < 2.0
-
-
-def test_kalman_update_is_bayes_rule_for_a_small_error() -> None:
-    draw = torch.Generator().manual_seed(1)
-    quat = rotations.matrix_to_quat_xyzw(rotations.random_rotation((), draw))
-    A = torch.randn(6, 6, generator=draw, dtype=F)
-    P = 1e-8 * (A @ A.T + torch.eye(6, dtype=F))
-    state = aircraft.MEKFState(quat, torch.zeros(3, dtype=F), P)
-    R = rotations.quat_xyzw_to_matrix(quat)
-    truth = 1e-5 * torch.randn(3, generator=draw, dtype=F)
-    reading = (R @ rotations.rotvec_to_matrix(truth)).T @ FIELD
-    got = aircraft.mekf_update(state, reading, FIELD, 1e-4)
-    # information form: P'^-1 = P^-1 + H^T H / s^2, mean = P' H^T r / s^2
-    H = torch.cat(
-        [
-            torch.func.jacfwd(lambda e: (R @ rotations.rotvec_to_matrix(e)).T @ FIELD)(torch.zeros(3, dtype=F)),
-            torch.zeros(3, 3, dtype=F),
-        ],
-        1,
-    )
-    after = torch.linalg.inv(torch.linalg.inv(P) + H.T @ H / 1e-8)
-    mean = after @ H.T @ (reading - R.T @ FIELD) / 1e-8
-    torch.testing.assert_close(got.covariance, after, rtol=1e-4, atol=1e-14)
-    torch.testing.assert_close(got.bias, mean[3:], rtol=1e-6, atol=1e-12)
-    moved = rotations.matrix_to_rotvec(R.T @ rotations.quat_xyzw_to_matrix(got.quat_xyzw))
-    torch.testing.assert_close(moved, mean[:3], rtol=1e-6, atol=1e-12)
-
-
 def test_gradients_to_gains_states_and_measurements() -> None:
     _, _, _, gyro, accel, mag = records(2, 3, gyro=0.05, accel=0.3, mag=0.05, seed=7)
     quat = rotations.matrix_to_quat_xyzw(rotations.random_rotation((2,), 8)).requires_grad_()
@@ -236,7 +164,43 @@ def test_silent_sensors_are_ignored_without_nan() -> None:
         after = step(state, torch.zeros(3, dtype=F), zero, zero, DT, gains)
         torch.testing.assert_close(after.quat_xyzw.detach(), quat, rtol=0, atol=1e-15)
         (grad,) = torch.autograd.grad(after.quat_xyzw.sum(), zero)
-        assert bool(torch.isfinite(grad).all())
+        assert float(grad.abs().max()) == 0.0
+
+
+def test_tiny_readings_are_readings() -> None:
+    """Only zero is silence: a direction counts whatever the unit, float32 and 1e-15 included."""
+    quat = rotations.matrix_to_quat_xyzw(rotations.random_rotation((), 1)).float()
+    state = aircraft.FilterState(quat, torch.zeros(3))
+    gyro, accel, mag = torch.zeros(3), torch.tensor([1.0, 2.0, -9.0]), torch.tensor([0.4, 0.1, 0.7])
+    for step, gains in (
+        (aircraft.madgwick_step, aircraft.MadgwickGains(0.5)),
+        (aircraft.mahony_step, aircraft.MahonyGains(1.0, 1.0, 0.1)),
+    ):
+        whole = step(state, gyro, accel, mag, DT, gains)
+        assert not torch.equal(whole.quat_xyzw, quat)
+        tiny = step(state, gyro, 1e-15 * accel, 1e-15 * mag, DT, gains)
+        torch.testing.assert_close(tiny.quat_xyzw, whole.quat_xyzw, rtol=0, atol=1e-6)
+
+
+def test_initial_state_is_level_and_north() -> None:
+    state = aircraft.initial_state((2, 3), dtype=torch.float32)
+    assert state.quat_xyzw.shape == (2, 3, 4) and state.bias.shape == (2, 3, 3)
+    assert state.quat_xyzw.dtype == state.bias.dtype == torch.float32
+    R = rotations.quat_xyzw_to_matrix(state.quat_xyzw)
+    assert torch.equal(R, torch.eye(3).expand(2, 3, 3, 3))
+    assert float(state.bias.abs().max()) == 0.0
+
+
+def test_a_run_is_its_steps_one_after_another() -> None:
+    _, _, _, gyro, accel, mag = records(2, 5, gyro=0.02, accel=0.2, seed=4)
+    gains = aircraft.MahonyGains(2.0, 1.0, 0.1)
+    run = aircraft.run_filter(aircraft.mahony_step, aircraft.initial_state(), gyro, accel, mag, DT, gains)
+    assert isinstance(run, aircraft.FilterState)
+    state = aircraft.initial_state((2,))
+    for k in range(5):
+        state = aircraft.mahony_step(state, gyro[:, k], accel[:, k], mag[:, k], DT, gains)
+        torch.testing.assert_close(run.quat_xyzw[:, k], state.quat_xyzw, rtol=0, atol=0)
+        torch.testing.assert_close(run.bias[:, k], state.bias, rtol=0, atol=0)
 
 
 def test_bad_input() -> None:
@@ -249,5 +213,6 @@ def test_bad_input() -> None:
     many = torch.ones(5, 3, dtype=F)
     with pytest.raises(ShapeError, match="mag"):
         aircraft.run_filter(aircraft.mahony_step, state, many, many, many[:4], DT, aircraft.MahonyGains())
-    with pytest.raises(OptionError, match="negative"):
-        aircraft.initial_mekf_state(state.quat_xyzw, -1.0)
+    wide = aircraft.initial_state((3,))
+    with pytest.raises(ShapeError, match="do not broadcast: gyro .*state"):
+        aircraft.run_filter(aircraft.mahony_step, wide, many.expand(2, 5, 3), many, None, DT, aircraft.MahonyGains())

@@ -1,13 +1,14 @@
 """All solutions of a pose: against closed forms, against traced curves, against known dimensions."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 import diffkin as dk
-from diffkin.errors import OptionError
+from diffkin.errors import MissingDependencyError, OptionError
 from diffkin.ik.solutions.branches import (
     SIGNS,
     all_solutions,
@@ -91,6 +92,7 @@ def test_purity_and_labels():
     assert purity(clusters, labels) == pytest.approx(5 / 6)
     q = torch.tensor([[1.0, -1.0, 2.0], [-1.0, -1.0, -2.0]])
     assert sign_labels(q, (0, 2)).tolist() == [3, 0]
+    assert sign_labels(q.expand(4, 2, 3), (0, 2)).tolist() == [[3, 0]] * 4
 
 
 def test_synergies_are_the_principal_components():
@@ -114,3 +116,18 @@ def test_nothing_found_and_mistakes(iiwa):
     assert cluster(iiwa, found).shape == (0,)
     with pytest.raises(OptionError, match="above zero"):
         all_solutions(iiwa, far, starts=0)
+
+
+@pytest.mark.parametrize("package", ["sklearn", "scipy"])
+def test_without_scikit_learn_the_error_says_what_to_install(package, iiwa, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    q = iiwa.sample(20)
+    with pytest.raises(MissingDependencyError, match=r"cluster needs scikit-learn.*diffkin\[train\]"):
+        cluster(iiwa, q)
+    if package == "sklearn":
+        with pytest.raises(MissingDependencyError, match="local_dimension needs scikit-learn"):
+            local_dimension(iiwa, q)
+        with pytest.raises(MissingDependencyError, match="synergies needs scikit-learn"):
+            synergies(q)

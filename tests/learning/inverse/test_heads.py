@@ -1,4 +1,4 @@
-"""Densities of one joint on its limits: they integrate to one and are what is drawn."""
+"""Densities of one joint between -1 and 1: they integrate to one and are what is drawn."""
 
 from functools import partial
 
@@ -7,51 +7,50 @@ import pytest
 import torch
 from scipy import stats
 
-import diffkin as dk
 from diffkin.learning.inverse.heads import HEADS
-from diffkin.learning.inverse.joint_order import Chain
+
+TURNS, STEPS = 3, 20001
 
 
 def head_of(name: str):
-    chain = Chain(dk.load_robot("scara").to(dtype=torch.float32))  # turning and sliding joints
-    return HEADS[name](8, chain), chain
+    head = HEADS[name](8)
+    noise = torch.randn(TURNS, 1, head.parameters_per_joint, generator=torch.Generator().manual_seed(0))
+    return head, head.initial() + noise
 
 
-def raw_of(head, chain):
-    noise = torch.randn(len(chain.order), 1, head.parameters_per_joint, generator=torch.Generator().manual_seed(0))
-    return head.initial() + noise
+def middles():
+    return (2.0 * (torch.arange(STEPS) + 0.5) / STEPS - 1.0).expand(TURNS, -1)
 
 
 @pytest.mark.parametrize("name", sorted(HEADS))
 def test_density_integrates_to_one(name):
-    head, chain = head_of(name)
-    steps = 20001
-    share = (torch.arange(steps) + 0.5) / steps
-    x = chain.lower[:, None] + (chain.upper - chain.lower)[:, None] * share
-    density = head.log_density(x, raw_of(head, chain)).exp().double()
-    integral = density.mean(-1) * (chain.upper - chain.lower).double()
+    head, raw = head_of(name)
+    integral = 2.0 * head.log_density(middles(), raw).exp().double().mean(-1)
     torch.testing.assert_close(integral, torch.ones_like(integral), rtol=1e-3, atol=0.0)
 
 
 @pytest.mark.parametrize("name", sorted(HEADS))
 def test_samples_follow_the_density(name):
-    head, chain = head_of(name)
-    raw, count, steps = raw_of(head, chain), 20000, 20001
-    for turn in chain.turns:
-        lower, upper = float(chain.lower[turn]), float(chain.upper[turn])
-        drawn = head.sample(turn, raw[turn].expand(count, -1), 1.0, torch.Generator().manual_seed(turn))
-        assert lower <= float(drawn.min()) and float(drawn.max()) <= upper
-        x = torch.linspace(lower, upper, steps).expand(len(chain.order), -1)
-        density = head.log_density(x, raw)[turn].exp().double().numpy()
-        below = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))))
-        grid, share = x[turn].numpy(), below / below[-1]
-        found = stats.kstest(drawn.numpy(), partial(np.interp, xp=grid, fp=share))
+    head, raw = head_of(name)
+    x = torch.linspace(-1.0, 1.0, STEPS)
+    density = head.log_density(x.expand(TURNS, -1), raw).exp().double().numpy()
+    for turn in range(TURNS):
+        drawn = head.sample(raw[turn].expand(20000, -1), 1.0, torch.Generator().manual_seed(turn))
+        assert float(drawn.min()) >= -1.0 and float(drawn.max()) <= 1.0
+        below = np.concatenate(([0.0], np.cumsum(0.5 * (density[turn, 1:] + density[turn, :-1]))))
+        found = stats.kstest(drawn.numpy(), partial(np.interp, xp=x.numpy(), fp=below / below[-1]))
         assert found.pvalue > 1e-3
+
+
+def test_a_low_temperature_draws_near_the_means():
+    head = HEADS["mixture"](2)
+    raw = torch.tensor([[0.0, 0.0, -0.5, 0.5, -1.0, -1.0]]).expand(2000, -1)
+    cold, warm = (head.sample(raw, heat, torch.Generator().manual_seed(0)).abs() - 0.5 for heat in (0.01, 1.0))
+    assert float(cold.abs().max()) < 0.03 < float(warm.abs().median())
 
 
 @pytest.mark.parametrize("name", sorted(HEADS))
 def test_starts_near_uniform(name):
-    head, chain = head_of(name)
-    middle = 0.5 * (chain.lower + chain.upper)[:, None]
-    uniform = -(chain.upper - chain.lower).log()[:, None]
-    assert (head.log_density(middle, head.initial()) - uniform).abs().max() < 0.5
+    head = HEADS[name](8)
+    density = head.log_density(middles()[:, ::100], head.initial().expand(TURNS, 1, -1)).exp()
+    assert float((density - 0.5).abs().max()) < 0.25

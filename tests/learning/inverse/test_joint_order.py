@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import diffkin as dk
-from diffkin.learning.inverse.joint_order import Chain
+from diffkin.learning.inverse.joint_order import JointOrder
 
 MIMIC = """
 <robot name="mimic">
@@ -21,18 +21,18 @@ MIMIC = """
 """
 
 
-def chain_of(robot):
-    return Chain(robot), robot.sample(7, seed=1)
+def order_of(robot):
+    return JointOrder(robot), robot.sample(7, seed=1)
 
 
 @pytest.mark.parametrize("name", ["kuka_iiwa", "franka_panda", "xarm6", "planar_3r", "scara"])
 def test_the_target_seen_from_a_joint_is_seen_from_its_link_at_zero(name):
     robot = dk.load_robot(name)
-    chain, q = chain_of(robot)
+    joints, q = order_of(robot)
     T = robot.forward_kinematics(robot.sample(7, seed=2))
-    seen = chain.targets(q, T, chain.turns)
-    assert chain.order == tuple(range(robot.dof))  # catalogue robots are in order of the chain
-    for turn, coordinate in enumerate(chain.order):
+    seen = joints.targets(q, T, joints.turns)
+    assert joints.order == tuple(range(robot.dof))  # catalogue robots are in order of the chain
+    for turn, coordinate in enumerate(joints.order):
         child = robot.link_names[robot.tree.link_joint.index(coordinate)]
         at_zero = q.clone()
         at_zero[:, coordinate] = 0.0
@@ -47,20 +47,18 @@ def test_the_target_seen_from_a_joint_is_seen_from_its_link_at_zero(name):
 
 def test_later_joints_do_not_matter():
     robot = dk.load_robot("kuka_iiwa")
-    chain, q = chain_of(robot)
+    joints, q = order_of(robot)
     T = robot.forward_kinematics(q)
-    seen = chain.targets(q, T, chain.turns)
-    for turn in chain.turns:
+    seen = joints.targets(q, T, joints.turns)
+    for turn in joints.turns:
         other = q.clone()
-        other[:, list(chain.order[turn:])] = robot.sample(7, seed=3)[:, list(chain.order[turn:])]
-        torch.testing.assert_close(chain.targets(other, T, (turn,))[0], seen[turn])
+        other[:, list(joints.order[turn:])] = robot.sample(7, seed=3)[:, list(joints.order[turn:])]
+        torch.testing.assert_close(joints.targets(other, T, (turn,))[0], seen[turn])
 
 
 def test_mimics_slides_and_endless_joints():
     robot = dk.Robot.from_urdf(MIMIC, tip="tip")
-    chain = Chain(robot)
-    names = [robot.joint_names[coordinate] for coordinate in chain.order]
+    joints = JointOrder(robot)
+    names = [robot.joint_names[coordinate] for coordinate in joints.order]
     assert names == ["late", "turn", "spin"]
-    assert [robot.joint_names[coordinate] for coordinate in chain.shared] == ["turn"]
-    assert chain.revolute == (False, True, True)
-    torch.testing.assert_close(chain.lower, torch.tensor([-0.2, -1.0, -torch.pi], dtype=torch.float64))
+    assert [robot.joint_names[coordinate] for coordinate in joints.shared] == ["turn"]

@@ -1,0 +1,144 @@
+"""From thrust and torques to the rotors of a multicopter, within their limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffkin._algebra import apply
+from diffkin._checks import check_floating, check_last
+from diffkin.errors import OptionError, ShapeError
+
+__all__ = ["QuadrotorMixer"]
+
+
+@dataclass(frozen=True, eq=False)
+class QuadrotorMixer:
+    """Thrust and torques of a multicopter's rotors, and back. FRD axes; thrust acts along -z.
+
+    Rotor i at (x_i, y_i) with thrust f_i and spin s_i (+1: seen from above it turns clockwise, so the body is turned
+    anticlockwise) gives the torques ``(-y_i f_i, x_i f_i, -s_i k f_i)``; the thrust is ``f_i = c n_i^2``.
+
+    Attributes:
+        matrix: (4, rotors) from rotor thrusts to (thrust, torque x, y, z).
+        thrust_coefficient: c [N s^2].
+        max_thrust: Of one rotor [N].
+        min_thrust: Of one rotor [N].
+    """
+
+    matrix: Tensor
+    thrust_coefficient: float
+    max_thrust: float
+    min_thrust: float = 0.0
+
+    @classmethod
+    def from_rotors(
+        cls,
+        positions: Tensor,
+        spins: Tensor,
+        thrust_coefficient: float,
+        torque_ratio: float,
+        max_thrust: float,
+        min_thrust: float = 0.0,
+    ) -> QuadrotorMixer:
+        """Build the mixer from the rotors' places.
+
+        Args:
+            positions: (rotors, 2) or (rotors, 3) places in FRD axes from the centre of mass [m].
+            spins: (rotors,) +1 for clockwise seen from above, -1 for anticlockwise.
+            thrust_coefficient: c in ``f = c n^2`` [N s^2].
+            torque_ratio: k, drag torque over thrust of one rotor [m].
+            max_thrust: Largest thrust of one rotor [N].
+            min_thrust: Smallest thrust of one rotor [N].
+
+        Returns:
+            The mixer.
+
+        Raises:
+            ShapeError: The arrays do not fit.
+            OptionError: A coefficient or the range of thrust is not positive.
+        """
+        check_floating(positions, "positions")
+        if positions.ndim != 2 or positions.shape[-1] not in (2, 3) or spins.shape != positions.shape[:1]:
+            raise ShapeError(
+                f"positions must be (rotors, 2) or (rotors, 3) and spins (rotors,), got {tuple(positions.shape)} and "
+                f"{tuple(spins.shape)}."
+            )
+        if not (thrust_coefficient > 0 and torque_ratio > 0 and 0 <= min_thrust < max_thrust):
+            raise OptionError(
+                "thrust_coefficient, torque_ratio and the range of thrust must be positive, got "
+                f"{thrust_coefficient}, {torque_ratio} and {min_thrust} ... {max_thrust}."
+            )
+        spin = spins.to(positions.dtype)
+        ones = torch.ones_like(spin)
+        matrix = torch.stack([ones, -positions[:, 1], positions[:, 0], -torque_ratio * spin])
+        return cls(matrix, thrust_coefficient, max_thrust, min_thrust)
+
+    def wrench(self, speeds: Float[Tensor, "*batch rotors"]) -> Float[Tensor, "*batch 4"]:
+        """Thrust and torques at given rotor speeds.
+
+        Args:
+            speeds: (*batch, rotors) [rad/s].
+
+        Returns:
+            (*batch, 4) thrust [N], torque x, y, z [N m].
+        """
+        check_last(speeds, (self.matrix.shape[1],), "speeds")
+        return apply(self.matrix, self.thrust_coefficient * speeds.square())
+
+    def speeds(self, thrust: Tensor, torque: Tensor) -> Tensor:
+        """Rotor speeds for a thrust and a torque; see ``thrusts``.
+
+        Args:
+            thrust: (*batch,) [N].
+            torque: (*batch, 3) [N m].
+
+        Returns:
+            (*batch, rotors) [rad/s].
+        """
+        thrusts = self.thrusts(thrust, torque)
+        still = thrusts <= 0
+        return torch.where(still, 0.0, torch.sqrt(torch.where(still, 1.0, thrusts) / self.thrust_coefficient))
+
+    def thrusts(self, thrust: Tensor, torque: Tensor) -> Tensor:
+        """Rotor thrusts within limits for a thrust and a torque; torque comes first, of it roll and pitch.
+
+        If roll and pitch need a wider range of thrusts than a rotor has, they are scaled down; yaw gets what room is
+        left, and the thrust moves to where the torque fits.
+
+        Args:
+            thrust: (*batch,) total along -z [N].
+            torque: (*batch, 3) in body axes [N m].
+
+        Returns:
+            (*batch, rotors) [N], each within its limits.
+
+        Raises:
+            ShapeError: Shapes do not fit.
+        """
+        check_last(torque, (3,), "torque")
+        check_floating(thrust, "thrust")
+        inverse = torch.linalg.pinv(self.matrix.to(torque.dtype))
+        room = self.max_thrust - self.min_thrust
+        tilt = apply(inverse[:, 1:3], torque[..., :2])
+        tilt = tilt * _fit(tilt, torch.zeros_like(tilt), room)
+        yaw = inverse[:, 3] * torque[..., 2:]
+        turn = tilt + yaw * _fit(yaw, tilt, room)
+        lift = inverse[:, 0] * thrust.unsqueeze(-1)
+        low = (self.min_thrust - turn).amax(-1, keepdim=True)
+        high = (self.max_thrust - turn).amin(-1, keepdim=True)
+        equal = lift.mean(-1, keepdim=True)  # what is left after shifting all rotors alike
+        shift = torch.minimum(torch.maximum(equal, low), high)
+        return (turn + shift + (lift - equal)).clamp(self.min_thrust, self.max_thrust)
+
+
+def _fit(change: Tensor, base: Tensor, room: float) -> Tensor:
+    """The largest factor in [0, 1] at which ``base + factor * change`` spreads over at most ``room``."""
+    gap = base.unsqueeze(-1) - base.unsqueeze(-2)
+    grow = change.unsqueeze(-1) - change.unsqueeze(-2)
+    up = grow > 0
+    factor = torch.where(up, (room - gap) / torch.where(up, grow, 1.0), torch.inf)
+    return factor.flatten(-2).amin(-1, keepdim=True).clamp(0.0, 1.0)

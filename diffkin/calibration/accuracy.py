@@ -1,0 +1,44 @@
+"""How well a calibrated arm predicts poses: what it does, and what the Cramer-Rao bound says."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffkin import rotations
+from diffkin.calibration.model import CalibrationModel
+
+__all__ = ["held_out_rms", "predicted_rms"]
+
+
+def held_out_rms(
+    model: CalibrationModel, x: Float[Tensor, " parameters"], q: Float[Tensor, "n dof"], poses: Float[Tensor, "n 4 4"]
+) -> tuple[float, float]:
+    """Root mean square distance [m] and angle [rad] between predicted and true poses."""
+    predicted = model.poses(x, q)
+    distance = (predicted[:, :3, 3] - poses[:, :3, 3]).norm(dim=-1)
+    angle = rotations.angle_between(predicted[:, :3, :3], poses[:, :3, :3])
+    return float(distance.square().mean().sqrt()), float(angle.square().mean().sqrt())
+
+
+def predicted_rms(
+    model: CalibrationModel,
+    x: Float[Tensor, " parameters"],
+    covariance: Float[Tensor, "parameters parameters"],
+    q: Float[Tensor, "n dof"],
+) -> tuple[float, float]:
+    """What ``held_out_rms`` would be on average at the Cramer-Rao bound: ``sqrt(mean tr(H C H^T))``.
+
+    Args:
+        model: The model.
+        x: (parameters,) where to linearise.
+        covariance: Of the parameters.
+        q: (n, dof) held-out readings.
+
+    Returns:
+        Distance [m] and angle [rad].
+    """
+    rows = model.jacobian(x, q)
+    variance = torch.einsum("nip,pk,nik->ni", rows, covariance, rows).clamp(min=0.0)
+    return float(variance[:, :3].sum(-1).mean().sqrt()), float(variance[:, 3:].sum(-1).mean().sqrt())

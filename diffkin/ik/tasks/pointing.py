@@ -1,0 +1,301 @@
+"""Tasks of pointing: rays, level wings, keep-out cones, limits of bank and pitch.
+
+Directions and points are in the world of ``solve_ik``. That is ENU for an airframe, whose base link is FLU: up is the
+world's z, and a link's axes are forward, left and up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+import torch
+from torch import Tensor
+
+from diffkin._algebra import check_nonzero, perpendicular, unit
+from diffkin._checks import check_finite, check_last
+from diffkin.errors import OptionError, RotationError
+from diffkin.ik.tasks.pose import Task
+from diffkin.rotations import hat
+
+__all__ = ["BankPitchLimitTask", "KeepOutConeTask", "RayAtPointTask", "RayDirectionTask", "WingsLevelTask", "turn_to"]
+
+TaskT = TypeVar("TaskT", bound="_TargetTask")
+Axis = tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _TargetTask(Task):
+    """A task of one link's axis with a batched target (*batch, 3)."""
+
+    link: str
+    axis: Axis
+    target: Tensor
+    unit: ClassVar[str] = "rad"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "links", (self.link,))
+        if len(self.axis) != 3 or not any(self.axis) or not all(map(math.isfinite, self.axis)):
+            raise RotationError(f"axis must be three finite numbers, not all zero; got {self.axis!r}.")
+        check_last(self.target, (3,), "target")
+        check_finite(self.target, "target")
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        return self.target.shape[:-1]
+
+    def for_batch(self: TaskT, batch: torch.Size, dtype: torch.dtype, device: torch.device) -> TaskT:
+        target = self.target.to(dtype=dtype, device=device).expand(*batch, 3).reshape(-1, 3)
+        return dataclasses.replace(self, target=target)
+
+    def _direction(self, poses: Tensor) -> Tensor:
+        """(n, 3) the axis in the world, of unit length."""
+        return (poses[:, 0, :3, :3] * unit(poses.new_tensor(self.axis))).sum(-1)
+
+
+@dataclass(frozen=True, eq=False)
+class RayDirectionTask(_TargetTask):
+    """Turn an axis of a link along a direction: the rotation vector of the least turn from the direction to the axis.
+
+    Its norm is the angle between them, and it has no stationary point but the solution: also opposite the direction,
+    where the axis of turn is a choice, it leads away.
+
+    Attributes:
+        link: Name of the link.
+        axis: Axis in the link's axes, of any non-zero length.
+        target: (*batch, 3) direction in the world, of any non-zero length.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_nonzero(self.target, "target")
+
+    def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        return turn_to(unit(self.target[problem]), self._direction(poses))
+
+    def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        return _turn_derivative(unit(self.target[problem]), self._direction(poses)) @ jacobians[:, 0, 3:]
+
+
+@dataclass(frozen=True, eq=False)
+class RayAtPointTask(_TargetTask):
+    """Turn a ray of a link at a point: as ``RayDirectionTask``, along the direction from the ray's origin to the point.
+
+    Attributes:
+        link: Name of the link.
+        axis: Direction of the ray in the link's axes, of any non-zero length.
+        target: (*batch, 3) point in the world [m], not at the ray's origin.
+        offset: Origin of the ray in the link's axes [m].
+    """
+
+    offset: Axis = (0.0, 0.0, 0.0)
+
+    def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        toward, _, _ = self._toward(poses, problem)
+        return turn_to(toward, self._direction(poses))
+
+    def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        # The residual turns with both vectors: a turn w of the direction alone gives w x r less what w does to the ray.
+        toward, distance, arm = self._toward(poses, problem)
+        direction = self._direction(poses)
+        by_ray = _turn_derivative(toward, direction)
+        origin = jacobians[:, 0, :3] - hat(arm) @ jacobians[:, 0, 3:]
+        turning = -hat(toward) @ origin / distance.unsqueeze(-1)
+        return by_ray @ (jacobians[:, 0, 3:] - turning) - hat(turn_to(toward, direction)) @ turning
+
+    def _toward(self, poses: Tensor, problem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Unit direction from the ray's origin to the point, their distance (n, 1), and the origin from the link's."""
+        arm = (poses[:, 0, :3, :3] * poses.new_tensor(self.offset)).sum(-1)
+        gap = self.target[problem] - poses[:, 0, :3, 3] - arm
+        distance = torch.linalg.vector_norm(gap, dim=-1, keepdim=True).clamp_min(1e-12)
+        return gap / distance, distance, arm
+
+
+@dataclass(frozen=True, eq=False)
+class KeepOutConeTask(_TargetTask):
+    """Keep an axis of a link out of a cone, for instance a camera away from the sun.
+
+    The residual is ``max(0, half_angle + margin - angle)``: met with an error below the margin, the cone is not
+    entered.
+
+    Attributes:
+        link: Name of the link.
+        axis: Axis in the link's axes, of any non-zero length.
+        target: (*batch, 3) direction of the cone's axis in the world, of any non-zero length.
+        half_angle: Half the cone's opening [rad], between 0 and pi.
+        margin: Kept in addition [rad]; above the solver's tolerance.
+    """
+
+    half_angle: float
+    margin: float = 2e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_nonzero(self.target, "target")
+        _check_angle(self.half_angle, "half_angle", math.pi)
+
+    def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        angle = turn_to(unit(self.target[problem]), self._direction(poses)).norm(dim=-1, keepdim=True)
+        return (self.half_angle + self.margin - angle).clamp_min(0.0)
+
+    def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        center, direction = unit(self.target[problem]), self._direction(poses)
+        normal = _normal(center, direction)
+        inside = self.residual(poses, q, problem) > 0.0
+        return -(normal.unsqueeze(-2) @ jacobians[:, 0, 3:]) * inside.unsqueeze(-1)
+
+
+@dataclass(frozen=True, eq=False)
+class WingsLevelTask(Task):
+    """Hold the wings level and the back up.
+
+    The residual is ``bank cos(pitch)`` with ``bank = atan2(y_up, z_up)`` and ``cos(pitch) = |(y_up, z_up)|`` from the
+    heights of the left (y) and up (z) axes: the bank angle of level flight, and 0 with the nose straight up or down,
+    where bank says nothing. It grows all the way to inverted flight, where its sign jumps.
+
+    Attributes:
+        link: Name of the link that carries the wings, its axes forward, left and up.
+    """
+
+    link: str
+    unit: ClassVar[str] = "rad"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "links", (self.link,))
+
+    def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        y, z, flat, vertical = self._heights(poses)
+        bank = torch.atan2(y, torch.where(vertical, 1.0, z))
+        return torch.where(vertical, y, bank * flat)
+
+    def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        y, z, flat, vertical = self._heights(poses)
+        bank = torch.atan2(y, torch.where(vertical, 1.0, z))
+        left, up = _height_derivative(poses, jacobians, 1), _height_derivative(poses, jacobians, 2)
+        by_left, by_up = (z + bank * y) / flat, (bank * z - y) / flat
+        return torch.where(vertical, left, by_left * left + by_up * up).unsqueeze(-2)
+
+    @staticmethod
+    def _heights(poses: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Heights of the left and up axes, their length (1 where it is lost) and where it is, each (n, 1)."""
+        y, z = poses[:, 0, 2, 1:2], poses[:, 0, 2, 2:3]
+        square = y * y + z * z
+        vertical = square < 1e-20
+        return y, z, torch.where(vertical, 1.0, square).sqrt(), vertical
+
+
+@dataclass(frozen=True, eq=False)
+class BankPitchLimitTask(Task):
+    """Keep bank and pitch within limits.
+
+    Bank is ``atan2(y_up, z_up)`` and pitch ``asin(x_up)`` with the heights of a link's forward (x), left (y) and up (z)
+    axes. The rows are ``max(0, sin(|bank| - limit) cos(pitch) + margin)`` and ``max(0, sin|pitch| - sin(limit) +
+    margin)``: met with an error below the margin, no limit is passed.
+
+    Attributes:
+        link: Name of the link, its axes forward, left and up.
+        max_bank: [rad], above 0 and at most pi/2; None for no limit.
+        max_pitch: [rad], above 0 and below pi/2; None for no limit.
+        margin: Kept in addition [rad]; above the solver's tolerance.
+    """
+
+    link: str
+    max_bank: float | None = None
+    max_pitch: float | None = None
+    margin: float = 2e-6
+    unit: ClassVar[str] = "rad"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "links", (self.link,))
+        if self.max_bank is None and self.max_pitch is None:
+            raise OptionError("BankPitchLimitTask needs max_bank, max_pitch or both [rad]; got neither.")
+        for value, name in ((self.max_bank, "max_bank"), (self.max_pitch, "max_pitch")):
+            if value is not None:
+                _check_angle(value, name, 0.5 * math.pi)
+
+    def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        return self._excess(poses).clamp_min(0.0)
+
+    def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        x, y, z = (_height_derivative(poses, jacobians, axis) for axis in range(3))
+        rows = []
+        if self.max_bank is not None:
+            cosine, sine = math.cos(self.max_bank), math.sin(self.max_bank)
+            rows += [cosine * y - sine * z, -cosine * y - sine * z]
+        if self.max_pitch is not None:
+            rows += [x, -x]
+        return torch.stack(rows, dim=-2) * (self._excess(poses) > 0.0).unsqueeze(-1)
+
+    def _excess(self, poses: Tensor) -> Tensor:
+        x, y, z = poses[:, 0, 2, :3].unbind(-1)
+        rows = []
+        if self.max_bank is not None:
+            cosine, sine = math.cos(self.max_bank), math.sin(self.max_bank)
+            rows += [cosine * y - sine * z, -cosine * y - sine * z]
+        if self.max_pitch is not None:
+            rows += [x - math.sin(self.max_pitch), -x - math.sin(self.max_pitch)]
+        return torch.stack(rows, dim=-1) + self.margin
+
+
+# -- the turn between two directions --------------------------------------------------------------------------------
+
+
+def turn_to(start: Tensor, end: Tensor) -> Tensor:
+    """Rotation vector of the least turn from one unit vector to another; its norm is the angle between them.
+
+    ``(start x end) theta / sin(theta)``. For opposite vectors the axis is a choice: some axis across them comes back,
+    with zero derivatives.
+
+    Args:
+        start: (*batch, 3) unit vectors.
+        end: (*batch, 3) unit vectors.
+
+    Returns:
+        (*batch, 3) [rad].
+    """
+    cross = torch.linalg.cross(start, end)
+    square = (cross * cross).sum(-1, keepdim=True)
+    cosine = (start * end).sum(-1, keepdim=True)
+    near = (square < 1e-6) & (cosine > 0)
+    opposite = (square < 1e-28) & (cosine <= 0)
+    sine = torch.sqrt(torch.where(near | opposite, 1.0, square))
+    ratio = torch.where(near, 1.0 + square * (1.0 / 6.0 + square * (3.0 / 40.0)), torch.atan2(sine, cosine) / sine)
+    return torch.where(opposite, math.pi * perpendicular(end), cross * ratio)
+
+
+def _normal(start: Tensor, end: Tensor) -> Tensor:
+    """(n, 3) unit axis of the least turn; some axis across ``end`` where the vectors are parallel."""
+    cross = torch.linalg.cross(start, end)
+    square = (cross * cross).sum(-1, keepdim=True)
+    parallel = square < 1e-28
+    return torch.where(parallel, perpendicular(end), cross / torch.where(parallel, 1.0, square).sqrt())
+
+
+def _turn_derivative(start: Tensor, end: Tensor) -> Tensor:
+    """(n, 3, 3) derivative of ``turn_to(start, end)`` as ``end`` turns by ``w``: ``w x end``.
+
+    With the axis n, ``m = end x n`` and the angle theta: ``n n^T + theta (cot(theta) m - end) m^T``.
+    """
+    normal = _normal(start, end)
+    across = torch.linalg.cross(end, normal)
+    sine = torch.linalg.vector_norm(torch.linalg.cross(start, end), dim=-1, keepdim=True)
+    cosine = (start * end).sum(-1, keepdim=True)
+    angle = torch.atan2(sine, cosine)
+    # Opposite, the true factor is minus infinity; a large one keeps the step across the axis of turn at zero as well.
+    ends = torch.where(cosine > 0, 1.0, -3e6)
+    straight = torch.where(sine < 1e-6, ends, angle * cosine / sine.clamp_min(1e-6))
+    row = straight * across - angle * end
+    return normal.unsqueeze(-1) * normal.unsqueeze(-2) + row.unsqueeze(-1) * across.unsqueeze(-2)
+
+
+def _height_derivative(poses: Tensor, jacobians: Tensor, axis: int) -> Tensor:
+    """(n, free) derivative of the height of a link's axis: ``(w x a)_z = a_y w_x - a_x w_y``."""
+    x, y = poses[:, 0, 0, axis : axis + 1], poses[:, 0, 1, axis : axis + 1]
+    return y * jacobians[:, 0, 3] - x * jacobians[:, 0, 4]
+
+
+def _check_angle(value: float, name: str, most: float) -> None:
+    if not 0.0 < value <= most:
+        raise OptionError(f"{name} must be above 0 and at most {most:.6g} rad, got {value!r}.")

@@ -1,0 +1,99 @@
+"""Classical attitude laws as differentiable policies: their gains are learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffkin.aircraft import sqrt_law
+from diffkin.learning.policy.craft import Craft
+from diffkin.learning.policy.flight import FlightState
+from diffkin.learning.policy.policy import Policy, gyroscopic, saturated
+from diffkin.learning.training.positive import PositiveNumbers
+
+__all__ = ["CascadePolicy", "CascadeSettings", "Gains", "PDPolicy", "PDSettings"]
+
+
+class Gains(PositiveNumbers):
+    """Positive gains to learn, one for each body axis.
+
+    Args:
+        **initial: By name, a number or three.
+    """
+
+    def __init__(self, **initial: float | list[float]) -> None:
+        rows = [torch.as_tensor(value, dtype=torch.float32).expand(3) for value in initial.values()]
+        super().__init__(torch.stack(rows), initial)
+        self.names = tuple(initial)
+
+    def forward(self) -> list[Tensor]:
+        """The gains in the order of their names, (3, 1) each."""
+        return list(self.values().unsqueeze(-1))
+
+    def table(self) -> dict[str, list[float]]:
+        """The gains by name."""
+        return {name: gain.detach().flatten().tolist() for name, gain in zip(self.names, self(), strict=True)}
+
+
+@dataclass(frozen=True)
+class PDSettings:
+    """Settings of ``PDPolicy``.
+
+    Attributes:
+        k_attitude: On the rotation vector [1/s^2].
+        k_rate: On the rate [1/s].
+    """
+
+    k_attitude: float | list[float] = 36.0
+    k_rate: float | list[float] = 9.0
+
+
+class PDPolicy(Policy):
+    """``t = -J (k_attitude e + k_rate w) + w x J w``, e the rotation vector to the goal (``aircraft.log_pd``)."""
+
+    def __init__(self, settings: PDSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.gains = Gains(k_attitude=settings.k_attitude, k_rate=settings.k_rate)
+
+    def forward(self, state: FlightState, craft: Craft) -> Tensor:
+        k_attitude, k_rate = self.gains()
+        wish = k_attitude * state.rotvec + k_rate * state.omega
+        return saturated(gyroscopic(state, craft) - craft.moments.unsqueeze(-1) * wish, craft)
+
+
+@dataclass(frozen=True)
+class CascadeSettings:
+    """Settings of ``CascadePolicy``.
+
+    Attributes:
+        k_attitude: Slope of the square-root law near zero [1/s].
+        braking: Deceleration to count on, as a share of torque limit over moment of inertia.
+        k_rate: Gain of the rate loop [1/s].
+    """
+
+    k_attitude: float | list[float] = 4.0
+    braking: float | list[float] = 0.5
+    k_rate: float | list[float] = 12.0
+
+
+class CascadePolicy(Policy):
+    """Rotation vector, then a rate by the square-root law, then a torque (``aircraft.sqrt_cascade``)."""
+
+    def __init__(self, settings: CascadeSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.gains = Gains(k_attitude=settings.k_attitude, braking=settings.braking, k_rate=settings.k_rate)
+
+    def forward(self, state: FlightState, craft: Craft) -> Tensor:
+        return saturated(self.wish(state, craft, 0.0), craft)
+
+    def wish(self, state: FlightState, craft: Craft, extra_rate: Tensor | float) -> Tensor:
+        """Torque asked for, before its limits; ``extra_rate`` [rad/s] is added to the rate that the law commands."""
+        k_attitude, braking, k_rate = self.gains()
+        moments = craft.moments.unsqueeze(-1)
+        acceleration = braking * (craft.limit.unsqueeze(-1) / moments)
+        short = state.omega + sqrt_law(state.rotvec, k_attitude, acceleration) - extra_rate
+        return gyroscopic(state, craft) - moments * k_rate * short
