@@ -30,7 +30,7 @@ def is_transformed() -> bool:
 
 def is_watched() -> bool:
     """Whether torch follows what is done to tensors in a way that a kernel would escape; gradients apart."""
-    return bool(
+    return bool(  # down to torch's own calls, since every call of one pose asks
         torch.compiler.is_compiling()
         or torch._C._functorch.peek_interpreter_stack() is not None
         or torch._C._is_tracing()
@@ -56,7 +56,7 @@ def kernels_apply(first: Tensor, *others: Tensor | None) -> bool:
     if is_watched() or not is_plain(first):
         return False
     dtype = first.dtype
-    for tensor in others:  # a loop, written out: it stands in the way of every call of one pose
+    for tensor in others:  # a loop, for the same reason
         if tensor is not None and not (type(tensor) in _PLAIN and tensor.dtype == dtype and tensor.is_cpu):
             return False
     return True
