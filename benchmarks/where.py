@@ -15,7 +15,7 @@ from diffkin.kernels.compiled import kernel
 from diffkin.kernels.ik.program import errors
 from diffkin.kernels.ik.targets import ready_targets
 from diffkin.kernels.threads import get_num_threads, run_batch, run_chunks
-from diffkin.kernels.tree.mechanism import (
+from diffkin.kernels.tree.plan import (
     BASE,
     DENAVIT,
     FORM,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diffkin.kernels.compiled import inline, kernel
 from diffkin.kernels.threads import run_batch
-from diffkin.kernels.tree.mechanism import (
+from diffkin.kernels.tree.plan import (
     BASE,
     COORDINATE,
     INTEGERS,

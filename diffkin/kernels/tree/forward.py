@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from diffkin.kernels.compiled import kernel
 from diffkin.kernels.threads import run_batch
-from diffkin.kernels.tree.mechanism import INTEGERS, OUTPUT, Plan
+from diffkin.kernels.tree.plan import INTEGERS, OUTPUT, Plan
 from diffkin.kernels.tree.walk import advance, identity, keep_pose, motions, padded
 from diffkin.kernels.vectors.lanes import pointer, scratch, splat, store_rows, width
 from diffkin.kernels.vectors.sines import sincos_table

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from diffkin.kernels.compiled import kernel
 from diffkin.kernels.threads import run_batch
-from diffkin.kernels.tree.mechanism import COORDINATE, INTEGERS, KIND, PRISMATIC, REALS, REPEATED, REVOLUTE, Plan
+from diffkin.kernels.tree.plan import COORDINATE, INTEGERS, KIND, PRISMATIC, REALS, REPEATED, REVOLUTE, Plan
 from diffkin.kernels.tree.walk import advance, identity, motions, padded, store3
 from diffkin.kernels.vectors.lanes import fma, gather, load, pointer, scratch, splat, store, store_rows, width
 from diffkin.kernels.vectors.sines import sincos_table

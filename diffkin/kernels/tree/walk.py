@@ -7,7 +7,7 @@ node to node. Memory is passed as pointers: an array would be counted in and out
 from __future__ import annotations
 
 from diffkin.kernels.compiled import inline
-from diffkin.kernels.tree.mechanism import (
+from diffkin.kernels.tree.plan import (
     BASE,
     COORDINATE,
     DENAVIT,

@@ -15,7 +15,7 @@ from diffkin.kernels.compiled import inline, kernel
 from diffkin.kernels.tree.backward import gradients
 from diffkin.kernels.tree.forward import poses
 from diffkin.kernels.tree.jacobian import jacobians
-from diffkin.kernels.tree.mechanism import make_plan
+from diffkin.kernels.tree.plan import make_plan
 from diffkin.kernels.vectors.lanes import (
     VECTOR_BYTES,
     fma,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from diffkin.kernels.tree.forward import forward
-from diffkin.kernels.tree.mechanism import (
+from diffkin.kernels.tree.plan import (
     BASE,
     DENAVIT,
     FIXED,
