@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["aligned", "denavit", "is_rigid", "neat_sincos", "screw"]
+__all__ = ["Denavit", "aligned", "denavit", "is_rigid", "neat_sincos", "screw"]
+
+
+class Denavit(NamedTuple):
+    """The numbers of ``Rz(theta) Tz(d) Tx(a) Rx(alpha) Rz(turn) Tz(shift)``; of alpha sine and cosine."""
+
+    theta: float
+    d: float
+    a: float
+    sine: float
+    cosine: float
+    turn: float
+    shift: float
 
 
 def aligned(axis: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -16,8 +29,7 @@ def aligned(axis: NDArray[np.float64]) -> NDArray[np.float64]:
     x, y, z = (float(v) for v in axis)
     if z == 1.0:
         return pose
-    # the second column along the smallest change: any right-handed completion will do
-    other = (0.0, z, -y) if abs(x) < 0.6 else (-z, 0.0, x)  # both at right angles to the axis
+    other = (0.0, z, -y) if abs(x) < 0.6 else (-z, 0.0, x)  # at right angles to the axis, and not short
     norm = math.sqrt(other[0] ** 2 + other[1] ** 2 + other[2] ** 2)
     b = (other[0] / norm, other[1] / norm, other[2] / norm)
     pose[:3, 0] = (b[1] * z - b[2] * y, b[2] * x - b[0] * z, b[0] * y - b[1] * x)
@@ -40,8 +52,8 @@ def neat_sincos(angle: float) -> tuple[float, float]:
     return (0.0 if abs(s) < 4e-16 else s), (0.0 if abs(c) < 4e-16 else c)
 
 
-def denavit(pose: NDArray[np.float64], snap: float) -> tuple[float, float, float, float, float, float, float] | None:
-    """(theta, d, a, sin alpha, cos alpha, phi, h) with pose = Rz(theta) Tz(d) Tx(a) Rx(alpha) Rz(phi) Tz(h).
+def denavit(pose: NDArray[np.float64], snap: float) -> Denavit | None:
+    """Split a pose (4, 4).
 
     None where the two z axes are neither parallel to within ``snap`` nor far enough from parallel for the common normal
     to be well determined.
@@ -53,24 +65,25 @@ def denavit(pose: NDArray[np.float64], snap: float) -> tuple[float, float, float
     if sine <= snap and uz > 0:
         whole = math.atan2(m[1][0], m[0][0])
         if math.hypot(px, py) <= snap:  # one axis: the whole turn joins the parent's motion
-            return whole, pz, 0.0, 0.0, 1.0, 0.0, 0.0
+            return Denavit(whole, pz, 0.0, 0.0, 1.0, 0.0, 0.0)
         theta = math.atan2(py, px)
         st, ct = neat_sincos(theta)
-        return theta, pz, ct * px + st * py, 0.0, 1.0, whole - theta, 0.0
+        return Denavit(theta, pz, ct * px + st * py, 0.0, 1.0, whole - theta, 0.0)
     if sine < 0.05:
         return None
     ct, st = -uy / sine, ux / sine  # x axis along z cross u
     theta = math.atan2(st, ct)
     t = (ct * py - st * px) / sine  # along u from the point to the foot of the common normal
     d, a = pz + t * uz, ct * px + st * py
-    # Rz(phi) = Rx(-alpha) Rz(-theta) R: its first column
+    # Rz(turn) = Rx(-alpha) Rz(-theta) R: its first column
     x0, x1 = ct * m[0][0] + st * m[1][0], ct * m[1][0] - st * m[0][0]
-    phi = math.atan2(uz * x1 + sine * m[2][0], x0)
+    turn = math.atan2(uz * x1 + sine * m[2][0], x0)
     if abs(uz) <= snap:
         sine, uz = 1.0, 0.0
-    return theta, d, a, sine, uz, phi, -t
+    return Denavit(theta, d, a, sine, uz, turn, -t)
 
 
 def is_rigid(pose: NDArray[np.float64], tolerance: float) -> bool:
+    """Whether the upper left 3x3 block is a rotation to within ``tolerance``."""
     rotation = pose[:3, :3]
     return bool(np.abs(rotation.T @ rotation - np.eye(3)).max() <= tolerance and np.linalg.det(rotation) > 0)

@@ -1,4 +1,4 @@
-"""The plan by which a kernel walks a mechanism.
+"""The plan by which the kernels walk a mechanism, and the layout of its two tables.
 
 A plan lists *nodes*: the joints on the way to the requested frames and the frames themselves, parents first. Each node
 moves the pose of its parent by a constant transform and then by its own motion, along or about its z axis:
@@ -14,46 +14,75 @@ remains joins the parent's motion. That takes 30 multiply-adds a joint, or 18 wh
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from diffkin.kernels.tree.denavit import aligned, denavit, is_rigid, neat_sincos, screw
-from diffkin.kernels.tree.mechanism import FIXED, PRISMATIC, REVOLUTE, Mechanism
+from diffkin.kernels.tree.mechanism import FIXED, REVOLUTE, Mechanism
+
+# The layout. Columns of ``Plan.integers``, one row a node:
+SOURCE, FORM, KIND, COORDINATE, HAS_TURN, HAS_SHIFT, KEEP, OUTPUT, REPEATED, PLAIN, INTEGERS = range(11)
+# Columns of ``Plan.reals``, one row a node. After the motion the constant transform C, either the upper three rows ...
+MULTIPLIER, OFFSET, TURN_SINE, TURN_COSINE, CONSTANT = range(5)
+C00, C01, C02, C03, C10, C11, C12, C13, C20, C21, C22, C23, SHIFT, QUARTERS, REALS = range(CONSTANT, CONSTANT + 15)
+# ... or, of all forms but GENERAL, these
+D, A, ALPHA_SINE, ALPHA_COSINE = range(CONSTANT, CONSTANT + 4)
+
+# FORM, what C is: Tz(d) Tx(a); anything; Tz(d) Tx(a) Rx(alpha); the same with alpha = pi/2
+STRAIGHT, GENERAL, DENAVIT, QUARTER = range(4)
+# SOURCE, where the parent's pose is: a slot from 0 on; the node before; the base
+PREVIOUS, BASE = -1, -2
+# KEEP and OUTPUT of a node that is not kept, or is not asked for
+NONE = -1
 
 __all__ = [
+    "A",
+    "ALPHA_COSINE",
+    "ALPHA_SINE",
     "BASE",
+    "C00",
+    "C01",
+    "C02",
+    "C03",
+    "C10",
+    "C11",
+    "C12",
+    "C13",
+    "C20",
+    "C21",
+    "C22",
+    "C23",
+    "CONSTANT",
     "COORDINATE",
+    "D",
     "DENAVIT",
-    "FIXED",
     "FORM",
     "GENERAL",
+    "HAS_SHIFT",
+    "HAS_TURN",
     "INTEGERS",
     "KEEP",
     "KIND",
+    "MULTIPLIER",
+    "NONE",
+    "OFFSET",
     "OUTPUT",
     "PLAIN",
-    "PRISMATIC",
+    "PREVIOUS",
     "QUARTER",
+    "QUARTERS",
     "REALS",
     "REPEATED",
-    "REVOLUTE",
-    "SHIFTED",
+    "SHIFT",
     "SOURCE",
     "STRAIGHT",
-    "TURNED",
-    "Mechanism",
+    "TURN_COSINE",
+    "TURN_SINE",
     "Plan",
     "make_plan",
 ]
-
-# forms of the constant transform C
-STRAIGHT, GENERAL, DENAVIT, QUARTER = 0, 1, 2, 3  # Tz(d) Tx(a); any; Tz(d) Tx(a) Rx(alpha); the same, alpha = pi/2
-# columns of Plan.integers, one row a node
-SOURCE, FORM, KIND, COORDINATE, TURNED, SHIFTED, KEEP, OUTPUT, REPEATED, PLAIN = range(10)
-INTEGERS, REALS = 10, 18  # numbers in a row of the two tables
-PREVIOUS, BASE = -1, -2  # values of SOURCE other than a slot: the node before this one; the base
 
 
 @dataclass(frozen=True)
@@ -61,9 +90,12 @@ class Plan:
     """How to compute chosen frames of a mechanism, in one dtype; what every kernel here takes first.
 
     Attributes:
-        integers: (nodes, 10) int64, columns as named in this module; PLAIN marks what is most common.
-        reals: (nodes, 18) of the dtype: multiplier, offset, sin and cos of turn, then d, a, sin and cos of alpha or
-            the 12 numbers of C by rows, then shift, and quarter turns to add to the angle.
+        integers: (nodes, INTEGERS) int64. SOURCE, FORM and KIND say which of the cases above a node is, COORDINATE
+            what moves it, HAS_TURN and HAS_SHIFT whether there is a turn or shift; KEEP is the slot in which its pose
+            is kept for later branches, OUTPUT the place among the frames computed. REPEATED: a later node has the same
+            coordinate. PLAIN: a revolute node after which nothing is kept, repeated or joined, as most are.
+        reals: (nodes, REALS) of the dtype: factor and offset from coordinate to value, the turn, C, the shift, and
+            quarter turns to add to the angle.
         dof: Number of coordinates.
         frames: Number of frames computed.
         slots: Number of poses to keep for later branches.
@@ -106,118 +138,151 @@ def make_plan(mechanism: Mechanism, frames: NDArray[np.int64] | list[int], dtype
     for output, joint in enumerate(carrier):
         attached[joint].append(output)
 
-    builder = _Builder(mechanism, dtype)
+    builder = _Builder(mechanism, np.dtype(dtype))
     # depth first, frames before joints, so that the pose just computed is the parent's as often as possible
     pending: list[tuple[int, int]] = []  # (joint, node of its parent)
 
+    def carries_one(joint: int) -> bool:
+        return len(children[joint]) + len(attached[joint]) == 1
+
     def expand(joint: int, node: int) -> None:
-        only = len(children[joint]) + len(attached[joint]) == 1
         for output in attached[joint]:
-            builder.add_frame(chosen[output], output, node, only)
+            builder.add_frame(chosen[output], output, node, carries_one(joint))
         pending.extend((child, node) for child in reversed(children[joint]))
 
     expand(-1, -1)
     while pending:
         joint, node = pending.pop()
-        only = len(children[parent[joint]]) + len(attached[parent[joint]]) == 1
-        free = len(children[joint]) + len(attached[joint]) == 1
-        expand(joint, builder.add_joint(joint, node, only, free))
-    return builder.finish(len(chosen))
+        expand(joint, builder.add_joint(joint, node, carries_one(parent[joint]), carries_one(joint)))
+    nodes = builder.nodes
+    slots = _number_slots(nodes)
+    _mark_repeated(nodes)
+    rows = [_reals(node, builder.snap) for node in nodes]
+    reals = np.array(rows, np.float64).reshape(-1, REALS).astype(builder.dtype)
+    integers = np.array([_integers(*both) for both in zip(nodes, rows, strict=True)], np.int64).reshape(-1, INTEGERS)
+    grain = 64 * max(1, 512 // max(1, len(nodes)))
+    no_base = np.zeros((1, 4, 4), builder.dtype)
+    return Plan(integers, reals, int(mechanism.dof), len(chosen), slots, grain, no_base)
+
+
+@dataclass
+class _Node:
+    """A row of the tables in the making; ``rest`` leads from the node's frame to that of the mechanism's joint."""
+
+    source: int
+    rest: NDArray[np.float64]
+    kind: int = FIXED
+    coordinate: int = -1
+    multiplier: float = 0.0
+    offset: float = 0.0
+    form: int = GENERAL
+    constant: list[float] = field(default_factory=list)  # the numbers of C, from column CONSTANT on
+    turn: float = 0.0
+    shift: float = 0.0
+    keep: int = NONE
+    output: int = NONE
+    repeated: bool = False
 
 
 class _Builder:
-    """Collects the rows of a plan."""
+    """Collects the nodes of a plan."""
 
-    def __init__(self, mechanism: Mechanism, dtype: DTypeLike) -> None:
+    def __init__(self, mechanism: Mechanism, dtype: np.dtype) -> None:
         self.mechanism = mechanism
-        self.dtype = np.dtype(dtype)
+        self.dtype = dtype
         # beyond these the float itself would not show the difference
-        self.snap, self.rigid = (1e-9, 1e-6) if self.dtype == np.float32 else (4e-16, 1e-14)
-        self.integers: list[list[int]] = []
-        self.reals: list[list[float]] = []
-        self.turns: list[float] = []
-        self.shifts: list[float] = []
-        self.rest: list[NDArray[np.float64]] = []  # from the node's frame to the joint's frame of the mechanism
+        self.snap, self.rigid = (1e-9, 1e-6) if dtype == np.float32 else (4e-16, 1e-14)
+        self.nodes: list[_Node] = []
 
     def add_joint(self, joint: int, parent: int, only: bool, free: bool) -> int:
+        """Add a joint to node ``parent``: ``only`` if that carries nothing else, ``free`` if the joint carries one thing.
+
+        Returns:
+            Its node.
+        """
         m = self.mechanism
-        align = aligned(m.axis[joint])
-        kind, coordinate = int(m.kind[joint]), int(m.coordinate[joint])
+        kind = int(m.kind[joint])
         if kind == FIXED:
-            return self._add(m.origin[joint], np.eye(4), parent, only, free, FIXED, -1, 0.0, 0.0)
-        motion = (kind, coordinate, float(m.multiplier[joint]), float(m.offset[joint]))
-        return self._add(m.origin[joint], align, parent, only, free, *motion)
+            return self._add(m.origin[joint], np.eye(4), parent, only, free)
+        index = self._add(m.origin[joint], aligned(m.axis[joint]), parent, only, free)
+        node = self.nodes[index]
+        node.kind, node.coordinate = kind, int(m.coordinate[joint])
+        node.multiplier, node.offset = float(m.multiplier[joint]), float(m.offset[joint])
+        return index
 
     def add_frame(self, frame: int, output: int, parent: int, only: bool) -> None:
-        offset = self.mechanism.frame_offset[frame]
-        node = self._add(offset, np.eye(4), parent, only, False, FIXED, -1, 0.0, 0.0)
-        self.integers[node][OUTPUT] = output
+        """Add a requested frame to node ``parent``."""
+        index = self._add(self.mechanism.frame_offset[frame], np.eye(4), parent, only, free=False)
+        self.nodes[index].output = output
 
-    def _add(
-        self,
-        origin: NDArray[np.float64],
-        align: NDArray[np.float64],
-        parent: int,
-        only: bool,
-        free: bool,
-        kind: int,
-        coordinate: int,
-        multiplier: float,
-        offset: float,
-    ) -> int:
-        node = len(self.integers)
-        constant = (self.rest[parent] @ origin if parent >= 0 else np.asarray(origin)) @ align
-        form, numbers, turn, shift, rest = GENERAL, [float(v) for v in constant[:3].ravel()], 0.0, 0.0, align.T
+    def _add(self, origin: NDArray[np.float64], align: NDArray[np.float64], parent: int, only: bool, free: bool) -> int:
+        """Add a node with the constant transform ``origin align``, split where that is possible."""
+        index = len(self.nodes)
+        constant = (self.nodes[parent].rest @ origin if parent >= 0 else np.asarray(origin)) @ align
+        source = BASE if parent < 0 else PREVIOUS if parent == index - 1 else parent
+        node = _Node(source, rest=align.T, constant=[float(v) for v in constant[:3].ravel()])
         if parent >= 0 and only and is_rigid(constant, self.rigid):
             found = denavit(constant, self.snap)
             if found is not None:
-                theta, d, a, sine, cosine, phi, h = found
-                self.turns[parent] += theta
-                form = STRAIGHT if sine == 0.0 else QUARTER if cosine == 0.0 else DENAVIT
-                numbers = [d, a, sine, cosine]
+                self.nodes[parent].turn += found.theta
+                node.form = STRAIGHT if found.sine == 0.0 else QUARTER if found.cosine == 0.0 else DENAVIT
+                node.constant = [found.d, found.a, found.sine, found.cosine]
                 if free:
-                    rest = screw(phi, h) @ align.T
+                    node.rest = screw(found.turn, found.shift) @ align.T
                 else:
-                    turn, shift = phi, h
+                    node.turn, node.shift = found.turn, found.shift
         elif np.array_equal(constant, np.eye(4)):
-            form, numbers = STRAIGHT, [0.0, 0.0, 0.0, 1.0]
-        source = BASE if parent < 0 else PREVIOUS if parent == node - 1 else parent
-        self.integers.append([source, form, kind, coordinate, 0, 0, -1, -1, 0, 0])
-        self.reals.append([multiplier, offset, 0.0, 1.0, *numbers, *[0.0] * (12 - len(numbers)), 0.0, 0.0])
-        self.turns.append(turn)
-        self.shifts.append(shift)
-        self.rest.append(rest)
-        return node
+            node.form, node.constant = STRAIGHT, [0.0, 0.0, 0.0, 1.0]
+        self.nodes.append(node)
+        return index
 
-    def finish(self, frames: int) -> Plan:
-        slots: dict[int, int] = {}
-        for row in self.integers:
-            if row[SOURCE] >= 0:
-                row[SOURCE] = slots.setdefault(row[SOURCE], len(slots))
-        for node, slot in slots.items():
-            self.integers[node][KEEP] = slot
-        seen: set[int] = set()
-        for row in reversed(self.integers):  # the order in which gradients and columns are added up
-            if row[KIND] != FIXED:
-                row[REPEATED] = int(row[COORDINATE] in seen)
-                seen.add(row[COORDINATE])
-                alone = row[SOURCE] == PREVIOUS and row[KEEP] < 0 and not row[REPEATED]
-                row[PLAIN] = int(row[KIND] == REVOLUTE and alone)
-        for row, numbers, turn, shift in zip(self.integers, self.reals, self.turns, self.shifts):
-            if row[KIND] == REVOLUTE:
-                numbers[16] = shift
-                quarters = round(turn / (math.pi / 2))
-                turn -= quarters * (math.pi / 2)
-                numbers[17] = quarters % 4
-            else:
-                numbers[1] += shift  # along the same axis as the motion
-                numbers[16] = numbers[1] if row[KIND] == FIXED else 0.0
-            if abs(turn) > self.snap:
-                numbers[2], numbers[3] = neat_sincos(turn)
-                row[TURNED] = int(numbers[2] != 0.0 or numbers[3] != 1.0)
-            row[SHIFTED] = int(numbers[16] != 0.0)
-        integers = np.array(self.integers, np.int64).reshape(-1, INTEGERS)
-        reals = np.array(self.reals, np.float64).reshape(-1, REALS).astype(self.dtype)
-        grain = 64 * max(1, 512 // max(1, len(integers)))
-        no_base = np.zeros((1, 4, 4), self.dtype)
-        return Plan(integers, reals, int(self.mechanism.dof), frames, len(slots), grain, no_base)
+
+def _number_slots(nodes: list[_Node]) -> int:
+    """Give every node that a later branch starts from a slot, in place of its index; the number of slots."""
+    slots: dict[int, int] = {}
+    for node in nodes:
+        if node.source >= 0:
+            node.source = slots.setdefault(node.source, len(slots))
+    for index, slot in slots.items():
+        nodes[index].keep = slot
+    return len(slots)
+
+
+def _mark_repeated(nodes: list[_Node]) -> None:
+    """Mark the nodes whose coordinate a later node has, too: kernels add up gradients and columns from the end."""
+    seen: set[int] = set()
+    for node in reversed(nodes):
+        if node.kind != FIXED:
+            node.repeated = node.coordinate in seen
+            seen.add(node.coordinate)
+
+
+def _reals(node: _Node, snap: float) -> list[float]:
+    """The row of a node in ``Plan.reals``; a turn up to ``snap`` is none."""
+    row = [0.0] * REALS
+    row[MULTIPLIER], row[OFFSET], row[TURN_COSINE] = node.multiplier, node.offset, 1.0
+    row[CONSTANT : CONSTANT + len(node.constant)] = node.constant
+    turn = node.turn
+    if node.kind == REVOLUTE:
+        row[SHIFT] = node.shift
+        quarters = round(turn / (math.pi / 2))
+        turn -= quarters * (math.pi / 2)
+        row[QUARTERS] = quarters % 4
+    else:
+        row[OFFSET] += node.shift  # along the same axis as the motion
+        row[SHIFT] = row[OFFSET] if node.kind == FIXED else 0.0
+    if abs(turn) > snap:
+        row[TURN_SINE], row[TURN_COSINE] = neat_sincos(turn)
+    return row
+
+
+def _integers(node: _Node, reals: list[float]) -> list[int]:
+    """The row of a node in ``Plan.integers``, given that in ``Plan.reals``."""
+    row = [0] * INTEGERS
+    row[SOURCE], row[FORM], row[KIND], row[COORDINATE] = node.source, node.form, node.kind, node.coordinate
+    row[HAS_TURN] = int(reals[TURN_SINE] != 0.0 or reals[TURN_COSINE] != 1.0)
+    row[HAS_SHIFT] = int(reals[SHIFT] != 0.0)
+    row[KEEP], row[OUTPUT], row[REPEATED] = node.keep, node.output, int(node.repeated)
+    alone = node.source == PREVIOUS and node.keep == NONE and not node.repeated
+    row[PLAIN] = int(node.kind == REVOLUTE and alone)
+    return row
