@@ -40,11 +40,12 @@ from diffkin.kernels.vectors.wide import load, select, sqrt, store, width
 
 __all__ = ["adjoint"]
 
-# The block of gradients has the rows of the block of constants: inertia, inverse, rotor, torque.
+# The block ``grads`` has the rows of the block of constants ``body``.
 
 
 @inline
 def _add(block, row, x, y, z):
+    """Add a vector to three rows."""
     store(block, row, load(block, row) + x)
     store(block, row + 1, load(block, row + 1) + y)
     store(block, row + 2, load(block, row + 2) + z)
@@ -52,6 +53,7 @@ def _add(block, row, x, y, z):
 
 @inline
 def _add_outer(block, row, a0, a1, a2, b0, b1, b2):
+    """Add ``a b^T`` to nine rows."""
     _add(block, row, a0 * b0, a0 * b1, a0 * b2)
     _add(block, row + 3, a1 * b0, a1 * b1, a1 * b2)
     _add(block, row + 6, a2 * b0, a2 * b1, a2 * b2)
@@ -59,7 +61,7 @@ def _add_outer(block, row, a0, a1, a2, b0, b1, b2):
 
 @inline
 def _omega_back(body, grads, p0, p1, p2, w0, w1, w2, m0, m1, m2):
-    """Add to the momentum gradient ``m`` what the gradient ``w`` on ``K (p - h)`` gives."""
+    """Add to the momentum gradient ``m`` what the gradient ``w`` on the rate ``J^-1 (p - h)`` gives."""
     x0, x1, x2 = apply_transposed(body, INVERSE, w0, w1, w2)
     _add_outer(
         grads, INVERSE, w0, w1, w2, p0 - load(body, ROTOR), p1 - load(body, ROTOR + 1), p2 - load(body, ROTOR + 2)
@@ -111,7 +113,7 @@ def _rk4_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, 
     g = multiply(q[0], q[1], q[2], q[3], l0, l1, l2, 0.0 * l0)
     double = scale + scale
     g0, g1, g2, g3 = double * g[0], double * g[1], double * g[2], double * g[3]
-    sixth, third, half, whole = dt / 12.0, dt / 6.0, 0.25 * dt, 0.5 * dt  # times one half of the product
+    sixth, third, half, whole = dt / 12.0, dt / 6.0, 0.25 * dt, 0.5 * dt  # of dq/dt = q (w, 0) / 2
     a0, a1, a2, a3, b0, b1, b2 = _spin_back(
         y4, load(w, 9), load(w, 10), load(w, 11), sixth * g0, sixth * g1, sixth * g2, sixth * g3
     )
@@ -163,6 +165,7 @@ def _rk4_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, 
 
 @inline
 def _lie_midpoint_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, l1, l2):
+    """The same of the midpoint step."""
     half = 0.5 * dt
     e = exponential(half * w0, half * w1, half * w2)
     c0, c1, c2 = rotate_back(e[0], e[1], e[2], e[3], p0, p1, p2)
@@ -173,7 +176,8 @@ def _lie_midpoint_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1,
     t0, t1, t2 = held(body, h0, h1, h2, v0, v1, v2, damping)
     u0, u1, u2 = rotate_back(x, y, z, w, p0, p1, p2)
     n0, n1, n2 = rotate_back(x, y, z, w, u0 + dt * t0, u1 + dt * t1, u2 + dt * t2)
-    # R' = R T T; p' = T^T (T^T p + dt t), all by T -> T exp(hat(theta))
+    # whole step: R' = R T T and p' = T^T (T^T p + dt t), where T is the turn of half a step; a becomes the gradient on
+    # theta in T exp(hat(theta))
     k0, k1, k2 = rotate(x, y, z, w, l0, l1, l2)
     a0, a1, a2 = cross(m0, m1, m2, n0, n1, n2)
     d0, d1, d2 = rotate(x, y, z, w, m0, m1, m2)
@@ -185,7 +189,7 @@ def _lie_midpoint_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1,
     f0, f1, f2, g0, g1, g2 = _held_back(body, grads, h0, h1, h2, v0, v1, v2, damping, dt * d0, dt * d1, dt * d2)
     g0, g1, g2 = g0 + half * b0, g1 + half * b1, g2 + half * b2
     f0, f1, f2 = _omega_back(body, grads, h0, h1, h2, g0, g1, g2, f0, f1, f2)
-    # half step
+    # half a step that predicts the rate in the middle
     a0, a1, a2 = cross(f0, f1, f2, c0, c1, c2)
     b0, b1, b2 = right_jacobian_transposed(half * w0, half * w1, half * w2, a0, a1, a2)
     a0, a1, a2 = rotate(e[0], e[1], e[2], e[3], f0, f1, f2)
@@ -196,7 +200,7 @@ def _lie_midpoint_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1,
 
 @inline
 def _bullet_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, l1, l2):
-    """Without clamps."""
+    """The same of Bullet's step, where no clamp acts."""
     f0, f1, f2 = momentum_rate(body, p0, p1, p2, w0, w1, w2, damping)
     n0, n1, n2 = p0 + dt * f0, p1 + dt * f1, p2 + dt * f2
     v0, v1, v2 = rate_of(body, n0, n1, n2)

@@ -22,22 +22,24 @@ __all__ = [
     "rotate_back",
 ]
 
-# Powers of the squared angle t^2: sin(t/2)/t, cos(t/2), (1 - cos t)/t^2, (t - sin t)/t^3
+# Coefficients, by power of t^2, of sin(t/2)/t, cos(t/2), (1 - cos t)/t^2 and (t - sin t)/t^3
 _TERMS = range(8)
 _S = tuple((-0.25) ** k / (2 * math.factorial(2 * k + 1)) for k in _TERMS)
 _C = tuple((-0.25) ** k / math.factorial(2 * k) for k in _TERMS)
 _A = tuple((-1.0) ** k / math.factorial(2 * k + 2) for k in _TERMS)
 _B = tuple((-1.0) ** k / math.factorial(2 * k + 3) for k in _TERMS)
-_SMALL = 0.25
+_SMALL = 0.25  # up to this t^2 the eight terms are exact to rounding
 
 
 @inline
 def dot(a0, a1, a2, b0, b1, b2):
+    """``a . b``."""
     return a0 * b0 + a1 * b1 + a2 * b2
 
 
 @inline
 def cross(a0, a1, a2, b0, b1, b2):
+    """``a x b``."""
     return a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0
 
 

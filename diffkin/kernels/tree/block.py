@@ -6,6 +6,8 @@ lanes, the one block is filled up with copies of the last problem, and what it g
 
 from __future__ import annotations
 
+import math
+
 from numpy.typing import NDArray
 
 from diffkin.kernels.compiled import inline
@@ -54,7 +56,7 @@ def strided(array: NDArray | None, axes: int, none: NDArray) -> tuple[NDArray, i
     """
     if array is None:
         return none, -1
-    return (array[None], 0) if array.ndim == axes else (array, array[0].size)
+    return (array[None], 0) if array.ndim == axes else (array, math.prod(array.shape[1:]))
 
 
 @inline
