@@ -3,6 +3,8 @@
 Attitude gradients are three numbers l in body axes, those of ``R -> R exp(hat(x))``. For a step ``R' = R P`` with
 ``P = exp(hat(a))``: ``x' = P^T x + J_r(a) da``, hence ``l = P l'`` and ``a_bar = J_r(a)^T l'``. The stages of a step
 are computed again from the attitude and rate stored before it: nothing but the outputs of the forward pass is kept.
+The rates are taken to be ``J^-1 (p - h)`` from the first on, so the gradients of the inertia and of its inverse are
+right together, the one a function of the other, and not each by itself.
 """
 
 from __future__ import annotations
