@@ -15,18 +15,19 @@ from diffkin.kernels.compiled import kernel
 from diffkin.kernels.ik.program import errors
 from diffkin.kernels.ik.targets import ready_targets
 from diffkin.kernels.threads import get_num_threads, run_batch, run_chunks
-from diffkin.kernels.tree.mechanism import (
+from diffkin.kernels.tree.block import MOTION
+from diffkin.kernels.tree.mechanism import PRISMATIC, REVOLUTE
+from diffkin.kernels.tree.plan import (
     BASE,
     DENAVIT,
     FORM,
     GENERAL,
+    HAS_SHIFT,
+    HAS_TURN,
     KIND,
-    PRISMATIC,
     QUARTER,
-    REVOLUTE,
-    SHIFTED,
     SOURCE,
-    TURNED,
+    STRAIGHT,
     Plan,
     make_plan,
 )
@@ -49,7 +50,7 @@ def _multiply_adds(out, rounds, start, stop):
         for _ in range(rounds):
             a, b, c, d, e = fma(a, x, y), fma(b, x, y), fma(c, x, y), fma(d, x, y), fma(e, x, y)
             f, g, h, i, j = fma(f, x, y), fma(g, x, y), fma(h, x, y), fma(i, x, y), fma(j, x, y)
-        store(out, place * width(out), a + b + c + d + e + f + g + h + i + j)
+        store(out, place, a + b + c + d + e + f + g + h + i + j)
 
 
 def measure_peak(rounds: int = 200_000, repeats: int = 7) -> float:
@@ -72,14 +73,14 @@ def forward_flops(plan: Plan) -> int:
     for row in plan.integers:
         form, kind = row[FORM], row[KIND]
         if row[SOURCE] != BASE:  # three rows times the constant transform; after the base there is nothing to multiply
-            count += 3 * {GENERAL: 21, DENAVIT: 10, QUARTER: 4}.get(int(form), 4)
+            count += 3 * {GENERAL: 21, DENAVIT: 10, QUARTER: 4, STRAIGHT: 4}[int(form)]
         if kind in (REVOLUTE, PRISMATIC):
             count += 2  # multiplier and offset
         if kind == REVOLUTE:
-            count += _SINCOS_FLOPS + 3 * 6 + (6 if row[TURNED] else 0)
-        elif kind == PRISMATIC or row[TURNED]:
+            count += _SINCOS_FLOPS + 3 * 6 + (6 if row[HAS_TURN] else 0)
+        elif kind == PRISMATIC or row[HAS_TURN]:
             count += 6 if kind == PRISMATIC else 18
-        count += 6 if row[SHIFTED] else 0
+        count += 6 if row[HAS_SHIFT] else 0
     return count
 
 
@@ -89,7 +90,7 @@ def _without_stores(integers, reals, q, sink, products, start, stop):
     lanes = width(q)
     nodes, dof = integers.shape[0], q.shape[1]
     table = sincos_table(q)
-    columns, motion, kept = scratch(q, dof * lanes), scratch(q, nodes * 2 * lanes), scratch(q, lanes)
+    columns, motion, kept = scratch(q, dof * lanes), scratch(q, nodes * MOTION * lanes), scratch(q, lanes)
     i, r, q_from = pointer(integers), pointer(reals), pointer(q)
     total = splat(q, 0.0)
     for block in range(start, stop - lanes + 1, lanes):
@@ -102,8 +103,8 @@ def _without_stores(integers, reals, q, sink, products, start, stop):
             total = total + x0 + y0 + z0 + p0 + x1 + y1 + z1 + p1 + x2 + y2 + z2 + p2
         else:
             for node in range(nodes):
-                total = total + load(motion, 2 * node * lanes) + load(motion, (2 * node + 1) * lanes)
-    store(sink, start // 16 * 16, total)
+                total = total + load(motion, node * MOTION) + load(motion, node * MOTION + 1)
+    store(sink, start // lanes, total)
 
 
 def kinematics_shares(count: int = 100_000, repeats: int = 9, peak_rounds: int = 200_000) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def _plan(tree: KinematicTree, links: tuple[int, ...] | int) -> Any:
     """The kernel's plan for these links, made once per tree."""
     plan = tree.cache.get(links)
     if plan is None:
-        from diffkin.kernels.tree.mechanism import make_plan
+        from diffkin.kernels.tree.plan import make_plan
 
         chosen = [links] if isinstance(links, int) else list(links)
         plan = tree.cache[links] = make_plan(mechanism(tree), chosen, DTYPES[tree.dtype])
