@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import inline, kernel
-from diffkin.kernels.ik.layout import POSITION, ROTATION, WEIGHTS
+from diffkin.kernels.ik.layout import (
+    DOF,
+    JOINTS,
+    MOVING,
+    POSITION,
+    POSITION_ERROR,
+    ROTATION,
+    ROTATION_ERROR,
+    SINGLE,
+    WEIGHTS,
+    open_block,
+    open_call,
+)
 from diffkin.kernels.ik.step import error, frames
 from diffkin.kernels.vectors.strict import W
 
@@ -25,30 +37,34 @@ def load_target(l, t, targets, last, length, target):
 
 
 @kernel
-def judge(
-    begin, end, start, joints, ranges, indices, settings, single, targets, q, out_position, out_rotation, out_success
-):
+def judge(begin, end, rows, reals, integers, targets, q, out_errors, out_success):
     """Errors of ``q[begin:end]`` over the axes that count, in m and rad, and whether both are within tolerance.
 
-    With ``single`` the coordinates are rounded to float32 first.
+    With the switch SINGLE the coordinates are rounded to float32 first.
+
+    Args:
+        begin, end: Which targets.
+        rows: Memory for a ``Block``.
+        reals, integers: The ``Call``.
+        targets: (B, 4, 4) poses.
+        q: (B, dof) coordinates.
+        out_errors: (2, B) in m and rad.
+        out_success: (B,)
     """
-    n, dof = joints.shape[0], q.shape[1]
-    m = (indices.shape[0] - 2 * n) // 2
-    moving, column = indices[:m], indices[2 * m : 2 * m + n]
-    last, length = ranges[5 * m + 3 * dof : 5 * m + 3 * dof + 2], ranges[5 * m + 3 * dof + 2]
-    rows = np.zeros((12 + 12 + 6 * n + 6 + m, W))
-    target, frame, axes = rows[:12], rows[12:24], rows[24 : 24 + 6 * n]
-    at = 24 + 6 * n
-    residual, value = rows[at : at + 6], rows[at + 6 :]
+    call = open_call(reals, integers)
+    settings, switches, moving, length = call.settings, call.switches, call.moving, call.length[0]
+    m = switches[MOVING]
+    block = open_block(rows, switches[JOINTS], m)
+    target, frame, residual, value = block.target, block.frame, block.new, block.q
     for b in range(begin, end, W):
         for l in range(min(W, end - b)):
-            load_target(l, b + l, targets, last, length, target)
-            if single:
-                for c in range(dof):
+            load_target(l, b + l, targets, call.last, length, target)
+            if switches[SINGLE]:
+                for c in range(switches[DOF]):
                     q[b + l, c] = np.float64(np.float32(q[b + l, c]))
             for c in range(m):
                 value[c, l] = q[b + l, moving[c]]
-        frames(start, joints, column, value, frame, axes)
+        frames(call.start, call.joints, call.column, value, frame, block.axes)
         error(frame, target, residual)
         for l in range(min(W, end - b)):
             p, r = 0.0, 0.0
@@ -58,5 +74,5 @@ def judge(
                 if settings[WEIGHTS + 3 + i] > 0.0:
                     r += residual[3 + i, l] ** 2
             p, r = length * np.sqrt(p), np.sqrt(r)
-            out_position[b + l], out_rotation[b + l] = p, r
+            out_errors[POSITION_ERROR, b + l], out_errors[ROTATION_ERROR, b + l] = p, r
             out_success[b + l] = (p <= settings[POSITION]) & (r <= settings[ROTATION])
