@@ -200,5 +200,5 @@ def errors(call: PreparedCall, targets: Floats, q: Floats) -> tuple[Floats, Floa
     found, success = np.empty((2, count)), np.empty(count, np.bool_)
     n, m = call.size[:2]
     reals, integers = call.packed[:2]
-    judge(0, count, new_rows(n, m), reals, integers, targets, np.array(q, np.float64), found, success)
+    judge(new_rows(n, m), reals, integers, targets, np.array(q, np.float64), found, success)
     return found[0], found[1]

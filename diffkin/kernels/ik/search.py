@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import exact, inline, kernel
-from diffkin.kernels.ik.judge import judge, load_target
+from diffkin.kernels.ik.judge import judge_block, load_target
 from diffkin.kernels.ik.layout import (
     ANSWER_RANK,
     ANSWER_STEPS,
@@ -194,12 +194,12 @@ def release(l, state, lanes, slots):
 @inline
 def finish(s, desk, call, q0, out_q, out_whole):
     """Write the answer for the target in slot ``s``, and free the slot."""
-    slots, answers, switches = desk.slots, desk.answers, call.switches
-    moving, wraps = call.moving, call.wraps
+    slots, answers, counts, switches = desk.slots, desk.answers, desk.counts, call.switches
+    moving, wraps, rest, lowest, highest = call.moving, call.wraps, call.rest, call.least, call.greatest
     b, found, wanted = slots[s, TARGET], slots[s, FOUND], switches[WANTED]
     m = moving.shape[0]
     for i in range(out_q.shape[1]):
-        out_q[b, i] = min(max(q0[b, i], call.least[i]), call.greatest[i]) if switches[HAS_Q0] else call.rest[i]
+        out_q[b, i] = min(max(q0[b, i], lowest[i]), highest[i]) if switches[HAS_Q0] else rest[i]
     pick = wanted
     if found > 0:
         pick = 0
@@ -222,7 +222,7 @@ def finish(s, desk, call, q0, out_q, out_whole):
         out_q[b, moving[c]] = v
     total = 0
     for r in range(slots[s, BOUND] + 1):
-        total += desk.counts[s, r]
+        total += counts[s, r]
     out_whole[ANSWER_STEPS, b] = total
     slots[s, TARGET] = -1
     desk.chunk[BUSY] -= 1
@@ -264,18 +264,14 @@ def pick_slot(desk, starts):
 @inline
 def begin(l, s, block, desk, call, ids, q0):
     """Run the next start of the target in slot ``s`` in lane ``l``."""
-    state, q, trial, slots, settings, switches = (
-        block.state,
-        block.q,
-        block.trial,
-        desk.slots,
-        call.settings,
-        call.switches,
-    )
+    state, q, trial = block.state, block.q, block.trial
+    lanes, slots, near, answers = desk.lanes, desk.slots, desk.near, desk.answers
+    settings, switches, moving, lower, upper = call.settings, call.switches, call.moving, call.lower, call.upper
+    step, low, high = call.step, call.low, call.high
     r = slots[s, NEXT]
     slots[s, NEXT] = r + 1
     slots[s, RUNNING] += 1
-    desk.lanes[l, SLOT], desk.lanes[l, RANK] = s, r
+    lanes[l, SLOT], lanes[l, RANK] = s, r
     state[ERROR, l] = np.inf
     state[GROWTH, l] = 1.0
     state[SPENT, l] = -1.0  # to look at the start itself is no step
@@ -289,14 +285,13 @@ def begin(l, s, block, desk, call, ids, q0):
     if r == switches[STARTS]:  # the last, from the best that was found
         state[MOST, l], state[PATIENT, l] = settings[MOST_ITERATIONS], np.inf
         for c in range(m):
-            q[c, l] = desk.answers[s, switches[WANTED], COORDINATES + c]
+            q[c, l] = answers[s, switches[WANTED], COORDINATES + c]
     elif r < switches[HAS_Q0]:
         for c in range(m):
-            q[c, l] = min(max(q0[slots[s, TARGET], call.moving[c]], call.lower[c]), call.upper[c])
+            q[c, l] = min(max(q0[slots[s, TARGET], moving[c]], lower[c]), upper[c])
     else:
         r -= switches[HAS_Q0]
         if r < switches[TABLE_STARTS]:
-            near = desk.near
             k = 0
             for j in range(1, near.shape[1]):
                 if near[s, j] < near[s, k]:
@@ -306,7 +301,7 @@ def begin(l, s, block, desk, call, ids, q0):
         else:
             point = switches[FIRST_POINT] + r - switches[TABLE_STARTS]
         for c in range(m):
-            q[c, l] = sequence(point, call.step[c], call.low[c], call.high[c])
+            q[c, l] = sequence(point, step[c], low[c], high[c])
     for c in range(m):
         trial[c, l] = q[c, l]
 
@@ -349,7 +344,9 @@ def search(
     """
     call = open_call(reals, integers)
     settings, switches = call.settings, call.switches
-    joints, column, lower, upper = call.joints, call.column, call.lower, call.upper
+    # parts are taken out of the tuples before any loop: each taking counts a reference, which costs as much as a step
+    begin_frame, joints, column, first = call.start, call.joints, call.column, call.first
+    lower, upper, last, length, cells = call.lower, call.upper, call.last, call.length[0], call.cells
     block = open_block(rows, switches[JOINTS], switches[MOVING])
     state, target, frame, axes, new, residual = (
         block.state, block.target, block.frame, block.axes, block.new, block.residual,
@@ -357,7 +354,7 @@ def search(
     q, trial, y, jac, other = block.q, block.trial, block.y, block.jac, block.other
     desk = open_desk(books, near, counts, answers)
     chunk, lanes, slots = desk.chunk, desk.lanes, desk.slots
-    place = open_grid(grid)
+    grid_low, grid_inverse, grid_weights = open_grid(grid)
     weights = settings[WEIGHTS:]
     x = np.empty(FEATURES, np.float32)
     swapped = False
@@ -374,7 +371,7 @@ def search(
             if steps == 0:
                 break
             steps -= 1
-            frames(call.start, joints, column, trial, frame, axes)
+            frames(begin_frame, joints, column, trial, frame, axes)
             error(frame, target, new)
             assign = verdict(state, new, q, trial, settings, switches[WEIGHTED])
         if assign:
@@ -397,15 +394,15 @@ def search(
                     continue
                 pick = pick_slot(desk, switches[STARTS])
                 if pick >= 0:
-                    load_target(l, slots[pick, TARGET], targets, call.last, call.length[0], target)
+                    load_target(l, slots[pick, TARGET], targets, last, length, target)
                     if slots[pick, CELL] < 0:
                         features(target, l, x)
-                        slots[pick, CELL] = find_cell(x, place.low, place.inverse, call.cells)
-                        distances(x, table, slots[pick, CELL], place.weights, near[pick])
+                        slots[pick, CELL] = find_cell(x, grid_low, grid_inverse, cells)
+                        distances(x, table, slots[pick, CELL], grid_weights, near[pick])
                     begin(l, pick, block, desk, call, ids, q0)
             if chunk[BUSY] == 0:
                 break
-        jacobian(joints, column, call.first, frame, axes, jac)
+        jacobian(joints, column, first, frame, axes, jac)
         if switches[WEIGHTED]:
             weigh(weights, switches[PARTIAL], new, jac)
         keep_refused(state, jac, other)
@@ -414,7 +411,7 @@ def search(
         jac, other = other, jac
         swapped = not swapped
     if chunk[BUSY] == 0:
-        judge(chunk[BEGIN], chunk[END], rows, reals, integers, targets, out_q, out_errors, out_success)
+        judge_block(chunk[BEGIN], chunk[END], call, block, targets, out_q, out_errors, out_success)
         return False
     if swapped:  # the next call takes the Jacobians by their places
         for i in range(jac.shape[0]):
