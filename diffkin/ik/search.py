@@ -104,6 +104,7 @@ def search(
         best.q[chosen], spent[lost] = end.state.q[better], spent[lost] + end.iterations
         if best.base is not None and end.state.base is not None:
             best.base[chosen] = end.state.base[better]
+        rank_of[chosen] = max_restarts + end.met[better].long()
         hits[lost] += end.met.long()
     if progress is not None:
         progress(count, count)
