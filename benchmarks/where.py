@@ -11,6 +11,8 @@ import torch
 import diffkin as dk
 from benchmarks import models
 from benchmarks.timing import interleaved
+from diffkin.ik.kernel_route import program_of, settings_of
+from diffkin.ik.options import make_options
 from diffkin.kernels.compiled import kernel
 from diffkin.kernels.ik.program import errors
 from diffkin.kernels.ik.targets import ready_targets
@@ -162,9 +164,9 @@ def inverse_shares(count: int = 10_000, repeats: int = 5) -> dict[str, Any]:
     poses = torch.from_numpy(targets)
     found = dk.solve_ik(robot, poses)
     q = found.q.numpy()
-    from diffkin.ik.kernel_route import _program
-
-    program = _program(robot, robot.link_index(None))
+    options = make_options(robot.dtype)
+    program = program_of(robot, robot.link_index(None))
+    call = program.call(settings_of(options, (1.0,) * 6, False))
     single = robot.to(dtype=torch.float32)
     q32 = found.q.float()
     seconds = interleaved(
@@ -173,7 +175,7 @@ def inverse_shares(count: int = 10_000, repeats: int = 5) -> dict[str, Any]:
             "one iteration from one start": lambda: dk.solve_ik(robot, poses, max_restarts=0, max_iterations=1),
             "two iterations from one start": lambda: dk.solve_ik(robot, poses, max_restarts=0, max_iterations=2),
             "checking targets": lambda: ready_targets(targets, 1e-5),
-            "judging, one thread": lambda: errors(program, targets, q),
+            "judging, one thread": lambda: errors(call, targets, q),
             "one Jacobian, float32": lambda: single.jacobian(q32),
         },
         repeats,
