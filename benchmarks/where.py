@@ -182,18 +182,20 @@ def inverse_shares(count: int = 10_000, repeats: int = 5) -> dict[str, Any]:
         0.0,
     )
     iterations = float(found.iterations.double().mean())
+    evaluations = iterations + 1.0 + float(found.restarts.double().mean())  # each start is looked at before its steps
     each = {name: value / count for name, value in seconds.items()}
     judging = each["judging, one thread"] / get_num_threads()
     step = max(each["two iterations from one start"] - each["one iteration from one start"], 0.0)
-    lookup = each["one iteration from one start"] - step - judging - each["checking targets"]
+    # a start and the last from where it ended are looked at and take a step each: as much as two steps more
+    lookup = each["one iteration from one start"] - 2.0 * step - judging - each["checking targets"]
     iterating = each["whole"] - lookup - judging - each["checking targets"]
-    jacobians = min(1.0, each["one Jacobian, float32"] * iterations / iterating)
+    jacobians = min(1.0, each["one Jacobian, float32"] * evaluations / iterating)
     return {
         "robot": "kuka_iiwa",
         "batch": count,
         "seconds_each": each,
         "iterations_mean": iterations,
-        "seconds_an_iteration": iterating / iterations,
+        "seconds_an_iteration": iterating / evaluations,
         "shares": {
             "checking targets": each["checking targets"] / each["whole"],
             "finding starts": lookup / each["whole"],

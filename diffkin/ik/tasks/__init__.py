@@ -1,6 +1,7 @@
 """Tasks: what inverse kinematics is asked to bring to zero."""
 
 from diffkin.ik.tasks.base import LinkTask, Placement, Task
+from diffkin.ik.tasks.kinds import DIRECTION, POINT, POSE, ROTATION, Kind
 from diffkin.ik.tasks.pointing import (
     BankPitchLimitTask,
     KeepOutConeTask,
@@ -10,7 +11,6 @@ from diffkin.ik.tasks.pointing import (
     turn_to,
 )
 from diffkin.ik.tasks.pose import OrientationTask, PoseTask, PositionTask
-from diffkin.ik.tasks.targets import DIRECTION, POINT, POSE, ROTATION, Kind
 
 __all__ = [
     "DIRECTION",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from diffkin._checks import check_broadcast
 from diffkin.errors import OptionError, ShapeError
-from diffkin.ik.tasks.targets import Kind
+from diffkin.ik.tasks.kinds import Kind
 
 __all__ = ["LinkTask", "Placement", "Task"]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from diffkin._algebra import apply, perpendicular, unit
 from diffkin.errors import OptionError, RotationError
 from diffkin.ik.tasks.base import LinkTask
-from diffkin.ik.tasks.targets import DIRECTION, POINT, Kind
+from diffkin.ik.tasks.kinds import DIRECTION, POINT, Kind
 from diffkin.rotations import hat
 
 __all__ = ["BankPitchLimitTask", "KeepOutConeTask", "RayAtPointTask", "RayDirectionTask", "WingsLevelTask", "turn_to"]

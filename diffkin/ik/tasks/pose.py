@@ -12,7 +12,7 @@ from torch import Tensor
 from diffkin import rotations
 from diffkin._algebra import apply
 from diffkin.ik.tasks.base import LinkTask, Placement
-from diffkin.ik.tasks.targets import POINT, POSE, ROTATION, Kind
+from diffkin.ik.tasks.kinds import POINT, POSE, ROTATION, Kind
 
 __all__ = ["OrientationTask", "PoseTask", "PositionTask"]
 

@@ -22,21 +22,6 @@ from numpy.typing import DTypeLike, NDArray
 from diffkin.kernels.tree.denavit import aligned, denavit, is_rigid, neat_sincos, screw
 from diffkin.kernels.tree.mechanism import FIXED, REVOLUTE, Mechanism
 
-# The layout. Columns of ``Plan.integers``, one row a node:
-SOURCE, FORM, KIND, COORDINATE, HAS_TURN, HAS_SHIFT, KEEP, OUTPUT, REPEATED, PLAIN, INTEGERS = range(11)
-# Columns of ``Plan.reals``, one row a node. After the motion the constant transform C, either the upper three rows ...
-MULTIPLIER, OFFSET, TURN_SINE, TURN_COSINE, CONSTANT = range(5)
-C00, C01, C02, C03, C10, C11, C12, C13, C20, C21, C22, C23, SHIFT, QUARTERS, REALS = range(CONSTANT, CONSTANT + 15)
-# ... or, of all forms but GENERAL, these
-D, A, ALPHA_SINE, ALPHA_COSINE = range(CONSTANT, CONSTANT + 4)
-
-# FORM, what C is: Tz(d) Tx(a); anything; Tz(d) Tx(a) Rx(alpha); the same with alpha = pi/2
-STRAIGHT, GENERAL, DENAVIT, QUARTER = range(4)
-# SOURCE, where the parent's pose is: a slot from 0 on; the node before; the base
-PREVIOUS, BASE = -1, -2
-# KEEP and OUTPUT of a node that is not kept, or is not asked for
-NONE = -1
-
 __all__ = [
     "A",
     "ALPHA_COSINE",
@@ -83,6 +68,21 @@ __all__ = [
     "Plan",
     "make_plan",
 ]
+
+# The layout. Columns of ``Plan.integers``, one row a node:
+SOURCE, FORM, KIND, COORDINATE, HAS_TURN, HAS_SHIFT, KEEP, OUTPUT, REPEATED, PLAIN, INTEGERS = range(11)
+# Columns of ``Plan.reals``, one row a node. After the motion the constant transform C, either the upper three rows ...
+MULTIPLIER, OFFSET, TURN_SINE, TURN_COSINE, CONSTANT = range(5)
+C00, C01, C02, C03, C10, C11, C12, C13, C20, C21, C22, C23, SHIFT, QUARTERS, REALS = range(CONSTANT, CONSTANT + 15)
+# ... or, of all forms but GENERAL, these
+D, A, ALPHA_SINE, ALPHA_COSINE = range(CONSTANT, CONSTANT + 4)
+
+# FORM, what C is: Tz(d) Tx(a); anything; Tz(d) Tx(a) Rx(alpha); the same with alpha = pi/2
+STRAIGHT, GENERAL, DENAVIT, QUARTER = range(4)
+# SOURCE, where the parent's pose is: a slot from 0 on; the node before; the base
+PREVIOUS, BASE = -1, -2
+# KEEP and OUTPUT of a node that is not kept, or is not asked for
+NONE = -1
 
 
 @dataclass(frozen=True)

@@ -142,26 +142,24 @@ def test_bits_do_not_depend_on_the_batch_at_the_width_of_other_processors(tmp_pa
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_body_is_noted_exactly_where_a_clamp_acts(dtype: type) -> None:
-    """Turns just below, at and above the greatest one of a step, with a neighbour that is clamped and without."""
-    dt = dtype(0.01)
-    edge = dtype(BULLET_MAX_TURN) / dt
-    rates = [edge]
-    for _ in range(4):
-        rates = [np.nextafter(rates[0], dtype(0)), *rates, np.nextafter(rates[-1], dtype(1e9))]
-    rates = np.array([0.5 * edge, *rates, 1.2 * edge, 1.5 * BULLET_MAX_RATE], dtype)
-    many = bodies.random_bodies(len(rates), 1, dtype)
-    one = np.eye(3, dtype=dtype).reshape(1, 9)
-    many = many._replace(
-        R0=np.repeat(one, len(rates), 0),
-        omega0=rates[:, None] * np.array([[0, 0, 1]], dtype),
-        inertia=np.repeat(one, len(rates), 0),
-        inverse=np.repeat(one, len(rates), 0),
-        rotor=np.zeros_like(many.rotor),
-        torque=np.zeros_like(many.torque),
-    )
-    _, _, events = bodies.run(many, BULLET, 1, float(dt), 0.0)
-    alone = [bodies.run(many.part(slice(k, k + 1)), BULLET, 1, float(dt), 0.0)[2][0] for k in range(len(rates))]
-    assert events.tolist() == alone
-    assert not events[0]
-    assert events[-2:].all()
+def test_a_body_is_noted_as_clamped_whatever_its_neighbour_does(dtype: type) -> None:
+    """Turns of a step just below, at and above the greatest one, alone and beside a body that is clamped."""
+    at_the_limit = 0
+    for dt in np.linspace(0.01, 0.02, 41).tolist():
+        edge = dtype(BULLET_MAX_TURN / dt)
+        rates = [edge]
+        for _ in range(4):
+            rates = [np.nextafter(rates[0], dtype(0)), *rates, np.nextafter(rates[-1], dtype(1e9))]
+        at_the_limit += sum(rate * rate == dtype(BULLET_MAX_TURN**2 / dt**2) for rate in rates)
+        spins = np.array([0.5 * edge, *rates, 1.2 * edge, 1.5 * BULLET_MAX_RATE], dtype)
+        count = len(spins)
+        one, none = np.tile(np.eye(3, dtype=dtype).reshape(9), (count, 1)), np.zeros((count, 3), dtype)
+        omega0 = none.copy()
+        omega0[:, 2] = spins
+        many = bodies.Bodies(one, omega0, one, one, none, none[:, None])
+        _, _, events = bodies.run(many, BULLET, 1, dt, 0.0)
+        alone = [bodies.run(many.part(slice(k, k + 1)), BULLET, 1, dt, 0.0)[2][0] for k in range(count)]
+        assert events.tolist() == alone
+        assert not events[0]
+        assert events[-2:].all()
+    assert at_the_limit > 5

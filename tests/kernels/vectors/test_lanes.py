@@ -50,6 +50,12 @@ for dtype, tolerance in ((torch.float32, 2e-6), (torch.float64, 1e-14)):
         pairs.append(tuple(robot.jacobian(q.detach(), backend=backend) for backend in (None, "reference")))
         for got, expected in pairs:
             assert (got - expected).abs().max() <= 10 * tolerance, (dtype, count, got, expected)
+import numpy as np
+from tests.kernels.tree import test_backward, test_forward, test_jacobian
+for dtype in (np.float32, np.float64):
+    test_forward.test_bits_do_not_depend_on_batch_place_or_threads(1, dtype)
+    test_jacobian.test_bits_do_not_depend_on_batch_place_or_threads(dtype)
+    test_backward.test_bits_do_not_depend_on_batch_place_or_threads(dtype)
 """
 
 

@@ -9,7 +9,7 @@ from scipy.linalg import polar
 
 from diffkin import rotations, transforms
 from diffkin.errors import NonFiniteError, RotationError, ShapeError
-from diffkin.ik.tasks.targets import DIRECTION, POINT, POSE, ROTATION
+from diffkin.ik.tasks.kinds import DIRECTION, POINT, POSE, ROTATION
 
 R = rotations.random_rotation(4, seed=1, dtype=torch.float64)
 P = torch.randn(4, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
