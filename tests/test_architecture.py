@@ -42,7 +42,7 @@ ALLOWED = {
     "tensorboard": {"learning"},
     "hydra": set(),
     "omegaconf": set(),
-    "rich": {"learning"},  # progress bars of training
+    "rich": {"learning", "precompile"},  # progress bars
     "mujoco": {"robot"},
     "yourdfpy": {"robot"},
     "numba": {"kernels"},
