@@ -253,8 +253,8 @@ def check_in_bullet(
     cfg: Any, airframe: Airframe, target: RayTarget, position: Tensor, found: Pointing
 ) -> dict[str, Any]:
     """Set every answer in PyBullet and measure it there, fly to some of them, and take pictures."""
-    from diffkin.simulation.aircraft import compare_airframe, open_airframe, picture
-    from diffkin.simulation.aircraft_dynamics import fly
+    from diffkin.simulation.airframes import compare_airframe, open_airframe, picture
+    from diffkin.simulation.free_bodies import fly
 
     kept = found.success.nonzero().flatten()
     if len(kept) == 0:

@@ -107,7 +107,7 @@ def main(cfg: Any) -> None:
     if cfg.check.pybullet and not is_installed():
         console.print("PyBullet is not installed (pip install pybullet), so there is nothing to compare with.")
     elif cfg.check.pybullet:
-        from diffkin.simulation.aircraft_dynamics import step_free_bodies
+        from diffkin.simulation.free_bodies import step_free_bodies
 
         theirs, their_rate = step_free_bodies(start, rate, inertia, None, **settings)
         apart = rotations.angle_between(R, theirs)

@@ -141,8 +141,8 @@ def fly_model(policy: Policy, craft: Craft, starts: Starts) -> Path:
 
 def fly_bullet(run: Run, policies: dict[str, Policy], craft: Craft, name: str) -> dict[str, Path]:
     """Every controller from the same starts, by Bullet's dynamics; pictures of the last one's first flight."""
-    from diffkin.simulation.aircraft import open_airframe, picture
-    from diffkin.simulation.aircraft_policy import fly_policy
+    from diffkin.simulation.airframes import open_airframe, picture
+    from diffkin.simulation.policy_flights import fly_policy
 
     airframe = aircraft.load_airframe(name)
     starts = held_out_starts(craft, run.cfg.score.flights, seed=2)

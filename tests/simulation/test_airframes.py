@@ -12,7 +12,7 @@ from diffkin.errors import ModelFileError
 
 pytest.importorskip("pybullet")
 
-from diffkin.simulation.aircraft import compare_airframe, open_airframe, picture  # noqa: E402
+from diffkin.simulation.airframes import compare_airframe, open_airframe, picture  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["fixed_wing", "quadrotor"])

@@ -93,7 +93,7 @@ def integrator_checks(inertia: Tensor, seed: int) -> dict[str, float]:
     ``bullet_integrator_difference_rad``: over 2400 steps with torques and damping, the largest angle between the paths.
     ``rk4_difference_ratio`` and ``lie_difference_ratio``: how the difference from Bullet shrinks as the step is halved.
     """
-    from diffkin.simulation.aircraft_dynamics import BULLET_DAMPING, compare_bullet_integrator, difference_ratio
+    from diffkin.simulation.free_bodies import BULLET_DAMPING, compare_bullet_integrator, difference_ratio
 
     generator = torch.Generator().manual_seed(seed)
     start = rotations.random_rotation(4, seed=generator)

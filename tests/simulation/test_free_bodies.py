@@ -13,7 +13,7 @@ from diffkin.errors import AttitudeError, OptionError, ShapeError
 
 pytest.importorskip("pybullet")
 
-from diffkin.simulation.aircraft_dynamics import (  # noqa: E402
+from diffkin.simulation.free_bodies import (  # noqa: E402
     BULLET_DAMPING,
     compare_bullet_integrator,
     difference_ratio,
