@@ -15,7 +15,9 @@ from torch import Tensor
 from diffkin.aircraft import Airframe, attitude_ned_frd_to_enu_flu, enu_to_ned, ned_to_enu, point_jacobian, ray_jacobian
 from diffkin.errors import ModelFileError
 from diffkin.rotations import matrix_to_quat_xyzw, rotvec_to_matrix
-from diffkin.simulation.world import BulletRobot, bullet, load, open_world
+from diffkin.simulation.bullet_robot import BulletRobot, load
+from diffkin.simulation.library import bullet
+from diffkin.simulation.world import open_world
 from diffkin.transforms import pose
 
 __all__ = [

@@ -2,33 +2,74 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-import diffkin as dk
 from diffkin import rotations, transforms
 from diffkin.calibration.measurements import Measurements
 from diffkin.calibration.model import CalibrationModel
 from diffkin.calibration.write_urdf import TOOL_LINK, write_calibrated_urdf
-from diffkin.simulation.world import bullet, is_installed, load, open_world, to_pose
+from diffkin.robot import Robot
+from diffkin.simulation.bullet_robot import load, to_pose
+from diffkin.simulation.library import bullet, is_installed
+from diffkin.simulation.world import open_world
 
-__all__ = ["Arm", "make_arm", "perturbed", "spoil"]
+__all__ = ["ArmErrors", "MeasurementNoise", "SimulatedArm", "make_arm", "random_errors", "spoil"]
+
+_FAR_POSITION, _FAR_ROTATION = 0.02, 0.05  # standard deviations of outliers [m] and [rad]
 
 
 @dataclass(frozen=True)
-class Arm:
-    """A simulated arm: a URDF on disk, of which only measurements are used."""
+class ArmErrors:
+    """Standard deviations of a simulated arm's errors.
+
+    Attributes:
+        offset: Of joint readings [rad, m for a slide].
+        translation: Of each coordinate of a joint's origin and of the tool [m].
+        rotation: About each axis of a joint's origin and of the tool [rad].
+    """
+
+    offset: float
+    translation: float
+    rotation: float
+
+
+@dataclass(frozen=True)
+class MeasurementNoise:
+    """What is measured, and how well.
+
+    Attributes:
+        kind: One of ``diffkin.calibration.KINDS``.
+        position_sigma: Standard deviation of each coordinate [m].
+        rotation_sigma: Standard deviation about each axis [rad].
+        outliers: Share of positions, and of rotations, that are spoilt.
+        missing: Share of positions, and of rotations, that are missing.
+    """
+
+    kind: str
+    position_sigma: float
+    rotation_sigma: float
+    outliers: float = 0.0
+    missing: float = 0.0
+
+
+@dataclass(frozen=True)
+class SimulatedArm:
+    """A simulated arm: a URDF on disk, of which only measurements are used.
+
+    Attributes:
+        path: The URDF; its last link is ``diffkin.calibration.TOOL_LINK``.
+    """
 
     path: Path
 
-    def measure(self, q: Tensor) -> Tensor:
-        """(n, 4, 4) poses of the tool at these readings, as PyBullet has them."""
-        robot = dk.Robot.from_urdf(self.path, tip=TOOL_LINK)
+    def measure(self, q: Float[Tensor, "n dof"]) -> Float[Tensor, "n 4 4"]:
+        """Poses of the tool at these readings, as PyBullet has them; without pybullet, as diffkin has them."""
+        robot = Robot.from_urdf(self.path, tip=TOOL_LINK)
         if not is_installed():
             return robot.forward_kinematics(q)
         p = bullet()
@@ -45,32 +86,53 @@ class Arm:
         return torch.stack([from_base @ to_pose(*state) @ to_link for state in placed])
 
 
-def perturbed(model: CalibrationModel, errors: Any, generator: torch.Generator) -> Tensor:
-    """Parameters of one simulated arm."""
-    sizes = {"o": math.radians(errors.offset_deg), "t": errors.translation_m, "r": math.radians(errors.rotation_deg)}
+def random_errors(
+    model: CalibrationModel, errors: ArmErrors, generator: torch.Generator
+) -> Float[Tensor, " parameters"]:
+    """Parameters of one arm that is off its nominal model, normally distributed."""
+    sizes = {"o": errors.offset, "t": errors.translation, "r": errors.rotation}  # by the first letter of their names
     noise = torch.randn(model.size, generator=generator, dtype=torch.float64)
     return noise * torch.tensor([sizes[name[0]] for name in model.names], dtype=torch.float64)
 
 
-def make_arm(config: Any, truth: CalibrationModel, folder: Path, index: int) -> Arm:
-    """Write the URDF of a simulated arm."""
-    generator = torch.Generator().manual_seed(1_000_003 * config.seed + index)
-    path = folder / "arms" / f"arm_{index:03d}.urdf"
-    path.parent.mkdir(exist_ok=True)
-    write_calibrated_urdf(truth, perturbed(truth, config.errors, generator), path, shapes=False)
-    return Arm(path)
+def make_arm(truth: CalibrationModel, errors: ArmErrors, path: Path, seed: int) -> SimulatedArm:
+    """Write the URDF of a simulated arm.
+
+    Args:
+        truth: The model whose parameters are in error.
+        errors: How far.
+        path: Where to write; the folder is made if it is not there.
+        seed: Of the errors.
+
+    Returns:
+        The arm.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_calibrated_urdf(truth, random_errors(truth, errors, generator), path, shapes=False)
+    return SimulatedArm(path)
 
 
-def spoil(poses: Tensor, q: Tensor, config: Any, generator: torch.Generator) -> Measurements:
-    """Measurements with noise, and with outliers and gaps where the configuration asks for them."""
-    kind = config.measurement
-    position_sigma, rotation_sigma = kind.position_sigma_m, math.radians(kind.rotation_sigma_deg)
-    data = Measurements.of_poses(q, poses, position_sigma, rotation_sigma, seed=generator)
+def spoil(
+    poses: Float[Tensor, "n 4 4"], q: Float[Tensor, "n dof"], noise: MeasurementNoise, generator: torch.Generator
+) -> Measurements:
+    """Measurements of these poses with noise, and with outliers and gaps where they are asked for.
+
+    Args:
+        poses: (n, 4, 4) true poses.
+        q: (n, dof) readings of the joints.
+        noise: What is measured, and how well.
+        generator: Of all randomness.
+
+    Returns:
+        The measurements.
+    """
+    data = Measurements.of_poses(q, poses, noise.position_sigma, noise.rotation_sigma, seed=generator)
     draw = torch.rand(len(q), 4, generator=generator, dtype=torch.float64)
     far = torch.randn(len(q), 6, generator=generator, dtype=torch.float64)
-    position = torch.where(draw[:, :1] < kind.outliers, data.position + 0.02 * far[:, :3], data.position)
-    turned = rotations.rotvec_to_matrix(0.05 * far[:, 3:]) @ data.rotation
-    rotation = torch.where(draw[:, 1, None, None] < kind.outliers, turned, data.rotation)
-    position = torch.where(draw[:, 2:3] < kind.missing, torch.nan, position)
-    rotation = torch.where(draw[:, 3, None, None] < kind.missing, torch.nan, rotation)
-    return Measurements(data.q, position, rotation, position_sigma, rotation_sigma).only(kind.kind)
+    position = torch.where(draw[:, :1] < noise.outliers, data.position + _FAR_POSITION * far[:, :3], data.position)
+    turned = rotations.rotvec_to_matrix(_FAR_ROTATION * far[:, 3:]) @ data.rotation
+    rotation = torch.where(draw[:, 1, None, None] < noise.outliers, turned, data.rotation)
+    position = torch.where(draw[:, 2:3] < noise.missing, torch.nan, position)
+    rotation = torch.where(draw[:, 3, None, None] < noise.missing, torch.nan, rotation)
+    return Measurements(data.q, position, rotation, noise.position_sigma, noise.rotation_sigma).only(noise.kind)
