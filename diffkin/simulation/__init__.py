@@ -4,7 +4,14 @@ PyBullet itself is imported where a world is opened. ``fly_policy`` needs the le
 ``diffkin.simulation.policy_flights``.
 """
 
-from diffkin.simulation.airframes import AirframeReport, BulletAirframe, compare_airframe, open_airframe, picture
+from diffkin.simulation.airframes import (
+    AirframeReport,
+    BulletAirframe,
+    compare_airframe,
+    measure_pointing,
+    open_airframe,
+    picture,
+)
 from diffkin.simulation.bullet_robot import BulletRobot, load, to_pose
 from diffkin.simulation.checks import (
     BulletIK,
@@ -27,7 +34,16 @@ from diffkin.simulation.free_bodies import (
 from diffkin.simulation.library import bullet, display_problem, is_installed
 from diffkin.simulation.motors import Arrival, drive_to
 from diffkin.simulation.pictures import Camera, add_floor, add_frame, frame_camera, render, render_solutions
-from diffkin.simulation.simulated_arms import ArmErrors, MeasurementNoise, SimulatedArm, make_arm, random_errors, spoil
+from diffkin.simulation.simulated_arms import (
+    ArmErrors,
+    MeasurementNoise,
+    SimulatedArm,
+    SimulatedArms,
+    compare_calibrated_file,
+    make_arm,
+    random_errors,
+    spoil,
+)
 from diffkin.simulation.window import run_in_window, show_solutions
 from diffkin.simulation.world import GRAVITY, TIME_STEP, open_world
 
@@ -45,6 +61,7 @@ __all__ = [
     "GRAVITY",
     "MeasurementNoise",
     "SimulatedArm",
+    "SimulatedArms",
     "TIME_STEP",
     "add_floor",
     "add_frame",
@@ -52,6 +69,7 @@ __all__ = [
     "bullet_ik",
     "check_solutions",
     "compare_airframe",
+    "compare_calibrated_file",
     "compare_bullet_integrator",
     "compare_integrators",
     "compare_jacobians",
@@ -64,6 +82,7 @@ __all__ = [
     "is_installed",
     "load",
     "make_arm",
+    "measure_pointing",
     "open_airframe",
     "open_world",
     "picture",

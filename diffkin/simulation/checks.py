@@ -108,7 +108,7 @@ class BulletReport:
         within = f"{self.bullet_ik_position_tolerance_m:g} m, {self.bullet_ik_rotation_tolerance_rad:g} rad"
         solved = f"{self.bullet_ik_solved} of {self.bullet_ik_targets}"
         rows.append((
-            f"PyBullet's own IK solves, to {within}",
+            f"its own IK solves, to {within}",
             f"{solved}, {self.bullet_ik_limit_violations} outside limits",
         ))  # fmt: skip
         return rows

@@ -18,7 +18,16 @@ from diffkin.simulation.bullet_robot import load, to_pose
 from diffkin.simulation.library import bullet, is_installed
 from diffkin.simulation.world import open_world
 
-__all__ = ["ArmErrors", "MeasurementNoise", "SimulatedArm", "make_arm", "random_errors", "spoil"]
+__all__ = [
+    "ArmErrors",
+    "MeasurementNoise",
+    "SimulatedArm",
+    "SimulatedArms",
+    "compare_calibrated_file",
+    "make_arm",
+    "random_errors",
+    "spoil",
+]
 
 _FAR_POSITION, _FAR_ROTATION = 0.02, 0.05  # standard deviations of outliers [m] and [rad]
 
@@ -136,3 +145,57 @@ def spoil(
     position = torch.where(draw[:, 2:3] < noise.missing, torch.nan, position)
     rotation = torch.where(draw[:, 3, None, None] < noise.missing, torch.nan, rotation)
     return Measurements(data.q, position, rotation, noise.position_sigma, noise.rotation_sigma).only(noise.kind)
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedArms:
+    """Arms of one make, each with errors of its own, and what measures them.
+
+    Attributes:
+        truth: The model whose parameters are in error.
+        errors: How far.
+        noise: Of the measurements.
+        held_out: (m, dof) configurations at which calibrated arms are judged.
+        folder: Where their URDFs are written.
+        seed: Of the errors.
+    """
+
+    truth: CalibrationModel
+    errors: ArmErrors
+    noise: MeasurementNoise
+    held_out: Float[Tensor, "m dof"]
+    folder: Path
+    seed: int = 0
+
+    def measure(
+        self, index: int, q: Float[Tensor, "n dof"], generator: torch.Generator
+    ) -> tuple[Measurements, Float[Tensor, "m 4 4"]]:
+        """Noisy measurements of an arm at ``q``, and its true poses at ``held_out``; a ``calibration.study.Measure``."""
+        path = self.folder / f"arm_{index:03d}.urdf"
+        arm = make_arm(self.truth, self.errors, path, 1_000_003 * self.seed + index)
+        poses = arm.measure(torch.cat((q, self.held_out)))
+        return spoil(poses[: len(q)], q, self.noise, generator), poses[len(q) :]
+
+
+def compare_calibrated_file(
+    path: Path, model: CalibrationModel, x: Float[Tensor, " parameters"]
+) -> dict[str, float | None]:
+    """What our loader and PyBullet read from the URDF of a calibrated arm, beside the fitted arm.
+
+    Args:
+        path: The file, as ``write_calibrated_urdf`` wrote it.
+        model: The model.
+        x: (parameters,) the fit.
+
+    Returns:
+        ``loader_difference`` and ``pybullet_difference``: the largest difference of any entry of the tool's pose over 20
+        configurations; None without pybullet.
+    """
+    q = model.robot.sample(20, seed=1)
+    expected = model.poses(x, q)
+    ours = Robot.from_urdf(path, tip=TOOL_LINK).forward_kinematics(q)
+    theirs = SimulatedArm(path).measure(q) if is_installed() else None
+    return {
+        "loader_difference": float((ours - expected).abs().max()),
+        "pybullet_difference": None if theirs is None else float((theirs - expected).abs().max()),
+    }
