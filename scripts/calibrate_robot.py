@@ -10,8 +10,6 @@ The run folder holds results.json, calibrated.urdf (of the first arm), unidentif
 arm), calibration.png, and the simulated arms in arms/.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Optional

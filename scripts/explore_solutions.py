@@ -10,8 +10,6 @@ with. The run folder holds results.json, solutions.csv (of the first target), br
 solutions.png.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ python scripts/make_dataset.py robot.path=my_arm.urdf robot.tip=hand
 python scripts/make_dataset.py --multirun folder=data/iiwa shards=8 'shard=range(8)' hydra/launcher=joblib
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

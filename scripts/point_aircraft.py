@@ -7,8 +7,6 @@ python scripts/point_aircraft.py aircraft.path=my_aircraft.urdf target.ray=my_ca
 The run folder holds results.json, pointing_error.png, attitudes.png, flight.png and, in .hydra, the configuration.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ python scripts/simulate_attitude.py aircraft.path=my_aircraft.urdf
 The run folder holds results.json, attitude.png, difference.png and, in .hydra, the configuration.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -8,8 +8,6 @@ The run folder holds results.json, results.csv (a row a target), convergence.png
 configuration.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from dataclasses import asdict, dataclass

@@ -6,8 +6,6 @@ python scripts/train_attitude.py resume=outputs/train_attitude/2030-01-31_12-00-
 python scripts/train_attitude.py --multirun experiment=demo controller=tuned_pd,tuned_cascade hydra/launcher=joblib
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Any, Optional

@@ -7,8 +7,6 @@ python scripts/train_filter.py csv=[flight1.csv,flight2.csv] records.seconds=20
 python scripts/train_filter.py --multirun experiment=demo filter=mahony,madgwick hydra/launcher=joblib
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Any, Optional

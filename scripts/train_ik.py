@@ -7,8 +7,6 @@ python scripts/train_ik.py resume=outputs/train_ik/2030-01-31_12-00-00
 python scripts/train_ik.py --multirun experiment=demo network=regression,through_fk,chain_flow hydra/launcher=joblib
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Optional
 

@@ -1,4 +1,8 @@
-"""Typed settings: a dataclass says which fields a part of the configuration has, of which types, and is what jobs use."""
+"""Typed settings: a dataclass says which fields a part of the configuration has, of which types, and is what jobs use.
+
+Scripts declare theirs without ``from __future__ import annotations``: launchers pickle what is in a script, and a type
+that is only text there could not be looked up in the process that runs the job.
+"""
 
 from __future__ import annotations
 
