@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from diffkin.errors import DiffkinError
 __all__ = ["CONFIGS", "explain"]
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+os.environ["DIFFKIN_CONFIGS"] = str(CONFIGS)  # by which a script names the folder of its own subject's presets
 _LOADS_FILES = {"robot": "robot.path", "aircraft": "aircraft.path"}
 """Groups whose choices are names of robots, and the key that takes a file."""
 
@@ -56,11 +58,7 @@ def explain(error: Exception, config_name: str) -> str:
 
 
 def _unknown_choice(error: MissingConfigException) -> str:
-    parts = str(error.missing_cfg_file).split("/")
-    depth = 1
-    while depth < len(parts) - 1 and (CONFIGS / "/".join(parts[: depth + 1])).is_dir():
-        depth += 1
-    group, name = "/".join(parts[:depth]), "/".join(parts[depth:])
+    group, _, name = str(error.missing_cfg_file).partition("/")
     choices = list(error.options or [])
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""

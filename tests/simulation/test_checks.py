@@ -33,6 +33,8 @@ def test_report(name: str) -> None:
     assert 0 < report.bullet_ik_solved <= report.bullet_ik_reached <= 12
     outside = ((own.q < robot.lower - 1e-9) | (own.q > robot.upper + 1e-9)).any(-1)
     assert report.bullet_ik_limit_violations == int(outside.sum())
+    words = dict(report.rows())
+    assert len(words) == 5 and words["2 driven to by motors"].startswith(f"{report.simulated_position_error_m:.2e} m")
     # its answers are judged by Bullet's forward kinematics; ours agrees
     distance, _ = checks.pose_difference(robot.forward_kinematics(own.q), targets)
     torch.testing.assert_close(distance, own.position_error, rtol=0, atol=1e-12)
@@ -66,6 +68,7 @@ def test_nothing_solved_is_reported_as_nothing() -> None:
     report, _ = checks.check_solutions(robot, targets, q, torch.zeros(3, dtype=torch.bool), configurations=2)
     assert report.simulated_targets == 0
     assert report.simulated_position_error_m is None and report.solution_position_error_m is None
+    assert len(report.rows()) == 3
 
 
 def test_bad_input() -> None:
