@@ -100,7 +100,7 @@ def check(robot: dk.Robot, found: list[Explored]) -> dict[str, float]:
 def show(results: dict[str, Any]) -> None:
     """One line a target, and the figures over all."""
     keys = ("solutions", "clusters", "arcs", "purity", "nullity", "local_dimension_one_share", "sign_branches")
-    header = ["target", *keys[:5], "dimension 1", "sign branches"]
+    header = ["target", *keys[:5], "on curves", "signs"]
     rows = [[str(k), *(cell(row[key]) for key in keys)] for k, row in enumerate(results["targets"])]
     show_table(f"Solutions of {len(rows)} poses of {results['robot']}", header, rows)
     if results["pybullet"] is not None:

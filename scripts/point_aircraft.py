@@ -127,7 +127,7 @@ def show_answers(airframe: Airframe, found: Pointing, results: dict[str, Any]) -
     moved = [k for k in range(airframe.dof) if bool((found.q[:, k] != airframe.neutral()[k]).any())]
     joints = [airframe.robot.joint_names[k] for k in moved]
     angles = torch.rad2deg(torch.cat((rotations.matrix_to_euler(found.R_ned_body, "ZYX"), found.q[:, moved]), dim=-1))
-    answers = zip(angles.tolist(), found.pointing_error.tolist(), found.success.tolist())
+    answers = zip((angles.round(decimals=1) + 0.0).tolist(), found.pointing_error.tolist(), found.success.tolist())
     rows = [
         [str(k), *(f"{angle:.1f}" for angle in row), f"{error:.0e}", "yes" if success else "no"]
         for k, (row, error, success) in enumerate(list(answers)[:8])
@@ -160,7 +160,7 @@ def set_in_bullet(
         errors = simulation.measure_pointing(flying, target, found.R_ned_body, position, found.q)
         shown = range(min(check.pictures, len(kept)))
         pictures = [simulation.picture(flying, rotation[k], q[k], ray=target.ray) for k in shown]
-    angles = torch.rad2deg(rotations.matrix_to_euler(rotation, "ZYX"))
+    angles = torch.rad2deg(rotations.matrix_to_euler(rotation, "ZYX")).round() + 0.0  # no -0
     labels = ["yaw {:.0f}, pitch {:.0f}, roll {:.0f} deg".format(*angles[k].tolist()) for k in shown]
     if pictures:
         figure = plotting.picture_grid(pictures, labels, title="The aircraft pointing")

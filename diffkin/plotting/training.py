@@ -54,7 +54,7 @@ def pose_error_figure(errors: Mapping[str, tuple[Float[Tensor, " n"], Float[Tens
             axis.plot(shown, torch.linspace(0, 100, len(values)).tolist(), label=name)
     for axis, label in zip(axes, ("position error [mm]", "rotation error [deg]")):
         axis.set(xscale="log", xlabel=label, ylabel="targets below [%]")
-    axes[0].legend()
+    axes[0].legend(loc="upper left", fontsize=8)
     return figure
 
 

@@ -55,13 +55,13 @@ def show_rows(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def show_jacobian(title: str, rows: Sequence[str], columns: Sequence[str], seeds: Tensor, closed: Tensor) -> float:
-    """Print a Jacobian twice: by backward seeds, one pass a row, below it in closed form; their largest difference."""
+    """Print a Jacobian twice: by backward seeds, below it in closed form; their largest difference."""
     difference = (seeds - closed).abs()
     cells = []
     for name, ours, theirs, apart in zip(rows, seeds.tolist(), closed.tolist(), difference):
         pairs = [f"{a:+.3f}\n[dim]{b:+.3f}[/dim]" for a, b in zip(ours, theirs)]
         cells.append([name, *pairs, f"{float(apart.max()):.0e}"])
-    show_table(f"{title}: by one backward pass a row, below it in closed form", ["", *columns, "difference"], cells)
+    show_table(f"{title}: by backward seeds, below it in closed form", ["", *columns, "difference"], cells)
     return float(difference.max())
 
 
