@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,9 @@ __all__ = [
     "check_pose",
     "check_rotation",
     "has_values",
+    "is_inference",
     "ordinary",
+    "outside_inference",
 ]
 
 ROTATION_TOLERANCE = 1e-5
@@ -61,7 +64,7 @@ def as_tensor(
         diffkin.errors.ShapeError: Its lists have different lengths.
     """
     if isinstance(value, Tensor):
-        return ordinary(value) if value.is_inference() and not torch.is_inference_mode_enabled() else value
+        return ordinary(value) if is_inference(value) and not torch.is_inference_mode_enabled() else value
     if isinstance(value, (list, tuple)):
         kinds = _kinds(value, name)
         if any(issubclass(kind, Tensor) for kind in kinds):
@@ -134,12 +137,26 @@ def _leaves(value: Any) -> list[Any]:
     return [leaf for each in value for leaf in _leaves(each)]
 
 
+def is_inference(tensor: Tensor) -> bool:
+    """Whether a tensor was made under inference mode; no under ``torch.compile``, which cannot ask."""
+    return not torch.compiler.is_compiling() and tensor.is_inference()
+
+
 def ordinary(tensor: Tensor) -> Tensor:
     """The tensor itself, or an ordinary copy of one made under inference mode, which autograd would not take."""
-    if not tensor.is_inference():
+    if not is_inference(tensor):
         return tensor
     with torch.inference_mode(False):
         return tensor.clone()
+
+
+def outside_inference() -> AbstractContextManager[object]:
+    """Inference mode switched off, gradients on; nothing where it is off already.
+
+    Under inference mode torch records no graph, even where gradients are switched on, and gives zeros for derivatives.
+    """
+    off = torch.compiler.is_compiling() or not torch.is_inference_mode_enabled()
+    return nullcontext() if off else torch.inference_mode(False)
 
 
 def as_count(value: Any, name: str, least: int = 0, most: int = 2**31 - 1) -> int:

@@ -116,8 +116,7 @@ def test_derivatives_do_not_depend_on_the_length(
     limit = torch.finfo(dtype).max / 8
     for derivative in (jacrev, jacfwd):
         found = derivative(function)(scaled).double()
-        if wanted.abs().max().item() / length > limit:
-            assert not found.isnan().all()
+        if wanted.abs().max().item() / length > limit:  # no number of this dtype
             continue
         torch.testing.assert_close(found * length, wanted, rtol=0, atol=64 * torch.finfo(dtype).eps)
     batched = vmap(jacrev(function))(scaled.expand(2, 4))[1]
