@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import apply, blend_series, dot, matmul
+from diffkin._algebra import apply, blend_series, matmul
 from diffkin._checks import broadcast, check_last, check_pose
 from diffkin.errors import ShapeError
 from diffkin.rotations import jacobians
@@ -33,9 +33,15 @@ __all__ = [
     "transform_vectors",
 ]
 
-# Powers of the squared angle t^2: (t - sin t)/t^3, (t^2/2 + cos t - 1)/t^4, (2 t - 3 sin t + t cos t)/(2 t^5).
+# Powers of the squared angle t^2: (t - sin t)/t^3 twice, (t^2/2 + cos t - 1)/t^4, (2 t - 3 sin t + t cos t)/(2 t^5), 1.
 _SERIES = [
-    [(-1) ** k / factorial(2 * k + 3), (-1) ** k / factorial(2 * k + 4), (-1) ** k * (k + 1) / factorial(2 * k + 5)]
+    [
+        (-1) ** k / factorial(2 * k + 3),
+        (-1) ** k / factorial(2 * k + 3),
+        (-1) ** k / factorial(2 * k + 4),
+        (-1) ** k * (k + 1) / factorial(2 * k + 5),
+        float(k == 0),
+    ]
     for k in range(10)
 ]
 
@@ -218,22 +224,23 @@ def transform_vectors(
 
 
 def _closed(angle: Tensor) -> Tensor:
-    square, sine, cosine = angle * angle, torch.sin(angle), torch.cos(angle)
-    first = (angle - sine) / (square * angle)
-    second = (0.5 * square + cosine - 1.0) / (square * square)
-    third = (2.0 * angle - 3.0 * sine + angle * cosine) / (2.0 * square * square * angle)
-    return torch.cat([first, second, third], -1)
+    """The same functions times t^2, t^3, t^2 and t^3, so that none overflows at large angles, and 1/t to make up for it."""
+    sine, cosine = torch.sin(angle) / angle, torch.cos(angle) / angle
+    first = 1.0 - sine
+    second = 0.5 + (cosine - 1.0 / angle) / angle
+    third = (1.0 - 1.5 * sine + 0.5 * torch.cos(angle)) / angle
+    return torch.cat([first / angle, first, second, third, 1.0 / angle], -1)
 
 
 def _coupling(tangent: Tensor) -> Tensor:
     """The upper right block Q of the left Jacobian, translation against rotation."""
     along, turn = tangent[..., :3], tangent[..., 3:]
-    first, second, third = blend_series(dot(turn, turn), _closed, _SERIES, 1.0)[..., None, None].unbind(-3)
-    p, w = hat(along), hat(turn)
+    one, both, two, three, shorter = blend_series(turn, _closed, _SERIES, 1.0).unsqueeze(-1).split(1, -2)
+    p, w = hat(along), hat(turn) * shorter
     wp, pw = matmul(w, p), matmul(p, w)
     wpw = matmul(w, pw)
     ends = matmul(w, wp) + matmul(pw, w) - 3.0 * wpw
-    return 0.5 * p + first * (wp + pw + wpw) + second * ends + third * (matmul(wpw, w) + matmul(w, wpw))
+    return 0.5 * p + one * (wp + pw) + both * wpw + two * ends + three * (matmul(wpw, w) + matmul(w, wpw))
 
 
 def _block_triangular(diagonal: Tensor, corner: Tensor) -> Tensor:

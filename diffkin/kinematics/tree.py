@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffkin._algebra import matmul
+from diffkin._checks import ordinary, outside_inference
+
 __all__ = ["PRISMATIC", "REVOLUTE", "KinematicTree"]
 
 REVOLUTE = 0
@@ -57,8 +60,11 @@ class KinematicTree:
     def __post_init__(self) -> None:
         # Where gradients flow to the geometry the derived tensors are made in each call instead, so that every call
         # has a graph of its own to go backward through.
+        for name in ("origins", "axes", "link_offsets"):
+            object.__setattr__(self, name, ordinary(getattr(self, name)))
         if not self.has_gradient:
-            steps, mounts = self.derive()
+            with outside_inference():
+                steps, mounts = self.derive()
             object.__setattr__(self, "steps", steps)
             object.__setattr__(self, "mounts", mounts)
 
@@ -131,15 +137,15 @@ class KinematicTree:
         )
         parents, carriers = list(self.parents), list(self.link_joint)
         before = padded[parents].transpose(-1, -2)
-        rotation = before @ self.origins[:, :3, :3] @ turn
+        rotation = matmul(matmul(before, self.origins[:, :3, :3]), turn)
         x, y, z = rotation.unbind(-1)
-        origin = (before @ self.origins[:, :3, 3:])[..., 0]
+        origin = matmul(before, self.origins[:, :3, 3:])[..., 0]
         revolute = torch.stack((x, y, y, -x, z, origin), dim=-2)
         prismatic = torch.stack((x, y, torch.zeros_like(z), z, z, origin), dim=-2)
         slides = torch.tensor([kind == PRISMATIC for kind in self.kinds], dtype=torch.bool, device=self.device)
-        steps = _homogeneous(torch.where(slides[:, None, None], prismatic, revolute)) @ sums[parents]
-        mounts = (padded[carriers].transpose(-1, -2) @ self.link_offsets[:, :3, :]).transpose(-1, -2)
-        return steps, _homogeneous(mounts) @ sums[carriers]
+        steps = matmul(_homogeneous(torch.where(slides[:, None, None], prismatic, revolute)), sums[parents])
+        mounts = matmul(padded[carriers].mT, self.link_offsets[:, :3, :]).mT
+        return steps, matmul(_homogeneous(mounts), sums[carriers])
 
 
 _SUMS = {  # x, y, z and origin of a joint's frame as sums of its six rows

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import dot, promote, safe_norm
+from diffkin._algebra import dot, promote, rescale, safe_norm
 from diffkin._checks import broadcast, check_last
 from diffkin.errors import ShapeError
 from diffkin.rotations.euler import parse_sequence
@@ -70,7 +70,7 @@ def quat_xyzw_closest_to(
     check_last(reference, (4,), "reference")
     broadcast(quat_xyzw=quat_xyzw.shape[:-1], reference=reference.shape[:-1])
     quat_xyzw, reference = promote(quat_xyzw, reference)
-    return torch.where(dot(quat_xyzw, reference) < 0, -quat_xyzw, quat_xyzw)
+    return torch.where(dot(rescale(quat_xyzw)[0], rescale(reference)[0]) < 0, -quat_xyzw, quat_xyzw)
 
 
 def rotvec_closest_to(
@@ -147,7 +147,8 @@ def quat_xyzw_unwrap(quat_xyzw: Float[Tensor, "*batch time 4"]) -> Float[Tensor,
         ShapeError: There is no time axis, or the last axis is not 4.
     """
     _check_time(quat_xyzw, 4, "quat_xyzw")
-    flips = torch.where(dot(quat_xyzw, _previous(quat_xyzw)) < 0, -1.0, 1.0).to(quat_xyzw.dtype)
+    scaled, _ = rescale(quat_xyzw)
+    flips = torch.where(dot(scaled, _previous(scaled)) < 0, -1.0, 1.0).to(quat_xyzw.dtype)
     return quat_xyzw * torch.cumprod(_running(flips, 1.0), -2)
 
 

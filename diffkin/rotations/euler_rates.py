@@ -24,7 +24,8 @@ def _intrinsic(angles: Tensor, sequence: str) -> tuple[Tensor, EulerSequence]:
 def _away_from_zero(value: Tensor) -> Tensor:
     """``value``, or the dtype's epsilon with its sign where it is smaller than that."""
     eps = torch.finfo(value.dtype).eps
-    return torch.where(value.abs() < eps, torch.where(value < 0, -eps, eps).to(value.dtype), value)
+    least = torch.full_like(value, eps)
+    return torch.where(value.abs() < eps, torch.where(value < 0, -least, least), value)
 
 
 def body_rate_matrix(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[Tensor, "*batch 3 3"]:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import blend_series, check_nonzero, dot, quaternion_row
+from diffkin._algebra import blend_series, check_nonzero, dot, quaternion_row, rescale
 from diffkin._checks import check_last, check_rotation
 from diffkin.rotations.skew import hat
 
@@ -48,7 +48,7 @@ def _log_closed(length: Tensor) -> Tensor:
 def _row_to_rotvec(row: Tensor) -> Tensor:
     """Rotation vector of a quaternion of any length with w >= 0, by ``v = 4 atan(|m|) m / |m|``, m = u / (|q| + w)."""
     mrp = row[..., :3] / (torch.sqrt(dot(row, row)) + row[..., 3:])
-    return mrp * blend_series(dot(mrp, mrp), _log_closed, _LOG_SERIES, 0.01)
+    return mrp * blend_series(mrp, _log_closed, _LOG_SERIES, 0.01)
 
 
 def rotvec_to_matrix(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -67,8 +67,7 @@ def rotvec_to_matrix(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch
         ShapeError: The last axis is not 3.
     """
     check_last(rotvec, (3,), "rotvec")
-    square = dot(rotvec, rotvec)
-    factors = blend_series(square, _matrix_closed, _MATRIX_SERIES, 0.0625)
+    factors = blend_series(rotvec, _matrix_closed, _MATRIX_SERIES, 0.0625)
     bent = rotvec * factors[..., 1:]
     outer = bent.unsqueeze(-1) * (bent + bent).unsqueeze(-2)
     cosine = 1.0 - 2.0 * dot(bent, bent)
@@ -112,7 +111,7 @@ def rotvec_to_quat_xyzw(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*ba
         ShapeError: The last axis is not 3.
     """
     check_last(rotvec, (3,), "rotvec")
-    factors = blend_series(dot(rotvec, rotvec), _quat_closed, _QUAT_SERIES, 0.0625)
+    factors = blend_series(rotvec, _quat_closed, _QUAT_SERIES, 0.0625)
     quat = torch.cat([rotvec * factors[..., :1], factors[..., 1:]], -1)
     return torch.where(factors[..., 1:] < 0, -quat, quat)
 
@@ -135,4 +134,5 @@ def quat_xyzw_to_rotvec(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
     """
     check_last(quat_xyzw, (4,), "quat_xyzw")
     check_nonzero(quat_xyzw, "quat_xyzw")
-    return _row_to_rotvec(torch.where(quat_xyzw[..., 3:] < 0, -quat_xyzw, quat_xyzw))
+    scaled, _ = rescale(quat_xyzw)
+    return _row_to_rotvec(torch.where(scaled[..., 3:] < 0, -scaled, scaled))

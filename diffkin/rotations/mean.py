@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import matmul, solve3
+from diffkin._algebra import matmul, rescale, solve3
 from diffkin._checks import broadcast, check_last, check_rotation, has_values
 from diffkin.errors import OptionError, ShapeError
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
@@ -22,6 +22,7 @@ def _normalized(weights: Tensor | None, matrix: Tensor) -> Tensor:
     if weights is None:
         return torch.full((count,), 1.0 / count, dtype=matrix.dtype, device=matrix.device)
     check_last(weights, (count,), "weights")
+    weights, _ = rescale(weights)
     total = weights.sum(-1, keepdim=True)
     if has_values(weights) and not bool((weights >= 0).all() and (total > 0).all()):
         raise OptionError("weights must be at least 0, finite, and not all 0 for any mean.")

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import matmul, solve3
+from diffkin._algebra import matmul, rescale, solve3
 from diffkin._checks import check_finite, check_last
 from diffkin.rotations.exponential import rotvec_to_matrix
 from diffkin.rotations.skew import vee
@@ -47,6 +47,7 @@ def nearest_rotation(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*bat
     """
     check_last(matrix, (3, 3), "matrix")
     check_finite(matrix, "matrix")
+    matrix = rescale(matrix.flatten(-2))[0].unflatten(-1, (3, 3))
     rotation = project_to_rotation(matrix)
     for _ in range(2):
         k = matmul(rotation.mT, matrix)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import check_nonzero, dot, promote, quaternion_row
+from diffkin._algebra import check_nonzero, dot, promote, quaternion_row, rescale
 from diffkin._checks import broadcast, check_last, check_rotation
 
 __all__ = [
@@ -42,6 +42,7 @@ def quat_xyzw_to_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
     """
     check_last(quat_xyzw, (4,), "quat_xyzw")
     check_nonzero(quat_xyzw, "quat_xyzw")
+    quat_xyzw, _ = rescale(quat_xyzw)
     scaled = quat_xyzw * (2.0 / dot(quat_xyzw, quat_xyzw))
     x, y, z, w = quat_xyzw.unbind(-1)
     x2, y2, z2, _ = scaled.unbind(-1)
@@ -90,7 +91,8 @@ def quat_xyzw_normalize(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
     """
     check_last(quat_xyzw, (4,), "quat_xyzw")
     check_nonzero(quat_xyzw, "quat_xyzw")
-    return quat_xyzw / torch.sqrt(dot(quat_xyzw, quat_xyzw))
+    scaled, _ = rescale(quat_xyzw)
+    return scaled / torch.sqrt(dot(scaled, scaled))
 
 
 def quat_xyzw_conjugate(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
@@ -124,7 +126,8 @@ def quat_xyzw_inverse(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*b
     """
     conjugate = quat_xyzw_conjugate(quat_xyzw)
     check_nonzero(quat_xyzw, "quat_xyzw")
-    return conjugate / dot(quat_xyzw, quat_xyzw)
+    scaled, scale = rescale(conjugate)
+    return scaled / dot(scaled, scaled) / scale
 
 
 def quat_xyzw_multiply(
@@ -171,7 +174,7 @@ def quat_xyzw_rotate(
     check_last(vector, (3,), "vector")
     check_nonzero(quat_xyzw, "quat_xyzw")
     broadcast(quat_xyzw=quat_xyzw.shape[:-1], vector=vector.shape[:-1])
-    quat_xyzw, vector = promote(quat_xyzw, vector)
+    quat_xyzw, vector = promote(rescale(quat_xyzw)[0], vector)
     u, v = torch.broadcast_tensors(quat_xyzw[..., :3], vector)
     turned = torch.linalg.cross(u, v) * (2.0 / dot(quat_xyzw, quat_xyzw))
     return vector + quat_xyzw[..., 3:] * turned + torch.linalg.cross(u, turned)

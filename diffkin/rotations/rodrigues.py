@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import dot, quaternion_row
+from diffkin._algebra import dot, quaternion_row, rescale
 from diffkin._checks import check_last, check_rotation
 from diffkin.rotations.quaternion import matrix_to_quat_xyzw, quat_xyzw_to_matrix
 
@@ -68,7 +68,9 @@ def mrp_to_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]
         ShapeError: The last axis is not 3.
     """
     check_last(mrp, (3,), "mrp")
-    return quat_xyzw_to_matrix(torch.cat([2.0 * mrp, 1.0 - dot(mrp, mrp)], -1))
+    m, scale = rescale(mrp, small=False)
+    one = 1.0 / scale  # the quaternion over the squared scale
+    return quat_xyzw_to_matrix(torch.cat([2.0 * one * m, one * one - dot(m, m)], -1))
 
 
 def matrix_to_mrp(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
@@ -107,5 +109,6 @@ def mrp_shadow(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
         ShapeError: The last axis is not 3.
     """
     check_last(mrp, (3,), "mrp")
-    square = dot(mrp, mrp)
-    return -mrp / torch.where(square == 0, 1.0, square)
+    m, scale = rescale(mrp)
+    square = dot(m, m)
+    return -m / torch.where(square == 0, 1.0, square) / scale

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import check_nonzero, dot, unit
+from diffkin._algebra import check_nonzero, dot, rescale, unit
 from diffkin._checks import check_last, check_rotation, has_values
 from diffkin.errors import RotationError
 
@@ -31,10 +31,12 @@ def rot6d_to_matrix(rot6d: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3
     """
     check_last(rot6d, (6,), "rot6d")
     a, b = rot6d[..., :3], rot6d[..., 3:]
-    normal = torch.linalg.cross(a, b)
     if has_values(rot6d):
         check_nonzero(a, "The first vector of rot6d")
         check_nonzero(b, "The second vector of rot6d")
+    a, b = rescale(a)[0], rescale(b)[0]
+    normal = torch.linalg.cross(a, b)
+    if has_values(rot6d):
         sine_squared = dot(normal, normal).detach() / (dot(a, a) * dot(b, b)).detach()
         if not bool((sine_squared > (4.0 * torch.finfo(rot6d.dtype).eps) ** 2).all()):
             raise RotationError("rot6d holds two parallel vectors, which span no plane; give two that do.")
