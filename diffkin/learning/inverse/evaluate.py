@@ -11,8 +11,8 @@ from diffkin.ik import solve_ik
 from diffkin.ik.solutions.branches import SIGNS, sign_labels
 from diffkin.ik.solutions.self_motion import wrapped
 from diffkin.learning.inverse.baselines import NearestSample, mid_range, pose_errors, uniform
+from diffkin.learning.inverse.data.pairs import held_out
 from diffkin.learning.inverse.network import IKNetwork
-from diffkin.learning.inverse.pairs import held_out
 from diffkin.robot import Robot
 
 __all__ = ["branches_found", "evaluate_network", "mmd", "one_descent"]

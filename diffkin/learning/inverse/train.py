@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from diffkin.errors import OptionError
 from diffkin.learning.inverse.baselines import pose_errors
+from diffkin.learning.inverse.data.pairs import FreshPairs, Pairs, held_out
 from diffkin.learning.inverse.network import IKNetwork
-from diffkin.learning.inverse.pairs import FreshPairs, Pairs, held_out
 
 __all__ = ["IKProblem"]
 
