@@ -52,7 +52,9 @@ def check_weights(count: int, sizes: str) -> None:
     Raises:
         diffkin.errors.OptionError: It cannot.
     """
-    check_memory(4 * _COPIES * count, f"A network with {sizes} has {count:.3g} weights; training it", "Make it smaller.")
+    check_memory(
+        4 * _COPIES * count, f"A network with {sizes} has {count:.3g} weights; training it", "Make it smaller."
+    )
 
 
 def check_memory(size: int, what: str, remedy: str) -> None:

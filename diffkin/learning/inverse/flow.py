@@ -56,7 +56,9 @@ class Flow(IKNetwork):
         zuko = needed("zuko", "The network 'flow'")
         super().__init__(robot, settings, span)
         width, dof = settings.width, robot.dof
-        weights = (dof + 13) * width + (settings.depth - 1) * (width + 1) * width + (width + 1) * dof * 3 * settings.bins
+        weights = (
+            (dof + 13) * width + (settings.depth - 1) * (width + 1) * width + (width + 1) * dof * 3 * settings.bins
+        )
         check_weights(settings.transforms * weights, f"width={width} and depth={settings.depth}")
         self.flow = zuko.flows.NSF(
             features=robot.dof,

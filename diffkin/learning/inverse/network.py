@@ -95,7 +95,9 @@ class IKNetwork(nn.Module):
         check_pose(T_target, "T_target")
         count = whole(count, "count", 1)
         most = T_target.shape[:-2].numel() * count * self.robot.dof * T_target.element_size()
-        check_memory(most, f"{count} answers to each of {T_target.shape[:-2].numel()} poses", "Ask for fewer at a time.")
+        check_memory(
+            most, f"{count} answers to each of {T_target.shape[:-2].numel()} poses", "Ask for fewer at a time."
+        )
         generator = generator_of(seed)
         flat = T_target.reshape(-1, 4, 4).to(next(self.parameters()))
         repeats = 1 if self.deterministic else count

@@ -29,8 +29,9 @@ class Gains(PositiveNumbers):
     def __init__(self, **initial: float | list[float]) -> None:
         if not initial:
             raise OptionError("Gains need at least one name, as in Gains(k_rate=9.0).")
-        rows = [torch.tensor(real_list(value, name), dtype=torch.float32, device="cpu").expand(3) for name, value in initial.items()]
-        super().__init__(torch.stack(rows), initial)
+        gains = [real_list(value, name, above=0.0) for name, value in initial.items()]
+        rows = [gain if isinstance(gain, list) else [gain] * 3 for gain in gains]
+        super().__init__(torch.tensor(rows, dtype=torch.float32, device="cpu"), initial)
         self.names = tuple(initial)
 
     def forward(self) -> list[Tensor]:

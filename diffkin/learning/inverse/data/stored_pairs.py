@@ -6,24 +6,37 @@ machines may write them in any order, and a run that was killed writes only what
 
 from __future__ import annotations
 
+import bisect
 import hashlib
-import json
+import itertools
+import operator
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from diffkin._files import make_folder, path_of, write_bytes_atomically
+from diffkin._given import generator_of, seed_of, whole
 from diffkin.errors import ModelFileError, OptionError
 from diffkin.ik import solve_ik
-from diffkin.learning.training.checkpoint import write_atomically
+from diffkin.learning.inverse.data.shards import (
+    KINDS,
+    MOST_SHARDS,
+    check_header,
+    read_shard,
+    shard_header,
+    shard_path,
+    size_of_shard,
+)
+from diffkin.learning.optional import needed
+from diffkin.learning.sizes import check_memory
+from diffkin.learning.training.checkpoint import pack_tensors
 from diffkin.robot import Robot
 
 __all__ = ["DatasetSettings", "StoredPairs", "make_shard", "shard_path", "write_shard"]
 
-_KINDS = ("fk", "ik")
 _CHUNK = 20_000  # pairs made at a time: they stay in the cache of one core
 
 
@@ -35,7 +48,7 @@ class DatasetSettings:
         kind: "fk": coordinates uniform within the limits and their poses. "ik": such poses, and for each the solution
             that ``solve_ik`` finds without knowing how it was made.
         count: Pairs in all shards together.
-        shards: Number of files.
+        shards: Number of files, at most 99999.
         seed: Other seeds give other pairs.
     """
 
@@ -45,15 +58,13 @@ class DatasetSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in _KINDS:
-            raise OptionError(f"kind must be one of {', '.join(_KINDS)}, got {self.kind!r}.")
-        if self.shards < 1 or self.count < self.shards:
+        if self.kind not in list(KINDS):
+            raise OptionError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}.")
+        object.__setattr__(self, "shards", whole(self.shards, "shards", 1, MOST_SHARDS))
+        object.__setattr__(self, "count", whole(self.count, "count"))
+        object.__setattr__(self, "seed", seed_of(self.seed))
+        if self.count < self.shards:
             raise OptionError(f"shards must be from 1 to count, got shards={self.shards} and count={self.count}.")
-
-
-def shard_path(folder: Path, shard: int, shards: int) -> Path:
-    """Name of a shard's file."""
-    return folder / f"pairs-{shard:05d}-of-{shards:05d}.safetensors"
 
 
 def make_shard(robot: Robot, settings: DatasetSettings, shard: int) -> dict[str, Tensor]:
@@ -68,30 +79,31 @@ def make_shard(robot: Robot, settings: DatasetSettings, shard: int) -> dict[str,
         ``q`` (n, dof) and ``T`` (n, 3, 4), the upper rows of ``T_base_tip``, float32; for "ik" also ``solved`` (n,).
 
     Raises:
-        diffkin.errors.OptionError: There is no such shard.
+        diffkin.errors.OptionError: There is no such shard, or it would not fit in memory.
     """
-    if not 0 <= shard < settings.shards:
-        raise OptionError(f"shard must be from 0 to {settings.shards - 1}, got {shard}.")
-    first, last = (settings.count * k // settings.shards for k in (shard, shard + 1))
+    shard = whole(shard, "shard", 0, settings.shards - 1)
     seed = hashlib.sha256(f"{settings.seed}/{shard}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(seed[:7], "big"))
-    count = last - first
+    generator = generator_of(int.from_bytes(seed[:7], "big"))
+    count = size_of_shard(settings.count, settings.shards, shard)
+    size = 2 * 4 * count * (robot.dof + 12)  # once as tensors, once as the content of the file
+    check_memory(size, f"A shard of {count} pairs", "Set more shards.")
     shapes = {"q": (count, robot.dof), "T": (count, 3, 4)}
-    pairs = {name: torch.empty(shape, dtype=torch.float32) for name, shape in shapes.items()}
+    pairs = {name: torch.empty(shape, dtype=torch.float32, device="cpu") for name, shape in shapes.items()}
     if settings.kind == "ik":
-        pairs["solved"] = torch.empty(count, dtype=torch.bool)
-    for start in range(0, count, _CHUNK):
-        rows = slice(start, min(start + _CHUNK, count))
-        q = robot.sample(rows.stop - start, seed=generator).to(torch.float32).to(robot.dtype)
-        T = robot.forward_kinematics(q)
-        if settings.kind == "ik":
-            result = solve_ik(robot, T)
-            q, pairs["solved"][rows] = result.q, result.success
-        pairs["q"][rows], pairs["T"][rows] = q, T[:, :3]
+        pairs["solved"] = torch.empty(count, dtype=torch.bool, device="cpu")
+    with torch.no_grad():
+        for start in range(0, count, _CHUNK):
+            rows = slice(start, min(start + _CHUNK, count))
+            q = robot.sample(rows.stop - start, seed=generator).to(torch.float32).to(robot.dtype)
+            T = robot.forward_kinematics(q)
+            if settings.kind == "ik":
+                result = solve_ik(robot, T)
+                q, pairs["solved"][rows] = result.q, result.success
+            pairs["q"][rows], pairs["T"][rows] = q, T[:, :3]
     return pairs
 
 
-def write_shard(robot: Robot, settings: DatasetSettings, shard: int, folder: Path) -> bool:
+def write_shard(robot: Robot, settings: DatasetSettings, shard: int, folder: str | os.PathLike[str]) -> bool:
     """Write one shard, atomically, unless it is there already.
 
     Args:
@@ -104,88 +116,100 @@ def write_shard(robot: Robot, settings: DatasetSettings, shard: int, folder: Pat
         Whether it was written now.
 
     Raises:
-        diffkin.errors.OptionError: The folder holds shards of another data set.
+        diffkin.errors.OptionError: The folder holds shards of another data set, or of an earlier format.
+        diffkin.errors.ModelFileError: A shard that is there cannot be read, or the new one not be written.
     """
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
+    shard = whole(shard, "shard", 0, settings.shards - 1)
+    header = shard_header(robot, asdict(settings))
+    folder = make_folder(folder)
     path = shard_path(folder, shard, settings.shards)
-    header = _header(robot, settings)
     for other in sorted(folder.glob("pairs-*.safetensors")):
-        there = _read_header(other)
+        there = check_header(other)
         if there != header:
             raise OptionError(f"{other} belongs to another data set: {there}, not {header}. Choose another folder.")
     if path.exists():
         return False
-    tensors = make_shard(robot, settings, shard)
-    text = json.dumps(header, sort_keys=True)
-    write_atomically(path, lambda beside: save_file(tensors, beside, metadata={"diffkin": text}))
+    content = pack_tensors(header, make_shard(robot, settings, shard))
+    write_bytes_atomically(path, lambda file: file.write(content))
     return True
 
 
 class StoredPairs:
-    """Training data from a folder of shards, drawn at random; files are mapped, not read into memory.
+    """Training data from a folder of shards, drawn at random; files are mapped, not kept in memory.
 
-    Each batch comes from one shard, chosen at random, so that few pages are touched.
+    Every shard is read through once and checked. Each batch comes from one shard, chosen at random, so that few pages are
+    touched. ``pairs[k]`` is one pair, so that a ``torch.utils.data.DataLoader`` takes it too; a copy, also one sent to
+    another process, maps the same files anew.
 
     Args:
         folder: A folder that ``write_shard`` filled.
         robot: The robot that is trained for; another one's data is refused.
 
     Raises:
-        diffkin.errors.ModelFileError: No shards, a missing one, or one that cannot be read.
+        diffkin.errors.ModelFileError: No shards, a missing one, or one that cannot be read, is cut short or damaged.
         diffkin.errors.OptionError: The data was made for another robot.
     """
 
     def __init__(self, folder: str | os.PathLike[str], robot: Robot) -> None:
-        from safetensors.torch import load_file
-
-        files = sorted(Path(folder).glob("pairs-*.safetensors"))
+        folder = path_of(folder, "folder").absolute()
+        files = sorted(folder.glob("pairs-*.safetensors"))
         if not files:
             raise ModelFileError(
                 f"There are no pairs-*.safetensors in {folder}. Write some with scripts/make_dataset.py."
             )
-        header = _read_header(files[0])
-        if header["robot"] != _fingerprint(robot):
-            raise OptionError(
-                f"The pairs in {folder} were made for another robot than {robot.name!r}, or other limits."
+        count = check_header(files[0])["shards"]
+        files = [shard_path(folder, shard, count) for shard in range(count)] if count == len(files) else files
+        missing = (shard for shard in range(count) if not shard_path(folder, shard, count).exists())
+        first = list(itertools.islice(missing, 5))
+        if first or count != len(files):
+            raise ModelFileError(
+                f"{folder} lacks shards {first}{' and more' if len(first) == 5 else ''} of {count}; it holds "
+                f"{len(files)} files. Run make_dataset.py again, which writes only what is missing."
             )
-        missing = [k for k in range(header["shards"]) if not shard_path(Path(folder), k, header["shards"]).exists()]
-        if missing or len(files) != header["shards"]:
-            raise ModelFileError(f"{folder} lacks shards {missing} of {header['shards']}. Run make_dataset.py again.")
-        self.shards = [load_file(file) for file in files]
-        self.sizes = torch.tensor([float(len(shard["q"])) for shard in self.shards])
+        like: dict[str, Any] | None = None
+        for shard, file in enumerate(files):
+            like, _ = read_shard(file, robot, shard, like)
+        self.files = tuple(files)
+        self._map()
+
+    def _map(self) -> None:
+        load_file = needed("safetensors.torch", "Reading data sets").load_file
+        try:
+            self.shards = [load_file(file, device="cpu") for file in self.files]
+        except Exception as error:  # whatever the reader makes of a file that is gone or was changed since
+            raise ModelFileError(f"The pairs in {self.files[0].parent} cannot be read any more: {error}.") from error
+        self.ends = list(itertools.accumulate(len(shard["q"]) for shard in self.shards))
+        self.sizes = torch.tensor([float(len(shard["q"])) for shard in self.shards], device="cpu")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"files": self.files}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.files = state["files"]
+        self._map()
 
     def __len__(self) -> int:
-        return int(self.sizes.sum())
+        return self.ends[-1]
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """(dof,) coordinates and (4, 4) pose of one pair, float32."""
+        place = operator.index(index)
+        place += len(self) if place < 0 else 0
+        if not 0 <= place < len(self):
+            raise IndexError(f"There are {len(self)} pairs, got the index {index}.")  # what ends a for loop
+        number = bisect.bisect_right(self.ends, place)
+        shard, row = self.shards[number], place - (self.ends[number - 1] if number else 0)
+        return shard["q"][row].clone(), _whole(shard["T"][row][None])[0]
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(count, dof) coordinates and (count, 4, 4) poses, float32, with replacement."""
+        count, generator = whole(count, "count", 0), generator_of(generator, "generator")
         shard = self.shards[int(torch.multinomial(self.sizes, 1, generator=generator))]
-        rows = torch.randint(len(shard["q"]), (count,), generator=generator)
-        last = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float32).expand(count, 1, 4)
-        return shard["q"][rows], torch.cat((shard["T"][rows], last), dim=1)
+        rows = torch.randint(len(shard["q"]), (count,), generator=generator, device="cpu")
+        return shard["q"][rows], _whole(shard["T"][rows])
 
 
-def _header(robot: Robot, settings: DatasetSettings) -> dict[str, Any]:
-    return {"format": 1, **asdict(settings), "robot": _fingerprint(robot), "joints": list(robot.joint_names)}
-
-
-def _read_header(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as opened:
-            return dict(json.loads((opened.metadata() or {})["diffkin"]))
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise ModelFileError(
-            f"{path} cannot be read as a shard of pairs ({error}). Delete it and write it anew."
-        ) from error
-
-
-def _fingerprint(robot: Robot) -> str:
-    """A text that tells mechanisms apart: geometry, limits and order of joints, to single precision."""
-    digest = hashlib.sha256(repr((robot.joint_names, robot.tree.kinds, robot.tree.parents, robot.tip)).encode())
-    for tensor in (robot.tree.origins, robot.tree.axes, robot.tree.link_offsets, robot.lower, robot.upper):
-        digest.update(tensor.detach().cpu().to(torch.float32).numpy().tobytes())
-    return f"{robot.name} {digest.hexdigest()[:16]}"
+def _whole(rows: Tensor) -> Tensor:
+    """(n, 4, 4) poses from their upper rows."""
+    last = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float32, device="cpu").expand(len(rows), 1, 4)
+    return torch.cat((rows, last), dim=1)
