@@ -98,13 +98,14 @@ def load_weights(network: nn.Module, weights: Any, where: object) -> None:
                 f"{where} holds another model: {name} is {given.get(name, 'absent')} there and "
                 f"{have.get(name, 'absent')} in this network. Go on with the settings it was saved with, or start anew."
             )
+    learned = {name for name, _ in network.named_parameters()}  # a buffer may hold an infinity
     for name, tensor in weights.items():
         dtypes = tensor.dtype, own[name].dtype
         if tensor.layout != torch.strided or (dtypes[0] != dtypes[1] and not all(d.is_floating_point for d in dtypes)):
             raise ModelFileError(
                 f"{where}: {name} is {tensor.dtype} and {tensor.layout}; this network has {dtypes[1]}."
             )
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        if name in learned and not bool(torch.isfinite(tensor).all()):
             raise NonFiniteError(f"{where}: {name} holds NaN or infinite numbers.")
     network.load_state_dict(dict(weights))
 
@@ -187,7 +188,7 @@ def _checksum(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> int:
         tensor = tensors[name]
         value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
         for part in tensor.reshape(-1).split(2**24):
-            value = zlib.crc32(part.view(torch.uint8).numpy(), value)  # type: ignore[arg-type]
+            value = zlib.crc32(part.view(torch.uint8).numpy(), value)
     return value
 
 

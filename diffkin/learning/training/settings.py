@@ -42,9 +42,9 @@ _WHOLE = (  # name, least, most
     ("threads", 0, 4096),
 )
 _REAL: dict[str, dict[str, float]] = {
-    "learning_rate": {"above": 0.0},
+    "learning_rate": {"above": 0.0, "most": 1e6},
     "clip": {"above": 0.0},
-    "weight_decay": {"least": 0.0},
+    "weight_decay": {"least": 0.0, "most": 1e6},
     "average": {"least": 0.0, "below": 1.0},
 }
 
