@@ -251,7 +251,9 @@ def test_weights_that_overflow_are_not_written(tmp_path):
                 network.bias.data[0] = math.inf  # after the loss was taken: only the weights tell
             return value
 
-    with pytest.raises(NonFiniteError, match="bias holds NaN or infinite numbers after step 14.*last.pt is from step 7"):
+    with pytest.raises(
+        NonFiniteError, match="bias holds NaN or infinite numbers after step 14.*last.pt is from step 7"
+    ):
         fit(Overflowing(14), settings(), tmp_path)
     assert load_checkpoint(tmp_path / "last.pt")["count"]["step"] == 7
     with pytest.raises(NonFiniteError, match="after step 20"):
