@@ -76,6 +76,8 @@ def check_records(records: object) -> None:
     """Raise unless these are records."""
     if not isinstance(records, Records):
         raise OptionError(f"Filters run over Records, got a {type(records).__name__}.")
+    if records.count == 0 or records.gyro.shape[0] == 0:
+        raise OptionError("There are no records to run a filter over.")
 
 
 def _squared_angle(a: Tensor, b: Tensor) -> Tensor:

@@ -106,8 +106,7 @@ def simulate_records(
     waves = 4  # angular velocity: a few slow sines for each axis
     phase = 2.0 * math.pi * (uniform(count, 3, waves, 1) + (0.05 + 0.75 * uniform(count, 3, waves, 1)) * time)
     omega = (s.turn * math.sqrt(2.0 / waves) * torch.sin(phase)).sum(2).mT
-    with torch.device("cpu"):
-        quat = matrix_to_quat_xyzw(random_rotation(count, seed=generator))
+    quat = matrix_to_quat_xyzw(random_rotation(count, seed=generator))
     turns = rotvec_to_quat_xyzw(dt * omega)
     attitudes = [quat]
     for k in range(1, steps):
