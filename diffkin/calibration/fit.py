@@ -116,10 +116,6 @@ def fit_calibration(
         steps += 1
         residuals, jacobian = system(model, x, data)
     outliers = _outliers(residuals, valid) & (loss != "squares")
-        _outliers(residuals, valid)
-        if loss != "squares"
-        else torch.zeros(len(data), 2, dtype=torch.bool, device=residuals.device)
-    )
     used = valid & ~outliers.repeat_interleave(3, dim=-1)
     directions, _, rows, singular = _decompose(residuals, jacobian, used.double(), rcond)
     chi2 = float(residuals[used].square().sum())

@@ -96,7 +96,11 @@ def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, float]]:
     if not lines:
         return []
     names, *rows = lines
-    if not all(names) or len(set(names)) != len(names) or any(_is_number(name) for name in names):
+    if (
+        not all(name.strip() and name.isprintable() for name in names)
+        or len(set(names)) != len(names)
+        or any(_is_number(name) for name in names)
+    ):
         raise ModelFileError(
             f"{path} does not begin with the names of its columns, each once. It is no log of a training."
         )

@@ -82,7 +82,7 @@ def fit(problem: FitProblem, settings: FitSettings, folder: str | os.PathLike[st
         state, count = read_state(last, settings, fabric.world_size)
         load_weights(network, state["network"], last)
         load_weights(average, state["average"], last)
-        restore(state, last, settings, optimizer, scheduler, generator, fabric.global_rank)
+        restore(state, count, last, settings, optimizer, scheduler, generator, fabric.global_rank)
     elif fabric.is_global_zero:
         for path in (last, best):  # of an earlier run: neither a place to go on from nor weights to end with
             _remove(path)

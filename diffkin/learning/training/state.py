@@ -88,6 +88,7 @@ def read_state(path: Path, settings: FitSettings, processes: int) -> tuple[dict[
 
 def restore(
     state: dict[str, Any],
+    count: Count,
     path: Path,
     settings: FitSettings,
     optimizer: Any,
@@ -95,10 +96,11 @@ def restore(
     generator: torch.Generator,
     rank: int,
 ) -> None:
-    """Put a state back into optimiser, scheduler and generators; rates and weight decay are those of the settings.
+    """Put a state back into optimiser, scheduler and generators; rates and options are those of the settings.
 
     Args:
         state: Of ``read_state``.
+        count: Of ``read_state``.
         path: Where it is from.
         settings: Of the run that goes on.
         optimizer: AdamW of the same network.
@@ -109,28 +111,35 @@ def restore(
     Raises:
         diffkin.errors.ModelFileError: The state does not fit, or holds NaN or infinite numbers.
     """
-    shapes = [part.shape for group in optimizer.param_groups for part in group["params"]]
+    own = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    learned = [part for group in optimizer.param_groups for part in group["params"]]
     try:
         optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
         generator.set_state(state["generators"][rank])
         torch.set_rng_state(state["torch_generator"])
-        moments = [optimizer.state.get(part, {}) for group in optimizer.param_groups for part in group["params"]]
-        for moment, shape in zip(moments, shapes, strict=True):
-            if set(moment) not in (set(), {"step", "exp_avg", "exp_avg_sq"}):
-                raise ValueError(f"the optimiser keeps {', '.join(map(str, moment))}")
-            for name, value in moment.items():
-                if value.shape != (() if name == "step" else shape) or not bool(torch.isfinite(value).all()):
-                    raise ValueError(f"{name} of the optimiser is not as it should be")
+        for part in learned:
+            _check_moments(optimizer.state.get(part, {}), part.shape, count.step)
         last = scheduler.last_epoch
         if type(last) is not int or last < 0:
             raise ValueError(f"the scheduler is at {last!r:.60}")
     except Exception as error:  # torch raises whatever a broken state leads to
         raise _broken(path, f"{type(error).__name__}: {error}") from error
     scheduler.base_lrs = [settings.learning_rate] * len(optimizer.param_groups)
-    for group in optimizer.param_groups:
-        group["initial_lr"], group["weight_decay"] = settings.learning_rate, settings.weight_decay
+    for group, options in zip(optimizer.param_groups, own, strict=True):
+        group.update(options)
         group["lr"] = settings.learning_rate * settings.rate(last)
+
+
+def _check_moments(moments: Any, shape: torch.Size, steps: int) -> None:
+    """Raise unless this is what Adam keeps for a parameter that was stepped."""
+    if not isinstance(moments, dict) or set(moments) not in (set(), {"step", "exp_avg", "exp_avg_sq"}):
+        raise ValueError(f"the optimiser keeps {moments!r:.100} for a parameter")
+    for name, value in moments.items():
+        if value.shape != (() if name == "step" else shape) or not bool(torch.isfinite(value).all()):
+            raise ValueError(f"{name} of the optimiser is not as it should be")
+    if moments and (not 1 <= float(moments["step"]) <= steps or bool((moments["exp_avg_sq"] < 0).any())):
+        raise ValueError("the optimiser's moments cannot be")
 
 
 def best_weights(path: Path, count: Count) -> tuple[dict[str, Tensor], float, int]:
