@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diffkin.errors import OptionError
+from diffkin.errors import OptionError, closest
 
-__all__ = ["flag", "generator_of", "real", "real_list", "seed_of", "whole"]
+__all__ = ["flag", "generator_of", "one_of", "real", "real_list", "seed_of", "whole"]
 
 _SEEDS = (-(2**63), 2**64 - 1)  # what torch takes
 
@@ -93,6 +93,18 @@ def real_list(value: Any, name: str, **bounds: float) -> float | list[float]:
             raise OptionError(f"{name} must be a number or three, one for each axis, got {_shown(value)}.")
         return [real(part, name, **bounds) for part in value]
     return real(value, name, **bounds)
+
+
+def one_of(value: Any, names: Iterable[str], kind: str) -> str:
+    """One of several names.
+
+    Raises:
+        diffkin.errors.UnknownNameError: It is none of them; the message names the closest ones.
+    """
+    known = list(names)
+    if not isinstance(value, str) or value not in known:
+        raise closest(value if isinstance(value, str) else _shown(value), known, kind)
+    return value
 
 
 def flag(value: Any, name: str) -> bool:

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last
-from diffkin._given import real, whole
+from diffkin._given import one_of, real, whole
 from diffkin.calibration.measurements import Measurements, check_measurements
 from diffkin.calibration.model import CalibrationModel, check_model
 from diffkin.calibration.residuals import residuals_at, system
-from diffkin.errors import OptionError, closest
+from diffkin.errors import OptionError
 
 __all__ = ["LOSSES", "CalibrationFit", "fit_calibration"]
 
@@ -92,8 +92,7 @@ def fit_calibration(
     """
     check_model(model)
     check_measurements(data)
-    if loss not in list(LOSSES):
-        raise closest(loss, LOSSES, "loss")
+    loss = one_of(loss, LOSSES, "loss")
     max_steps = whole(max_steps, "max_steps", 1)
     tolerance, rcond = real(tolerance, "tolerance", above=0.0), real(rcond, "rcond", above=0.0, below=1.0)
     check_last(data.q, (model.robot.dof,), "q")

@@ -16,8 +16,8 @@ from torch import Tensor
 from diffkin import rotations
 from diffkin._checks import check_finite, check_floating, check_last, check_pose
 from diffkin._files import path_of, write_bytes_atomically
-from diffkin._given import generator_of, real
-from diffkin.errors import ModelFileError, OptionError, ShapeError, closest
+from diffkin._given import generator_of, one_of, real
+from diffkin.errors import ModelFileError, OptionError, ShapeError
 from diffkin.robot import Robot
 
 __all__ = ["KINDS", "Measurements", "check_measurements", "read_measurements", "write_measurements"]
@@ -93,8 +93,7 @@ class Measurements:
 
     def only(self, kind: str) -> Measurements:
         """The same with nothing but the "pose", the "position" or the "rotation"."""
-        if kind not in list(KINDS):
-            raise closest(kind, KINDS, "kind of measurement")
+        kind = one_of(kind, KINDS, "kind of measurement")
         position = torch.full_like(self.position, torch.nan) if kind == "rotation" else self.position
         rotation = torch.full_like(self.rotation, torch.nan) if kind == "position" else self.rotation
         return replace(self, position=position, rotation=rotation)

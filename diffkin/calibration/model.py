@@ -12,8 +12,8 @@ from torch import Tensor
 from diffkin import transforms
 from diffkin._algebra import apply, matmul
 from diffkin._checks import check_finite, check_last, check_pose
-from diffkin._given import whole
-from diffkin.errors import OptionError, ShapeError, closest
+from diffkin._given import one_of, whole
+from diffkin.errors import OptionError, ShapeError
 from diffkin.kinematics import PRISMATIC
 from diffkin.robot import Robot
 
@@ -110,8 +110,9 @@ class CalibrationModel:
         Returns:
             (n, 6, parameters): velocity of the measured point, then angular velocity ``vee(dR R^T)``, in base axes.
         """
+        self._check(x)
         check_last(q, (self.robot.dof,), "q")
-        parts = [self._jacobian(x, some) for some in q.split(whole(chunk, "chunk", 1))]
+        parts = [self._jacobian(x, some) for some in q.split(whole(chunk, "chunk", 1, 2**31))]
         return torch.cat(parts) if parts else x.new_zeros(0, 6, self.size)
 
     def _jacobian(self, x: Tensor, q: Tensor) -> Tensor:
@@ -121,12 +122,15 @@ class CalibrationModel:
         angular = torch.stack((spin[:, 2, 1], spin[:, 0, 2], spin[:, 1, 0]), dim=1)
         return torch.cat((derivative[:, :, 3], angular), dim=1)
 
-    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Offsets (dof,), twists of the origins (joints, 6), twist of the tool (6,); 0 where not calibrated."""
+    def _check(self, x: Tensor) -> None:
         check_last(x, (self.size,), "x")
         if x.ndim != 1:
             raise ShapeError(f"x must have shape ({self.size},), got {tuple(x.shape)}.")
         check_finite(x, "x")
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Offsets (dof,), twists of the origins (joints, 6), twist of the tool (6,); 0 where not calibrated."""
+        self._check(x)
         dof = self.robot.dof
         numbers = apply(self.selector.to(x), x)
         return numbers[:dof], numbers[dof:-6].reshape(-1, 6), numbers[-6:]
@@ -160,12 +164,9 @@ def calibration_model(
     if tool.ndim != 2:
         raise ShapeError(f"tool must have shape (4, 4), got {tuple(tool.shape)}.")
     tool = tool.detach().cpu().double()
-    if isinstance(groups, str) or not isinstance(groups, Iterable):
+    if isinstance(groups, (str, Tensor)) or not isinstance(groups, Iterable):
         raise OptionError(f"groups must be a list of names out of {', '.join(GROUPS)}, got {groups!r}.")
-    groups = list(groups)
-    for group in groups:
-        if group not in list(GROUPS):
-            raise closest(group, GROUPS, "group of calibration parameters")
+    groups = [one_of(group, GROUPS, "group of calibration parameters") for group in groups]
     joints = tree.path(tree.link_joint[robot.link_index(None)])
     if not joints or not groups:
         raise OptionError(f"There is nothing to calibrate: {len(joints)} joints move the tip, groups={list(groups)}.")

@@ -111,7 +111,7 @@ def read_broad(
     """
     loadmat = needed("scipy.io", "Reading BROAD").loadmat
     root = path_of(folder, "folder")
-    if isinstance(names, str):
+    if isinstance(names, (str, bytes, Tensor)) or not (names is None or isinstance(names, Iterable)):
         raise OptionError(f"names must be a list of parts of file names, got {names!r}. Write names=[{names!r}].")
     files = sorted((root / "data_mat").glob("*.mat")) or sorted(root.glob("*.mat"))
     wanted = None if names is None else list(names)

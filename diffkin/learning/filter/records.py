@@ -147,7 +147,7 @@ def cut(records: Records, seconds: float, settle: float = 2.0) -> Records:
 
 def stack(records: Sequence[Records]) -> Records:
     """Records of one length and step beside each other."""
-    if len(records) == 0 or not all(isinstance(part, Records) for part in records):
+    if not isinstance(records, Sequence) or not records or not all(isinstance(part, Records) for part in records):
         raise OptionError("stack needs a list of Records, one at least.")
     shapes = {(part.gyro.shape[0], round(1e9 * part.dt)) for part in records}
     if len(shapes) != 1:

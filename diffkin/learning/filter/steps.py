@@ -14,7 +14,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from diffkin.errors import closest
+from diffkin._given import one_of
 
 __all__ = ["FILTERS", "FilterStep", "filter_named"]
 
@@ -127,6 +127,4 @@ def filter_named(name: str) -> tuple[FilterStep, tuple[str, ...]]:
     Raises:
         diffkin.errors.UnknownNameError: There is no such filter.
     """
-    if name not in list(FILTERS):  # a list: what was given may have no hash
-        raise closest(name, FILTERS, "filter")
-    return FILTERS[name]
+    return FILTERS[one_of(name, FILTERS, "filter")]

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._given import real
-from diffkin.errors import OptionError, closest
+from diffkin._given import one_of, real
+from diffkin.errors import OptionError
 from diffkin.learning.inverse.heads import HEADS
 from diffkin.learning.inverse.joint_order import JointOrder
 from diffkin.learning.inverse.layers import StackedMLP, with_waves
@@ -53,8 +53,7 @@ class ChainFlowSettings:
 
     def __post_init__(self) -> None:
         take_sizes(self, "width", "depth", "pieces", "octaves")
-        if self.head not in list(HEADS):
-            raise closest(self.head, HEADS, "head of chain_flow")
+        one_of(self.head, HEADS, "head of chain_flow")
         object.__setattr__(self, "noise", real(self.noise, "network.noise", least=0.0, most=1.0))
         object.__setattr__(self, "temperature", real(self.temperature, "network.temperature", above=0.0, most=1.0))
         if self.temperature != 1.0 and not HEADS[self.head].has_temperature:

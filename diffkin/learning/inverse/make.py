@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffkin._given import seed_of
+from diffkin._given import one_of, seed_of
 from diffkin.errors import OptionError, closest
 from diffkin.learning.inverse.chain_flow import ChainFlow, ChainFlowSettings
 from diffkin.learning.inverse.flow import Flow, FlowSettings
@@ -48,9 +48,7 @@ def make_network(
     """
     if not isinstance(settings, Mapping):
         raise OptionError(f"settings must be a mapping with a name, as in {{'name': 'chain_flow'}}, got {settings!r}.")
-    name = settings.get("name")
-    if name not in list(NETWORKS):  # a list: what was given may have no hash
-        raise closest(name, NETWORKS, "network")
+    name = one_of(settings.get("name"), NETWORKS, "network")
     make, kind = NETWORKS[name]
     known = {field.name for field in dataclasses.fields(kind)}
     for key in settings:

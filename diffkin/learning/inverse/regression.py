@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffkin._given import real
-from diffkin.errors import closest
+from diffkin._given import one_of, real
 from diffkin.learning.inverse.layers import StackedMLP, with_waves
 from diffkin.learning.inverse.network import IKNetwork
 from diffkin.learning.sizes import take_sizes
@@ -60,8 +59,7 @@ class ThroughFKSettings:
     def __post_init__(self) -> None:
         take_sizes(self, "width", "depth", "octaves")
         object.__setattr__(self, "turn_weight", real(self.turn_weight, "network.turn_weight", least=0.0))
-        if self.squash not in list(_SQUASH):
-            raise closest(self.squash, _SQUASH, "squash")
+        one_of(self.squash, _SQUASH, "squash")
 
 
 _SQUASH = {"tanh": torch.tanh, "sin": torch.sin}

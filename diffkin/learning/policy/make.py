@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from diffkin._given import seed_of
+from diffkin._given import one_of, seed_of
 from diffkin.errors import OptionError, closest
 from diffkin.learning.policy.classical import CascadePolicy, CascadeSettings, PDPolicy, PDSettings
 from diffkin.learning.policy.networks import NetworkPolicy, NetworkSettings, ResidualPolicy, ResidualSettings
@@ -42,8 +42,7 @@ def make_policy(kind: str, settings: Mapping[str, Any] | None = None, seed: int 
     """
     if not isinstance(settings, (Mapping, type(None))):
         raise OptionError(f"settings must be a mapping, as in {{'width': 64}}, got {settings!r}.")
-    if kind not in list(POLICIES):  # a list: what was given may have no hash
-        raise closest(kind, POLICIES, "policy")
+    kind = one_of(kind, POLICIES, "policy")
     make, settings_kind = POLICIES[kind]
     seed = seed_of(seed)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):

@@ -96,11 +96,8 @@ def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, float]]:
     if not lines:
         return []
     names, *rows = lines
-    if (
-        not all(name.strip() and name.isprintable() for name in names)
-        or len(set(names)) != len(names)
-        or any(_is_number(name) for name in names)
-    ):
+    proper = all(name.strip() and name.isprintable() and not _is_number(name) for name in names)
+    if not proper or len(set(names)) != len(names):
         raise ModelFileError(
             f"{path} does not begin with the names of its columns, each once. It is no log of a training."
         )

@@ -99,7 +99,7 @@ class FitSettings:
         for name, least, most in _WHOLE:
             object.__setattr__(self, name, whole(getattr(self, name), f"trainer.{name}", least, most))
         for name, bounds in _REAL.items():
-            if name == "clip" and self.clip == math.inf:
+            if name == "clip" and isinstance(self.clip, float) and self.clip == math.inf:
                 continue  # gradients are left as they are
             object.__setattr__(self, name, real(getattr(self, name), f"trainer.{name}", **bounds))
         for name in ("tensorboard", "progress"):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from diffkin._given import generator_of, whole
 from diffkin.errors import OptionError
+from diffkin.learning.sizes import check_memory
 from diffkin.learning.training.seeds import held_out_seed
 from diffkin.robot import Robot
 
@@ -31,7 +32,7 @@ class FreshPairs:
         self.robot = robot.to(dtype=torch.float32)
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        q = self.robot.sample(whole(count, "count", 0), seed=generator_of(generator, "generator"))
+        q = self.robot.sample(_count(self.robot, count, 0), seed=generator_of(generator, "generator"))
         return q, self.robot.forward_kinematics(q)
 
 
@@ -51,5 +52,12 @@ def held_out(robot: Robot, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     """
     if not isinstance(robot, Robot):
         raise OptionError(f"Held-out poses need a diffkin Robot, got a {type(robot).__name__}.")
-    q = robot.sample(whole(count, "count", 1), seed=generator_of(held_out_seed(seed)))
+    q = robot.sample(_count(robot, count, 1), seed=generator_of(held_out_seed(seed)))
     return q, robot.forward_kinematics(q)
+
+
+def _count(robot: Robot, count: int, least: int) -> int:
+    """A number of pairs that memory holds."""
+    count = whole(count, "count", least)
+    check_memory(2 * 8 * count * (robot.dof + 16), f"{count} pairs", "Draw fewer.")
+    return count

@@ -58,7 +58,7 @@ class DatasetSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in list(KINDS):
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise OptionError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}.")
         object.__setattr__(self, "shards", whole(self.shards, "shards", 1, MOST_SHARDS))
         object.__setattr__(self, "count", whole(self.count, "count"))
@@ -81,7 +81,7 @@ def make_shard(robot: Robot, settings: DatasetSettings, shard: int) -> dict[str,
     Raises:
         diffkin.errors.OptionError: There is no such shard, or it would not fit in memory.
     """
-    shard = whole(shard, "shard", 0, settings.shards - 1)
+    shard = _checked_shard(settings, shard)
     seed = hashlib.sha256(f"{settings.seed}/{shard}".encode()).digest()
     generator = generator_of(int.from_bytes(seed[:7], "big"))
     count = size_of_shard(settings.count, settings.shards, shard)
@@ -119,7 +119,7 @@ def write_shard(robot: Robot, settings: DatasetSettings, shard: int, folder: str
         diffkin.errors.OptionError: The folder holds shards of another data set, or of an earlier format.
         diffkin.errors.ModelFileError: A shard that is there cannot be read, or the new one not be written.
     """
-    shard = whole(shard, "shard", 0, settings.shards - 1)
+    shard = _checked_shard(settings, shard)
     header = shard_header(robot, asdict(settings))
     folder = make_folder(folder)
     path = shard_path(folder, shard, settings.shards)
@@ -132,6 +132,12 @@ def write_shard(robot: Robot, settings: DatasetSettings, shard: int, folder: str
     content = pack_tensors(header, make_shard(robot, settings, shard))
     write_bytes_atomically(path, lambda file: file.write(content))
     return True
+
+
+def _checked_shard(settings: DatasetSettings, shard: int) -> int:
+    if not isinstance(settings, DatasetSettings):
+        raise OptionError(f"settings must be DatasetSettings(...), got a {type(settings).__name__}.")
+    return whole(shard, "shard", 0, settings.shards - 1)
 
 
 class StoredPairs:
@@ -204,6 +210,7 @@ class StoredPairs:
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(count, dof) coordinates and (count, 4, 4) poses, float32, with replacement."""
         count, generator = whole(count, "count", 0), generator_of(generator, "generator")
+        check_memory(2 * 4 * count * (self.shards[0]["q"].shape[1] + 16), f"A batch of {count} pairs", "Draw fewer.")
         shard = self.shards[int(torch.multinomial(self.sizes, 1, generator=generator))]
         rows = torch.randint(len(shard["q"]), (count,), generator=generator, device="cpu")
         return shard["q"][rows], _whole(shard["T"][rows])
