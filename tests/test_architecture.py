@@ -14,7 +14,7 @@ PACKAGE = ROOT / "diffkin"
 
 # Each row may import what is in its own row or in one above; a lazy import is an import.
 LAYERS = [
-    ["errors", "autograd", "kernels", "_gate", "_checks", "_algebra"],
+    ["errors", "autograd", "kernels", "_gate", "_checks", "_algebra", "_files", "_given"],
     ["rotations"],
     ["transforms"],
     ["kinematics"],

@@ -7,7 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin import rotations
-from diffkin.calibration.model import CalibrationModel
+from diffkin._checks import check_last, check_pose
+from diffkin.calibration.model import CalibrationModel, check_model
+from diffkin.errors import ShapeError
 
 __all__ = ["held_out_rms", "predicted_rms"]
 
@@ -16,7 +18,13 @@ def held_out_rms(
     model: CalibrationModel, x: Float[Tensor, " parameters"], q: Float[Tensor, "n dof"], poses: Float[Tensor, "n 4 4"]
 ) -> tuple[float, float]:
     """Root mean square distance [m] and angle [rad] between predicted and true poses."""
+    check_model(model)
+    check_pose(poses, "poses")
     predicted = model.poses(x, q)
+    if len(q) == 0 or tuple(poses.shape) != (len(q), 4, 4):
+        raise ShapeError(
+            f"poses must have shape ({len(q)}, 4, 4), one for each of the readings, got {tuple(poses.shape)}."
+        )
     distance = (predicted[:, :3, 3] - poses[:, :3, 3]).norm(dim=-1)
     angle = rotations.angle_between(predicted[:, :3, :3], poses[:, :3, :3])
     return float(distance.square().mean().sqrt()), float(angle.square().mean().sqrt())
@@ -39,6 +47,14 @@ def predicted_rms(
     Returns:
         Distance [m] and angle [rad].
     """
+    check_model(model)
+    check_last(covariance, (model.size, model.size), "covariance")
+    check_last(q, (model.robot.dof,), "q")
+    if covariance.ndim != 2 or q.ndim != 2 or len(q) == 0:
+        raise ShapeError(
+            f"covariance ({model.size}, {model.size}) and q (n, {model.robot.dof}) are needed, one reading at least; got "
+            f"{tuple(covariance.shape)} and {tuple(q.shape)}."
+        )
     rows = model.jacobian(x, q)
     variance = torch.einsum("nip,pk,nik->ni", rows, covariance, rows).clamp(min=0.0)
     return float(variance[:, :3].sum(-1).mean().sqrt()), float(variance[:, 3:].sum(-1).mean().sqrt())

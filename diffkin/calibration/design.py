@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from diffkin.errors import OptionError
+from diffkin._checks import check_finite, check_floating
+from diffkin._given import real, whole
+from diffkin.errors import OptionError, ShapeError
 
 __all__ = ["choose_poses", "identifiable", "mean_variance"]
 
@@ -17,6 +19,8 @@ def identifiable(
     rows: Float[Tensor, "candidates r parameters"], rcond: float = 1e-9
 ) -> Float[Tensor, "parameters rank"]:
     """An orthonormal basis of the directions of the parameters that these measurements see."""
+    _check_rows(rows, "rows")
+    rcond = real(rcond, "rcond", above=0.0, below=1.0)
     _, singular, right = torch.linalg.svd(rows.reshape(-1, rows.shape[-1]), full_matrices=False)
     return right[singular > rcond * singular.max()].T
 
@@ -37,6 +41,11 @@ def mean_variance(
         The mean variance, in the units of what is predicted squared; infinity if the measurements do not determine the
         parameters.
     """
+    _check_rows(rows, "rows")
+    _check_rows(held_out, "held_out", rows.shape[-1])
+    check_floating(basis, "basis")
+    if basis.ndim != 2 or basis.shape[0] != rows.shape[-1] or basis.shape[1] == 0:
+        raise ShapeError(f"basis must have shape ({rows.shape[-1]}, rank), got {tuple(basis.shape)}.")
     seen = (rows @ basis).reshape(-1, basis.shape[-1])
     if int(torch.linalg.matrix_rank(seen, rtol=1e-9)) < basis.shape[-1]:
         return float("inf")
@@ -68,6 +77,8 @@ def choose_poses(
         diffkin.errors.OptionError: Fewer candidates than ``count``, or too few numbers to determine the parameters.
     """
     basis = identifiable(candidates)
+    _check_rows(held_out, "held_out", candidates.shape[-1])
+    count, passes = whole(count, "count"), whole(passes, "passes", 0)
     rank, each = basis.shape[-1], candidates.shape[1]
     if not 0 < count <= len(candidates) or count * each < rank:
         raise OptionError(
@@ -79,7 +90,18 @@ def choose_poses(
     for _ in range(passes):
         if not _exchange(rows, weight, chosen):
             break
-    return torch.tensor(chosen)
+    return torch.tensor(chosen, device="cpu")
+
+
+def _check_rows(rows: Tensor, name: str, parameters: int | None = None) -> None:
+    """Raise unless these are Jacobians (n, r, parameters) that say something."""
+    check_floating(rows, name)
+    if rows.ndim != 3 or 0 in rows.shape or parameters not in (None, rows.shape[-1]):
+        wanted = f"(n, r, {'parameters' if parameters is None else parameters})"
+        raise ShapeError(f"{name} must have shape {wanted} with no axis empty, got {tuple(rows.shape)}.")
+    check_finite(rows, name)
+    if parameters is None and not bool((rows != 0).any()):
+        raise OptionError(f"{name} holds nothing but zeros: these measurements see no parameter.")
 
 
 def _weight(held_out: Tensor, basis: Tensor) -> Tensor:
@@ -91,8 +113,8 @@ def _weight(held_out: Tensor, basis: Tensor) -> Tensor:
 def _greedy(rows: Tensor, count: int) -> list[int]:
     rank = rows.shape[-1]
     scale = float(rows.square().sum((1, 2)).max())
-    information = _RIDGE * scale * torch.eye(rank, dtype=rows.dtype)
-    unit = torch.eye(rows.shape[1], dtype=rows.dtype)
+    information = _RIDGE * scale * torch.eye(rank, dtype=rows.dtype, device=rows.device)
+    unit = torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)
     chosen: list[int] = []
     for _ in range(count):
         spread = rows @ torch.linalg.inv(information)
@@ -106,12 +128,14 @@ def _greedy(rows: Tensor, count: int) -> list[int]:
 def _exchange(rows: Tensor, weight: Tensor, chosen: list[int]) -> bool:
     """One round; whether anything changed."""
     changed = False
-    unit = torch.eye(rows.shape[1], dtype=rows.dtype)
+    unit = torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)
     for place in range(len(chosen)):
         others = rows[[index for k, index in enumerate(chosen) if k != place]].reshape(-1, rows.shape[-1])
         information = others.T @ others
         # Without this pose the rest may not determine everything; a ridge far below the noise keeps the formula usable.
-        information = information + 1e-12 * information.trace() * torch.eye(len(information), dtype=rows.dtype)
+        information = information + 1e-12 * information.trace() * torch.eye(
+            len(information), dtype=rows.dtype, device=rows.device
+        )
         covariance = torch.linalg.inv(information)
         spread = rows @ covariance
         inner = unit + spread @ rows.transpose(-1, -2)

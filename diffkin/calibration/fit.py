@@ -10,10 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last
-from diffkin.calibration.measurements import Measurements
-from diffkin.calibration.model import CalibrationModel
+from diffkin._given import one_of, real, whole
+from diffkin.calibration.measurements import Measurements, check_measurements
+from diffkin.calibration.model import CalibrationModel, check_model
 from diffkin.calibration.residuals import residuals_at, system
-from diffkin.errors import OptionError, closest
+from diffkin.errors import OptionError
 
 __all__ = ["LOSSES", "CalibrationFit", "fit_calibration"]
 
@@ -89,10 +90,11 @@ def fit_calibration(
         diffkin.errors.ShapeError: The readings have another number of joints.
         diffkin.errors.OptionError: ``max_steps`` below 1, or nothing was measured.
     """
-    if loss not in LOSSES:
-        raise closest(loss, LOSSES, "loss")
-    if max_steps < 1:
-        raise OptionError(f"max_steps must be at least 1, got {max_steps}.")
+    check_model(model)
+    check_measurements(data)
+    loss = one_of(loss, LOSSES, "loss")
+    max_steps = whole(max_steps, "max_steps", 1)
+    tolerance, rcond = real(tolerance, "tolerance", above=0.0), real(rcond, "rcond", above=0.0, below=1.0)
     check_last(data.q, (model.robot.dof,), "q")
     valid = data.valid()
     if not bool(valid.any()):
@@ -112,7 +114,7 @@ def fit_calibration(
         x = _damped(model, data, x, step, residuals, weights)
         steps += 1
         residuals, jacobian = system(model, x, data)
-    outliers = _outliers(residuals, valid) if loss != "squares" else torch.zeros(len(data), 2, dtype=torch.bool)
+    outliers = _outliers(residuals, valid) & (loss != "squares")
     used = valid & ~outliers.repeat_interleave(3, dim=-1)
     directions, _, rows, singular = _decompose(residuals, jacobian, used.double(), rcond)
     chi2 = float(residuals[used].square().sum())

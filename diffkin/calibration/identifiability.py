@@ -10,7 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin import transforms
-from diffkin.calibration.model import CalibrationModel
+from diffkin._checks import check_finite, check_last
+from diffkin._given import real
+from diffkin.calibration.model import CalibrationModel, check_model
+from diffkin.errors import ShapeError
 from diffkin.kinematics import PRISMATIC
 
 __all__ = ["Blind", "unidentifiable"]
@@ -50,11 +53,19 @@ def unidentifiable(
     Returns:
         As many directions as the null space has, linearly independent.
     """
+    check_model(model)
+    check_last(jacobian, (model.size,), "jacobian")
+    check_finite(jacobian, "jacobian")
+    if jacobian.ndim != 2 or len(jacobian) == 0:
+        raise ShapeError(
+            f"jacobian must have shape (rows, {model.size}), one row at least, got {tuple(jacobian.shape)}."
+        )
+    jacobian, tolerance = jacobian.double(), real(tolerance, "tolerance", above=0.0, below=1.0)
     _, singular, right = torch.linalg.svd(jacobian, full_matrices=True)
     threshold = tolerance * float(singular.max())
     null = right[int((singular > threshold).sum()) :]
     found: list[Blind] = []
-    basis = torch.zeros(0, model.size, dtype=torch.float64)
+    basis = torch.zeros(0, model.size, dtype=torch.float64, device="cpu")
     for direction, words in (*_known(model), *_rest(model, null)):
         if len(found) == len(null):
             break
@@ -85,7 +96,7 @@ def _known(model: CalibrationModel) -> Iterator[tuple[Tensor, str]]:
             continue
         back = transforms.adjoint(transforms.inverse(following))
         turn, slide = _twist(tree.axes[joint], False), _twist(tree.axes[joint], True)
-        shifts = [_twist(unit, True) for unit in torch.eye(3, dtype=torch.float64)]
+        shifts = [_twist(unit, True) for unit in torch.eye(3, dtype=torch.float64, device="cpu")]
         free = [(f"shifting the frame of {frame} along its axis", slide)]
         if tree.kinds[joint] == PRISMATIC:
             free += [(f"shifting the frame of {frame} along {letter}", s) for letter, s in zip("xyz", shifts)]
@@ -102,7 +113,7 @@ def _next(model: CalibrationModel) -> list[tuple[Tensor, str]]:
 
 
 def _twist(axis: Tensor, slides: bool) -> Tensor:
-    zero = torch.zeros(3, dtype=torch.float64)
+    zero = torch.zeros_like(axis)
     return torch.cat((axis, zero)) if slides else torch.cat((zero, axis))
 
 
@@ -130,7 +141,7 @@ def _rest(model: CalibrationModel, null: Tensor) -> list[tuple[Tensor, str]]:
             continue
         rows[[done, best]] = rows[[best, done]]
         rows[done] = rows[done] / rows[done, column]
-        others = torch.arange(len(rows)) != done
+        others = torch.arange(len(rows), device="cpu") != done
         rows[others] = rows[others] - rows[others, column, None] * rows[done]
         done += 1
     return [(row, "") for row in rows]

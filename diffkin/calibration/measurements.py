@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from diffkin import rotations
-from diffkin._checks import check_finite, check_last
-from diffkin.errors import ModelFileError, OptionError, ShapeError, closest
+from diffkin._checks import check_finite, check_floating, check_last, check_pose
+from diffkin._files import path_of, write_bytes_atomically
+from diffkin._given import generator_of, one_of, real
+from diffkin.errors import ModelFileError, OptionError, ShapeError
 from diffkin.robot import Robot
 
-__all__ = ["KINDS", "Measurements", "read_measurements", "write_measurements"]
+__all__ = ["KINDS", "Measurements", "check_measurements", "read_measurements", "write_measurements"]
 
 KINDS = ("pose", "position", "rotation")
 _POSITION = ("x_m", "y_m", "z_m")
@@ -43,7 +46,8 @@ class Measurements:
     rotation_sigma: float
 
     def __post_init__(self) -> None:
-        n = len(self.q)
+        check_floating(self.q, "q")
+        n = len(self.q) if self.q.ndim else 0
         check_last(self.position, (3,), "position")
         check_last(self.rotation, (3, 3), "rotation")
         check_finite(self.q, "q")
@@ -53,9 +57,7 @@ class Measurements:
                 f"{tuple(self.q.shape)}, {tuple(self.position.shape)}, {tuple(self.rotation.shape)}."
             )
         for name in ("position_sigma", "rotation_sigma"):
-            value = getattr(self, name)
-            if not 0.0 < value < float("inf"):
-                raise OptionError(f"{name} must be a number above zero, got {value!r}.")
+            object.__setattr__(self, name, real(getattr(self, name), name, above=0.0))
 
     def __len__(self) -> int:
         return len(self.q)
@@ -73,18 +75,25 @@ class Measurements:
 
         The rotation turns by a normal rotation vector, in base axes.
         """
+        check_floating(q, "q")
+        check_pose(poses, "poses")
+        if q.ndim != 2 or tuple(poses.shape) != (len(q), 4, 4):
+            raise ShapeError(
+                f"q (n, dof) and poses (n, 4, 4) are needed, got {tuple(q.shape)} and {tuple(poses.shape)}."
+            )
+        position_sigma = real(position_sigma, "position_sigma", above=0.0)
+        rotation_sigma = real(rotation_sigma, "rotation_sigma", above=0.0)
         position, rotation = poses[:, :3, 3].double(), poses[:, :3, :3].double()
         if seed is not None:
-            generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-            noise = torch.randn(len(q), 6, generator=generator, dtype=torch.float64)
+            drawn = torch.randn(len(q), 6, generator=generator_of(seed), dtype=torch.float64, device="cpu")
+            noise = drawn.to(position.device)
             position = position + position_sigma * noise[:, :3]
             rotation = rotations.rotvec_to_matrix(rotation_sigma * noise[:, 3:]) @ rotation
         return cls(q.double(), position, rotation, position_sigma, rotation_sigma)
 
     def only(self, kind: str) -> Measurements:
         """The same with nothing but the "pose", the "position" or the "rotation"."""
-        if kind not in KINDS:
-            raise closest(kind, KINDS, "kind of measurement")
+        kind = one_of(kind, KINDS, "kind of measurement")
         position = torch.full_like(self.position, torch.nan) if kind == "rotation" else self.position
         rotation = torch.full_like(self.rotation, torch.nan) if kind == "position" else self.rotation
         return replace(self, position=position, rotation=rotation)
@@ -96,15 +105,30 @@ class Measurements:
 
 
 def write_measurements(path: str | os.PathLike[str], robot: Robot, data: Measurements) -> None:
-    """Write measurements as CSV: a column for each joint, x_m, y_m, z_m, quat_x ... quat_w; empty where missing."""
+    """Write measurements as CSV: a column for each joint, x_m, y_m, z_m, quat_x ... quat_w; empty where missing.
+
+    Args:
+        path: Of the file.
+        robot: The robot whose joints were read.
+        data: The measurements.
+
+    Raises:
+        diffkin.errors.ShapeError: The readings are of another number of joints.
+        diffkin.errors.ModelFileError: The file cannot be written; an earlier one is as it was.
+    """
+    file = path_of(path)
+    _check_robot(robot)
+    check_measurements(data)
+    check_last(data.q, (robot.dof,), "q")
     turned = data.valid()[:, 3]
-    quats = torch.full((len(data), 4), torch.nan, dtype=torch.float64)
-    quats[turned] = rotations.matrix_to_quat_xyzw(data.rotation[turned])
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*robot.joint_names, *_POSITION, *_ROTATION])
-        for row in torch.cat((data.q, data.position, quats), dim=-1).tolist():
-            writer.writerow([repr(value) if value == value else "" for value in row])
+    quats = torch.full((len(data), 4), torch.nan, dtype=torch.float64, device="cpu")
+    quats[turned] = rotations.matrix_to_quat_xyzw(data.rotation[turned]).double().cpu()
+    rows = torch.cat((data.q.double().cpu(), data.position.double().cpu(), quats), dim=-1).tolist()
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([*robot.joint_names, *_POSITION, *_ROTATION])
+    writer.writerows([repr(value) if value == value else "" for value in row] for row in rows)
+    write_bytes_atomically(file, lambda opened: opened.write(text.getvalue().encode()))
 
 
 def read_measurements(
@@ -129,18 +153,24 @@ def read_measurements(
         diffkin.errors.ModelFileError: The file cannot be read, a joint has no column or an empty cell, a cell is no
             number, a quaternion has no length, or nothing was measured.
     """
+    path = path_of(path)
+    _check_robot(robot)
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            columns = list(table.fieldnames or ())
+            rows = list(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ModelFileError(f"Cannot read measurements from {os.fspath(path)!r}: {error}.") from error
     if not rows:
         raise ModelFileError(f"{path} holds no measurements; a header and a line for each were expected.")
-    for name in robot.joint_names:
-        if name not in rows[0]:
+    for name in (*robot.joint_names, *_POSITION, *_ROTATION):
+        if columns.count(name) > 1:
+            raise ModelFileError(f"{path} has the column {name!r} {columns.count(name)} times.")
+        if name in robot.joint_names and name not in columns:
             raise ModelFileError(
                 f"{path} has no column {name!r}. It needs one for each joint: {', '.join(robot.joint_names)}; it has "
-                f"{', '.join(map(str, rows[0]))}."
+                f"{', '.join(columns)[:400]}."
             )
     q = _columns(path, rows, robot.joint_names)
     if not bool(q.isfinite().all()):
@@ -152,7 +182,7 @@ def read_measurements(
     if bool(((length - 1.0).abs() > 0.05).squeeze(-1)[turned].any()):
         line = int((((length - 1.0).abs() > 0.05).squeeze(-1) & turned).nonzero()[0]) + 2
         raise ModelFileError(f"{path}, line {line}: the quaternion (x, y, z, w) must have length 1.")
-    rotation = torch.full((len(rows), 3, 3), torch.nan, dtype=torch.float64)
+    rotation = torch.full((len(rows), 3, 3), torch.nan, dtype=torch.float64, device="cpu")
     rotation[turned] = rotations.quat_xyzw_to_matrix((quats / length)[turned])
     data = Measurements(q, position, rotation, position_sigma, rotation_sigma)
     if not bool(data.valid().any()):
@@ -165,14 +195,29 @@ def read_measurements(
 def _columns(path: str | os.PathLike[str], rows: Sequence[dict[str, str]], names: Sequence[str]) -> Tensor:
     """(n, names) float64, NaN where a column or a cell is missing."""
     values = [[_number(path, index + 2, name, row.get(name)) for name in names] for index, row in enumerate(rows)]
-    values_tensor = torch.tensor(values, dtype=torch.float64).reshape(len(rows), len(names))
-    return torch.where(values_tensor.isfinite(), values_tensor, torch.nan)
+    return torch.tensor(values, dtype=torch.float64, device="cpu").reshape(len(rows), len(names))
 
 
 def _number(path: str | os.PathLike[str], line: int, name: str, text: str | None) -> float:
     if text is None or not text.strip():
         return float("nan")
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         raise ModelFileError(f"{path}, line {line}, column {name}: {text[:40]!r} is no number.") from None
+    if math.isinf(value):
+        raise ModelFileError(
+            f"{path}, line {line}, column {name}: {text[:40]!r} is not finite. Leave it empty if missing."
+        )
+    return value
+
+
+def check_measurements(data: object) -> None:
+    """Raise unless these are measurements."""
+    if not isinstance(data, Measurements):
+        raise OptionError(f"data must be Measurements, got a {type(data).__name__}.")
+
+
+def _check_robot(robot: object) -> None:
+    if not isinstance(robot, Robot):
+        raise OptionError(f"robot must be a diffkin Robot, got a {type(robot).__name__}.")

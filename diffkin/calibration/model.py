@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,12 +10,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin import transforms
-from diffkin._checks import check_last, check_pose
-from diffkin.errors import OptionError, closest
+from diffkin._algebra import apply, matmul
+from diffkin._checks import check_finite, check_last, check_pose
+from diffkin._given import one_of, whole
+from diffkin.errors import OptionError, ShapeError
 from diffkin.kinematics import PRISMATIC
 from diffkin.robot import Robot
 
-__all__ = ["GROUPS", "CalibrationModel", "calibration_model"]
+__all__ = ["GROUPS", "CalibrationModel", "calibration_model", "check_model"]
 
 GROUPS = ("offsets", "origins", "tool")
 """What can be calibrated: joint offsets, the six numbers of every joint's origin, the six of the tool."""
@@ -53,7 +55,7 @@ class CalibrationModel:
 
     def zero(self) -> Float[Tensor, " parameters"]:
         """The parameters of the nominal arm."""
-        return torch.zeros(self.size, dtype=torch.float64)
+        return torch.zeros(self.size, dtype=torch.float64, device="cpu")
 
     def origins(self, x: Float[Tensor, " parameters"]) -> Float[Tensor, "joints 4 4"]:
         """Origins of all joints of the tree, the joints' offsets taken into them.
@@ -64,10 +66,10 @@ class CalibrationModel:
         tree = self.robot.tree
         offsets, twists, _ = self._parts(x)
         readings = offsets[list(tree.coordinate)] * offsets.new_tensor(tree.multiplier)
-        slides = torch.tensor([[kind == PRISMATIC] for kind in tree.kinds])
         along = tree.axes * readings[:, None]
+        slides = torch.tensor([[kind == PRISMATIC] for kind in tree.kinds], device=along.device)
         motion = torch.cat((torch.where(slides, along, 0.0), torch.where(slides, 0.0, along)), dim=-1)
-        on_way = torch.zeros(tree.joints, 1, 1, dtype=torch.bool)
+        on_way = torch.zeros(tree.joints, 1, 1, dtype=torch.bool, device=along.device)
         on_way[list(self.joints)] = True
         moved = tree.origins @ transforms.exp(twists) @ transforms.exp(motion)
         return torch.where(on_way, moved, tree.origins)
@@ -90,8 +92,10 @@ class CalibrationModel:
         Returns:
             (n, 4, 4) poses of the measured frame in the robot's base.
         """
-        check_last(x, (self.size,), "x")
-        return self.robot_at(x).forward_kinematics(q) @ self.tool_pose(x)
+        check_last(q, (self.robot.dof,), "q")
+        if q.ndim != 2:
+            raise ShapeError(f"q must have shape (n, {self.robot.dof}), got {tuple(q.shape)}.")
+        return matmul(self.robot_at(x).forward_kinematics(q), self.tool_pose(x))
 
     def jacobian(
         self, x: Float[Tensor, " parameters"], q: Float[Tensor, "n dof"], chunk: int = 500
@@ -106,7 +110,9 @@ class CalibrationModel:
         Returns:
             (n, 6, parameters): velocity of the measured point, then angular velocity ``vee(dR R^T)``, in base axes.
         """
-        parts = [self._jacobian(x, some) for some in q.split(chunk)]
+        self._check(x)
+        check_last(q, (self.robot.dof,), "q")
+        parts = [self._jacobian(x, some) for some in q.split(whole(chunk, "chunk", 1, 2**31))]
         return torch.cat(parts) if parts else x.new_zeros(0, 6, self.size)
 
     def _jacobian(self, x: Tensor, q: Tensor) -> Tensor:
@@ -116,10 +122,17 @@ class CalibrationModel:
         angular = torch.stack((spin[:, 2, 1], spin[:, 0, 2], spin[:, 1, 0]), dim=1)
         return torch.cat((derivative[:, :, 3], angular), dim=1)
 
+    def _check(self, x: Tensor) -> None:
+        check_last(x, (self.size,), "x")
+        if x.ndim != 1:
+            raise ShapeError(f"x must have shape ({self.size},), got {tuple(x.shape)}.")
+        check_finite(x, "x")
+
     def _parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Offsets (dof,), twists of the origins (joints, 6), twist of the tool (6,); 0 where not calibrated."""
+        self._check(x)
         dof = self.robot.dof
-        numbers = self.selector.to(x.dtype) @ x
+        numbers = apply(self.selector.to(x), x)
         return numbers[:dof], numbers[dof:-6].reshape(-1, 6), numbers[-6:]
 
 
@@ -141,13 +154,19 @@ def calibration_model(
         diffkin.errors.UnknownNameError: There is no such group.
         diffkin.errors.OptionError: No group, or no joint on the way to the tip.
     """
+    if not isinstance(robot, Robot):
+        raise OptionError(f"A calibration needs a diffkin Robot, got a {type(robot).__name__}.")
     robot = robot.to(dtype=torch.float64, device="cpu")
     tree = robot.tree
-    tool = torch.eye(4, dtype=torch.float64) if tool is None else tool.detach().cpu().double()
+    if tool is None:
+        tool = torch.eye(4, dtype=torch.float64, device="cpu")
     check_pose(tool, "tool")
-    for group in groups:
-        if group not in GROUPS:
-            raise closest(group, GROUPS, "group of calibration parameters")
+    if tool.ndim != 2:
+        raise ShapeError(f"tool must have shape (4, 4), got {tuple(tool.shape)}.")
+    tool = tool.detach().cpu().double()
+    if isinstance(groups, (str, Tensor)) or not isinstance(groups, Iterable):
+        raise OptionError(f"groups must be a list of names out of {', '.join(GROUPS)}, got {groups!r}.")
+    groups = [one_of(group, GROUPS, "group of calibration parameters") for group in groups]
     joints = tree.path(tree.link_joint[robot.link_index(None)])
     if not joints or not groups:
         raise OptionError(f"There is nothing to calibrate: {len(joints)} joints move the tip, groups={list(groups)}.")
@@ -164,9 +183,15 @@ def calibration_model(
     if "tool" in groups:
         names += [f"{number} of tool" for number in _SIX]
         rows += [robot.dof + 6 * tree.joints + k for k in range(6)]
-    selector = torch.zeros(robot.dof + 6 * tree.joints + 6, len(names), dtype=torch.float64)
+    selector = torch.zeros(robot.dof + 6 * tree.joints + 6, len(names), dtype=torch.float64, device="cpu")
     selector[rows, range(len(names))] = 1.0
     return CalibrationModel(robot, tool, tuple(names), joints, frames, selector)
+
+
+def check_model(model: object) -> None:
+    """Raise unless this is a calibration model."""
+    if not isinstance(model, CalibrationModel):
+        raise OptionError(f"model must be a CalibrationModel (see calibration_model), got a {type(model).__name__}.")
 
 
 def _frame_name(robot: Robot, joint: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin import rotations, transforms
-from diffkin.calibration.model import CalibrationModel
+from diffkin._checks import check_finite, check_last
+from diffkin._files import path_of, write_bytes_atomically
+from diffkin.calibration.model import CalibrationModel, check_model
 from diffkin.errors import ModelFileError, OptionError
 from diffkin.robot.xml import numbers, open_document
 
@@ -28,8 +29,13 @@ def write_calibrated_urdf(
     tool_link: str = TOOL_LINK,
     shapes: bool = True,
 ) -> None:
-    """Write ``calibrated_urdf`` to a file."""
-    Path(path).write_text(calibrated_urdf(model, x, tool_link, shapes), encoding="utf-8")
+    """Write ``calibrated_urdf`` to a file, atomically.
+
+    Raises:
+        diffkin.errors.ModelFileError: The file cannot be written; an earlier one is as it was.
+    """
+    text = calibrated_urdf(model, x, tool_link, shapes)
+    write_bytes_atomically(path_of(path), lambda file: file.write(text.encode()))
 
 
 def calibrated_urdf(
@@ -56,6 +62,11 @@ def calibrated_urdf(
     """
     from lxml import etree
 
+    check_model(model)
+    check_last(x, (model.size,), "x")
+    check_finite(x, "x")
+    if not isinstance(tool_link, str) or not tool_link:
+        raise OptionError(f"tool_link must be the name of a link, got {tool_link!r}.")
     robot = model.robot
     if not robot.source:
         raise ModelFileError(f"Robot {robot.name!r} was made from no file; a calibrated URDF needs the original URDF.")

@@ -4,11 +4,11 @@ Policies and filters have their calls in ``diffkin.learning.policy`` and ``diffk
 """
 
 from diffkin.learning.inverse.baselines import NearestSample, best_by_pose, mid_range, pose_errors, uniform
+from diffkin.learning.inverse.data.pairs import FreshPairs, held_out
 from diffkin.learning.inverse.evaluate import branches_found, evaluate_network, mmd, one_descent
 from diffkin.learning.inverse.make import NETWORKS, make_network
 from diffkin.learning.inverse.network import IKNetwork
 from diffkin.learning.inverse.network_file import save
-from diffkin.learning.inverse.pairs import FreshPairs, held_out
 from diffkin.learning.inverse.train import IKProblem
 from diffkin.learning.model_file import load
 from diffkin.learning.training.loop import fit

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from diffkin.errors import DiffkinError, ModelFileError
+from diffkin._files import path_of
+from diffkin.errors import MissingDependencyError, ModelFileError
 from diffkin.learning.inverse.network import IKNetwork
 from diffkin.learning.inverse.network_file import network_of
 from diffkin.learning.policy.policy import Policy
@@ -33,16 +34,18 @@ def load(path: str | os.PathLike[str]) -> IKNetwork | Policy:
     Raises:
         diffkin.errors.ModelFileError: There is no such file, or it holds neither.
     """
-    file = _file(Path(path))
+    file = _file(path_of(path))
     header, tensors = load_tensors(file)
     try:
         if "policy" in header:
             return policy_of(header, tensors, file)
         return network_of(header, tensors, file)
-    except (KeyError, TypeError, ValueError, DiffkinError) as error:
+    except MissingDependencyError:
+        raise
+    except Exception as error:  # a broken file makes its readers raise whatever its bytes lead to
         raise ModelFileError(
-            f"{file} cannot be read as a network of diffkin ({type(error).__name__}: {error}). Give a .safetensors file "
-            "that a training script wrote, or its run folder."
+            f"{file} cannot be read as a network of diffkin ({type(error).__name__}: {str(error):.300}). Give a .safetensors "
+            "file that a training script wrote, or its run folder."
         ) from error
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 import diffkin as dk
-from diffkin.learning.inverse.stored_pairs import StoredPairs, shard_path
+from diffkin.learning.inverse.data.stored_pairs import StoredPairs, shard_path
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,14 +6,16 @@ import csv
 import math
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from diffkin._files import path_of
 from diffkin.aircraft import attitude_enu_flu_to_ned_frd, flu_to_frd
-from diffkin.errors import ModelFileError
+from diffkin.errors import DiffkinError, ModelFileError, OptionError
 from diffkin.learning.filter.records import Records, from_samples
+from diffkin.learning.optional import needed
 from diffkin.rotations import matrix_to_quat_xyzw, quat_xyzw_to_matrix
 
 __all__ = ["CSV_COLUMNS", "read_broad", "read_csv"]
@@ -25,7 +27,8 @@ CSV_COLUMNS = tuple(
 )
 """Columns of a CSV beside ``time_s``."""
 
-_IDENTITY = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)
+_IDENTITY = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64, device="cpu")
+_BROAD = {"imu_gyr": 3, "imu_acc": 3, "imu_mag": 3, "opt_quat": 4}  # variables and their columns
 
 
 def read_csv(path: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> Records:
@@ -47,13 +50,17 @@ def read_csv(path: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -
         diffkin.errors.ModelFileError: The file cannot be read, columns are missing, a number is not one, or samples are
             not evenly spaced.
     """
+    path = path_of(path)
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
             names = [name.strip() for name in table.fieldnames or ()]
+            twice = sorted({name for name in names if names.count(name) > 1 and name in ("time_s", *CSV_COLUMNS)})
+            if twice:
+                raise ModelFileError(f"{path} has the column {', '.join(twice)} more than once.")
             missing = [name for name in ("time_s", *CSV_COLUMNS) if name not in names]
             if missing:
-                raise ModelFileError(f"{path} has no column {', '.join(missing)}. It has: {', '.join(names)}.")
+                raise ModelFileError(f"{path} has no column {', '.join(missing)}. It has: {', '.join(names)[:400]}.")
             rows = [{(key or "").strip(): value for key, value in row.items()} for row in table]
         data = {name: [_number(row[name], name) for row in rows] for name in ("time_s", *CSV_COLUMNS)}
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
@@ -62,8 +69,8 @@ def read_csv(path: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -
         raise ModelFileError(f"{path} cannot be read as a record of an inertial sensor: {error}.") from error
     if len(rows) < 2:
         raise ModelFileError(f"{path} holds {len(rows)} samples; at least two are needed.")
-    columns = torch.tensor([data[name] for name in CSV_COLUMNS], dtype=torch.float64).T
-    time = torch.tensor(data["time_s"], dtype=torch.float64)
+    columns = torch.tensor([data[name] for name in CSV_COLUMNS], dtype=torch.float64, device="cpu").T
+    time = torch.tensor(data["time_s"], dtype=torch.float64, device="cpu")
     steps = time.diff()
     dt = float(steps.median())
     if not dt > 0 or float((steps - dt).abs().max()) > 0.1 * dt:
@@ -102,10 +109,10 @@ def read_broad(
     Raises:
         diffkin.errors.ModelFileError: There are no such files, or one cannot be read.
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    root = Path(folder)
+    loadmat = needed("scipy.io", "Reading BROAD").loadmat
+    root = path_of(folder, "folder")
+    if isinstance(names, (str, bytes, Tensor)) or not (names is None or isinstance(names, Iterable)):
+        raise OptionError(f"names must be a list of parts of file names, got {names!r}. Write names=[{names!r}].")
     files = sorted((root / "data_mat").glob("*.mat")) or sorted(root.glob("*.mat"))
     wanted = None if names is None else list(names)
     files = [file for file in files if wanted is None or any(part in file.name for part in wanted)]
@@ -117,15 +124,21 @@ def read_broad(
     found = {}
     for file in files:
         try:
-            raw = loadmat(file)
-            gyro, accel, mag, optical = (
-                torch.as_tensor(raw[key], dtype=torch.float64) for key in ("imu_gyr", "imu_acc", "imu_mag", "opt_quat")
-            )
+            raw = loadmat(file, variable_names=[*_BROAD, "movement", "sampling_rate"])
+            gyro, accel, mag, optical = (_matrix(raw, key, width) for key, width in _BROAD.items())
             movement = torch.as_tensor(raw["movement"].astype(bool)).flatten()
             dt = 1.0 / float(raw["sampling_rate"].item())
-        except (OSError, KeyError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
-            raise ModelFileError(f"{file} cannot be read as a record of BROAD: {error}.") from error
+            lengths = {len(part) for part in (gyro, accel, mag, optical, movement)}
+            if len(lengths) != 1 or not 0.0 < dt < math.inf:
+                raise ValueError(f"its parts are of lengths {sorted(lengths)}, a step takes {dt} s")
+        except Exception as error:  # SciPy raises whatever the bytes of a broken file lead to
+            raise ModelFileError(
+                f"{file} cannot be read as a record of BROAD ({type(error).__name__}: {str(error):.300})."
+            ) from error
         known = optical.isfinite().all(-1)
+        length = optical.norm(dim=-1)
+        if bool(((length - 1.0).abs() > 1e-2)[known].any()):
+            raise ModelFileError(f"{file} holds quaternions that are not of length one.")
         R_enu = quat_xyzw_to_matrix(torch.where(known.unsqueeze(-1), optical.roll(-1, -1), _IDENTITY))
         truth = matrix_to_quat_xyzw(attitude_enu_flu_to_ned_frd(R_enu))
         truth = torch.where(known.unsqueeze(-1), truth, math.nan)
@@ -133,6 +146,14 @@ def read_broad(
             file, flu_to_frd(gyro), flu_to_frd(accel), flu_to_frd(mag), truth, movement, dt, dtype
         )
     return found
+
+
+def _matrix(raw: dict[str, Any], key: str, width: int) -> Tensor:
+    """(N, width) numbers of a variable."""
+    value = raw[key]
+    if value.ndim != 2 or value.shape[1] != width or value.dtype.kind not in "fiu":
+        raise ValueError(f"{key} is {value.shape} of {value.dtype}, expected (N, {width}) numbers")
+    return torch.as_tensor(value.astype("float64"))
 
 
 def _checked(
@@ -153,7 +174,13 @@ def _checked(
     if not bool(counts.any()):
         raise ModelFileError(f"{path} holds no sample with a known attitude to score.")
     length = torch.where(known, truth.norm(dim=-1), 1.0)
-    if float((length - 1.0).abs().max()) > 1e-2:
+    if not float((length - 1.0).abs().max()) <= 1e-2:
         raise ModelFileError(f"{path} holds quaternions that are not of length one.")
     truth = torch.where(known.unsqueeze(-1), truth / length.unsqueeze(-1), _IDENTITY)
-    return from_samples([part.unsqueeze(0) for part in (gyro, accel, mag, truth, counts)], dt, dtype)
+    try:
+        records = from_samples([part.unsqueeze(0) for part in (gyro, accel, mag, truth, counts)], dt, dtype)
+    except DiffkinError as error:
+        raise ModelFileError(f"{path} is no record that a filter can start from: {error}") from error
+    if not bool(records.gyro.isfinite().all()):
+        raise ModelFileError(f"{path} holds rates beyond what {dtype} can hold.")
+    return records

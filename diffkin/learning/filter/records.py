@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from diffkin._checks import check_floating, check_last
+from diffkin._given import real
 from diffkin.aircraft import triad
-from diffkin.errors import OptionError, ShapeError
+from diffkin.errors import DtypeError, OptionError, ShapeError
 from diffkin.rotations import matrix_to_quat_xyzw
 
 __all__ = ["Records", "cut", "from_samples", "stack"]
@@ -38,6 +40,17 @@ class Records:
     counts: Tensor
     first: Tensor
     dt: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dt", real(self.dt, "dt", above=0.0))
+        widths = {"gyro": (3,), "down": (3,), "field": (3,), "truth": (4,), "counts": (), "first": (4,)}
+        check_floating(self.gyro, "gyro")
+        steps, n = (self.gyro.shape[0], self.gyro.shape[-1]) if self.gyro.ndim else (0, 0)
+        for name, width in widths.items():
+            check_floating(getattr(self, name), name)
+            shape = (*width, n) if name == "first" else (steps, *width, n)
+            if tuple(getattr(self, name).shape) != shape:
+                raise ShapeError(f"{name} of records must have shape {shape}, got {tuple(getattr(self, name).shape)}.")
 
     @property
     def count(self) -> int:
@@ -69,13 +82,23 @@ def from_samples(samples: Sequence[Tensor], dt: float, dtype: torch.dtype) -> Re
     Returns:
         The records.
     """
-    if not dt > 0:
-        raise OptionError(f"dt must be a positive time in seconds, got {dt!r}.")
+    dt = real(dt, "dt", above=0.0)
     gyro, accel, mag, truth, counts = samples
+    for name, part, width in zip(("gyro", "accel", "mag", "truth"), samples, (3, 3, 3, 4)):
+        check_last(part, (width,), name)
+        if tuple(part.shape[:2]) != tuple(gyro.shape[:2]) or part.ndim != 3 or part.shape[1] == 0:
+            raise ShapeError(
+                f"{name} must have shape (records, steps, {width}) with one step at least, as gyro {tuple(gyro.shape)}; got "
+                f"{tuple(part.shape)}."
+            )
+    if tuple(counts.shape) != tuple(gyro.shape[:2]):
+        raise ShapeError(f"counts must have shape (records, steps), got {tuple(counts.shape)}.")
+    if not dtype.is_floating_point:
+        raise DtypeError(f"Records are of a floating dtype, got {dtype}.")
     down = torch.nn.functional.normalize(-accel.double(), dim=-1)
     field = torch.nn.functional.normalize(mag.double(), dim=-1)
     # only the plane of both measurements matters beside the vertical, so any field that points north and down will do
-    reference = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64), torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64)
+    reference = down.new_tensor([0.0, 0.0, 1.0]), down.new_tensor([1.0, 0.0, 1.0])
     first = matrix_to_quat_xyzw(triad(down[:, 0], field[:, 0], *reference))
     parts = {"gyro": gyro, "down": down, "field": field, "truth": truth, "counts": counts, "first": first}
     return Records(**{name: part.movedim(0, -1).to(dtype).contiguous() for name, part in parts.items()}, dt=dt)
@@ -98,6 +121,9 @@ def cut(records: Records, seconds: float, settle: float = 2.0) -> Records:
     Raises:
         diffkin.errors.OptionError: The records are shorter than a window, or nothing counts.
     """
+    if not isinstance(records, Records):
+        raise OptionError(f"cut needs Records, got a {type(records).__name__}.")
+    seconds, settle = real(seconds, "seconds", above=0.0), real(settle, "settle", least=0.0)
     steps, quiet = round(seconds / records.dt), round(settle / records.dt)
     windows = records.gyro.shape[0] // max(steps, 1)
     if windows < 1 or quiet >= steps:
@@ -121,6 +147,8 @@ def cut(records: Records, seconds: float, settle: float = 2.0) -> Records:
 
 def stack(records: Sequence[Records]) -> Records:
     """Records of one length and step beside each other."""
+    if not isinstance(records, Sequence) or not records or not all(isinstance(part, Records) for part in records):
+        raise OptionError("stack needs a list of Records, one at least.")
     shapes = {(part.gyro.shape[0], round(1e9 * part.dt)) for part in records}
     if len(shapes) != 1:
         raise ShapeError(f"Records to stack must have one length and step; got (samples, step [ns]) {sorted(shapes)}.")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from diffkin._given import generator_of, real, whole
 from diffkin.errors import OptionError
 from diffkin.learning.filter.records import Records, from_samples
+from diffkin.learning.sizes import check_memory
 from diffkin.rotations import (
     matrix_to_quat_xyzw,
     quat_xyzw_multiply,
@@ -53,6 +56,19 @@ class SimulationSettings:
     burst_s: float = 1.0
     settle: float = 2.0
 
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name == "bursts":
+                taken: float = whole(value, "bursts", 0, 10_000)
+            elif field.name in ("seconds", "rate_hz", "burst_s"):
+                taken = real(value, field.name, above=0.0)
+            else:
+                taken = real(value, field.name, least=0.0)
+            object.__setattr__(self, field.name, taken)
+        if round(self.seconds * self.rate_hz) <= round(self.settle * self.rate_hz):
+            raise OptionError(f"Records need seconds > settle, got {self.seconds} and {self.settle}.")
+
 
 def simulate_records(
     count: int,
@@ -71,20 +87,22 @@ def simulate_records(
     Returns:
         The records.
     """
-    s = settings or SimulationSettings()
+    s = SimulationSettings() if settings is None else settings
+    if not isinstance(s, SimulationSettings):
+        raise OptionError(f"settings must be SimulationSettings(...), got a {type(s).__name__}.")
+    count = whole(count, "count", 1)
     steps = round(s.seconds * s.rate_hz)
-    if count < 1 or steps <= round(s.settle * s.rate_hz):
-        raise OptionError(f"Records need count >= 1 and seconds > settle, got {count}, {s.seconds} and {s.settle}.")
-    generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    check_memory(8 * 60 * count * steps, f"{count} records of {steps} samples", "Simulate fewer or shorter ones.")
+    generator = generator_of(seed)
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+        return torch.randn(*shape, generator=generator, dtype=torch.float64, device="cpu")
 
     def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator, dtype=torch.float64)
+        return torch.rand(*shape, generator=generator, dtype=torch.float64, device="cpu")
 
     dt = 1.0 / s.rate_hz
-    time = dt * torch.arange(steps, dtype=torch.float64)
+    time = dt * torch.arange(steps, dtype=torch.float64, device="cpu")
     waves = 4  # angular velocity: a few slow sines for each axis
     phase = 2.0 * math.pi * (uniform(count, 3, waves, 1) + (0.05 + 0.75 * uniform(count, 3, waves, 1)) * time)
     omega = (s.turn * math.sqrt(2.0 / waves) * torch.sin(phase)).sum(2).mT
@@ -100,8 +118,8 @@ def simulate_records(
     bell = torch.exp(-0.5 * ((time - centre) / (0.5 * s.burst_s)).square())
     way = torch.nn.functional.normalize(normal(count, s.bursts, 3), dim=-1) * s.burst * uniform(count, s.bursts, 1)
     acceleration = bell.mT @ way
-    force = acceleration - torch.tensor([0.0, 0.0, _GRAVITY], dtype=torch.float64)
-    north = torch.tensor([0.5, 0.0, math.sqrt(0.75)], dtype=torch.float64)  # dips by 60 degrees
+    force = acceleration - time.new_tensor([0.0, 0.0, _GRAVITY])
+    north = time.new_tensor([0.5, 0.0, math.sqrt(0.75)])  # dips by 60 degrees
     gyro = omega + s.bias * normal(count, 1, 3) + s.gyro_noise * normal(count, steps, 3)
     accel = (R.mT @ force.unsqueeze(-1)).squeeze(-1) + s.accel_noise * normal(count, steps, 3)
     mag = R.mT @ north + s.mag_noise * normal(count, steps, 3)

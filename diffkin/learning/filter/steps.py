@@ -14,7 +14,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from diffkin.errors import closest
+from diffkin._given import one_of
 
 __all__ = ["FILTERS", "FilterStep", "filter_named"]
 
@@ -30,7 +30,7 @@ def _products(dtype: torch.dtype, device: str) -> tuple[Tensor, Tensor, Tensor]:
     on its diagonal; its derivative by the quaternion is linear.
     """
     x, y, z, w = range(4)
-    product = torch.zeros(4, 4, 4)
+    product = torch.zeros(4, 4, 4, device="cpu")
     for row, terms in enumerate(
         (
             ((w, x, 1), (x, w, 1), (y, z, 1), (z, y, -1)),
@@ -41,8 +41,10 @@ def _products(dtype: torch.dtype, device: str) -> tuple[Tensor, Tensor, Tensor]:
     ):
         for a, b, sign in terms:
             product[row, a, b] = sign
-    matrix = torch.zeros(3, 3, 4, 4)
-    printed = torch.zeros(3, 3, 4, 4)  # quadratic part of the printed matrix, without the 1 on the diagonal
+    matrix = torch.zeros(3, 3, 4, 4, device="cpu")
+    printed = torch.zeros(
+        3, 3, 4, 4, device="cpu"
+    )  # quadratic part of the printed matrix, without the 1 on the diagonal
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
         for axis, sign in ((i, 1), (j, -1), (k, -1), (w, 1)):
@@ -125,6 +127,4 @@ def filter_named(name: str) -> tuple[FilterStep, tuple[str, ...]]:
     Raises:
         diffkin.errors.UnknownNameError: There is no such filter.
     """
-    if name not in FILTERS:
-        raise closest(name, FILTERS, "filter")
-    return FILTERS[name]
+    return FILTERS[one_of(name, FILTERS, "filter")]

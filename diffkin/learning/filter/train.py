@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from diffkin._given import generator_of, real, whole
 from diffkin.errors import OptionError
 from diffkin.learning.filter.records import Records
-from diffkin.learning.filter.run import rms_deg, run_records
+from diffkin.learning.filter.run import check_records, rms_deg, run_records
 from diffkin.learning.filter.steps import filter_named
 from diffkin.learning.training.positive import PositiveNumbers
 
@@ -26,11 +27,15 @@ class LearnedGains(PositiveNumbers):
 
     def __init__(self, name: str, initial: Sequence[float]) -> None:
         _, names = filter_named(name)
+        if isinstance(initial, str) or not isinstance(initial, Sequence):
+            raise OptionError(f"{name} needs a list of {len(names)} gains to begin with, got {initial!r}.")
         if len(initial) != len(names):
             raise OptionError(
                 f"{name} needs {len(names)} positive gains ({', '.join(names)}) to begin with, got {list(initial)}."
             )
-        super().__init__(torch.tensor([float(value) for value in initial]), list(initial))
+        super().__init__(
+            torch.tensor([real(x, "a gain") for x in initial], dtype=torch.float32, device="cpu"), list(initial)
+        )
         self.name, self.names = name, names
 
     def forward(self) -> Tensor:
@@ -52,11 +57,15 @@ class FilterProblem:
     """
 
     def __init__(self, network: LearnedGains, training: Records, held_out: Records) -> None:
+        _gains(network)
+        for records in (training, held_out):
+            check_records(records)
         self.network: nn.Module = network
         self.training, self.held_out = training, held_out
 
     def batch(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        return (torch.randperm(self.training.count, generator=generator)[:count],)
+        count, generator = whole(count, "count", 1), generator_of(generator, "generator")
+        return (torch.randperm(self.training.count, generator=generator, device="cpu")[:count],)
 
     def loss(self, network: nn.Module, *batch: Tensor) -> Tensor:
         return self._rms(network, self.training.chosen(batch[0].cpu()))

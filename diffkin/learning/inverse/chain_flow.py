@@ -13,11 +13,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin.errors import OptionError, closest
+from diffkin._given import one_of, real
+from diffkin.errors import OptionError
 from diffkin.learning.inverse.heads import HEADS
 from diffkin.learning.inverse.joint_order import JointOrder
 from diffkin.learning.inverse.layers import StackedMLP, with_waves
 from diffkin.learning.inverse.network import IKNetwork
+from diffkin.learning.sizes import take_sizes
 from diffkin.robot import Robot
 
 __all__ = ["ChainFlow", "ChainFlowSettings"]
@@ -50,12 +52,15 @@ class ChainFlowSettings:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.head not in HEADS:
-            raise closest(self.head, HEADS, "head of chain_flow")
-        if self.octaves < 0 or self.pieces < 2:
-            raise OptionError("network.octaves must not be negative and network.pieces be at least 2.")
-        if self.noise < 0 or not 0 < self.temperature <= 1:
-            raise OptionError("network.noise must not be negative and network.temperature be in (0, 1].")
+        take_sizes(self, "width", "depth", "pieces", "octaves")
+        one_of(self.head, HEADS, "head of chain_flow")
+        object.__setattr__(self, "noise", real(self.noise, "network.noise", least=0.0, most=1.0))
+        object.__setattr__(self, "temperature", real(self.temperature, "network.temperature", above=0.0, most=1.0))
+        if self.temperature != 1.0 and not HEADS[self.head].has_temperature:
+            raise OptionError(
+                f"network.temperature is for the head 'mixture'; {self.head!r} has none. Leave it at 1, got "
+                f"{self.temperature}."
+            )
 
 
 class ChainFlow(IKNetwork):
@@ -75,8 +80,8 @@ class ChainFlow(IKNetwork):
 
     def augment(self, q: Tensor, T_target: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Disturb the joints that come before each, by amounts from a thousandth of the largest noise up to it."""
-        size = self.settings.noise * 10.0 ** (-3.0 * torch.rand(len(q), 1, generator=generator))
-        return q, T_target, q + size * torch.randn(q.shape, generator=generator)
+        size = self.settings.noise * 10.0 ** (-3.0 * torch.rand(len(q), 1, generator=generator, device="cpu"))
+        return q, T_target, q + size * torch.randn(q.shape, generator=generator, device="cpu")
 
     def loss(self, *batch: Tensor) -> Tensor:
         q, T_target, before = batch
@@ -91,13 +96,13 @@ class ChainFlow(IKNetwork):
     def draw(self, T_target: Tensor, generator: torch.Generator) -> Tensor:
         q = T_target.new_zeros(len(T_target), self.robot.dof)
         for turn, coordinate in enumerate(self.joints.order):
-            raw = self.mlp.single(turn, self._inputs(q, T_target, (turn,))[0])
+            raw = self.mlp.single(turn, self._inputs(q, T_target, (turn,))[0]).to(q.dtype)
             unit = self.head.sample(raw, self.settings.temperature, generator)
             q[:, coordinate] = self.middle[coordinate] + self.radius[coordinate] * unit
         return q
 
     def _log_density(self, q: Tensor, T_target: Tensor, before: Tensor) -> Tensor:
-        raw = self.mlp(self._inputs(before, T_target, self.joints.turns))
+        raw = self.mlp(self._inputs(before, T_target, self.joints.turns)).to(q.dtype)  # autocast makes it half
         unit = ((q - self.middle) / self.radius)[:, list(self.joints.order)].transpose(0, 1)
         return self.head.log_density(unit, raw).sum(0) - self.radius.log().sum()
 

@@ -7,12 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffkin._checks import check_broadcast, check_last
+from diffkin._given import seed_of, whole
+from diffkin.errors import OptionError, ShapeError
 from diffkin.ik import solve_ik
 from diffkin.ik.solutions.branches import SIGNS, sign_labels
 from diffkin.ik.solutions.self_motion import wrapped
-from diffkin.learning.inverse.baselines import NearestSample, mid_range, pose_errors, uniform
+from diffkin.learning.inverse.baselines import NearestSample, check_poses, mid_range, pose_errors, uniform
+from diffkin.learning.inverse.data.pairs import held_out
 from diffkin.learning.inverse.network import IKNetwork
-from diffkin.learning.inverse.pairs import held_out
 from diffkin.robot import Robot
 
 __all__ = ["branches_found", "evaluate_network", "mmd", "one_descent"]
@@ -35,9 +38,13 @@ def one_descent(
         ``one_descent_success`` (share solved) and ``one_descent_iterations`` (mean over those solved); the solutions,
         NaN where there is none.
     """
+    check_poses(robot, T_target)
+    check_last(q0, (robot.dof,), "q0")
+    if T_target.shape[:-2].numel() == 0:
+        raise ShapeError(f"T_target holds no pose to descend to, its shape is {tuple(T_target.shape)}.")
     result = solve_ik(robot, T_target, q0=q0.to(robot.dtype), max_restarts=0, max_iterations=max_iterations)
     solved = result.success
-    iterations = result.iterations[solved].double().mean() if bool(solved.any()) else torch.tensor(float("nan"))
+    iterations = result.iterations[solved].double().mean() if bool(solved.any()) else result.q.new_tensor(torch.nan)
     figures = {"one_descent_success": float(solved.double().mean()), "one_descent_iterations": float(iterations)}
     return figures, torch.where(solved[..., None], result.q, torch.full_like(result.q, torch.nan))
 
@@ -55,14 +62,19 @@ def branches_found(robot: Robot, solutions: Tensor) -> Tensor:
     Returns:
         (*batch,) number of branches.
     """
+    if not isinstance(robot, Robot):
+        raise OptionError(f"robot must be a diffkin Robot, got a {type(robot).__name__}.")
+    check_last(solutions, (robot.dof,), "solutions")
+    if solutions.ndim < 2:
+        raise ShapeError(f"solutions must have shape (*batch, count, {robot.dof}), got {tuple(solutions.shape)}.")
     valid = solutions.isfinite().all(-1)
     if robot.name in SIGNS:
         coordinates = SIGNS[robot.name]
         label = torch.where(valid, sign_labels(solutions, coordinates), -1)
-        return (label[..., None] == torch.arange(2 ** len(coordinates))).any(-2).sum(-1)
+        return (label[..., None] == torch.arange(2 ** len(coordinates), device=solutions.device)).any(-2).sum(-1)
     gap = wrapped(robot, solutions[..., :, None, :] - solutions[..., None, :, :])
     near = (gap.abs() < _APART).all(-1)
-    earlier = torch.ones(solutions.shape[-2], solutions.shape[-2]).tril(-1).bool()
+    earlier = torch.ones(2 * solutions.shape[-2:-1], dtype=torch.bool, device=solutions.device).tril(-1)
     known = torch.zeros_like(valid)
     for index in range(solutions.shape[-2]):  # a solution is new if no earlier new one is near
         met = (near[..., index, :] & earlier[index] & known).any(-1)
@@ -81,6 +93,14 @@ def mmd(first: Tensor, second: Tensor, scale: Tensor) -> Tensor:
     Returns:
         (*batch,) the square root of the biased estimate.
     """
+    check_last(scale, first.shape[-1:] if isinstance(first, Tensor) else (), "scale")
+    for name, points in (("first", first), ("second", second)):
+        check_last(points, (scale.shape[-1],), name)
+        if points.ndim < 2 or points.shape[-2] == 0:
+            raise ShapeError(
+                f"{name} must have shape (*batch, count, dof), one point at least, got {tuple(points.shape)}."
+            )
+    check_broadcast(first=first.shape[:-2], second=second.shape[:-2])
     x, y = first / scale, second / scale
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
@@ -108,6 +128,14 @@ def evaluate_network(
     Returns:
         Figures by name; see ``docs/learning.md``.
     """
+    if not all(hasattr(network, name) for name in ("sample", "starts", "settings")):
+        raise OptionError(f"evaluate_network scores an IKNetwork, got a {type(network).__name__}.")
+    own = getattr(network, "robot", robot)
+    if not isinstance(robot, Robot) or robot.joint_names != own.joint_names:
+        raise OptionError(f"evaluate_network needs the robot of the network, {own!r}, got {robot!r}.")
+    seed = seed_of(seed)
+    targets, best_of = whole(targets, "targets", 1), whole(best_of, "best_of", 1)
+    stored, spread = whole(stored, "stored", 1), whole(spread, "spread", 1)
     _, T = held_out(robot, targets, seed)
     answers = network.sample(T, best_of, seed=seed)
     first = answers[:, 0]
@@ -162,7 +190,7 @@ def _spread(network: IKNetwork, robot: Robot, T: Tensor, seed: int, count: int =
 def _restart(robot: Robot, T: Tensor, seed: int, rounds: int = 20) -> Tensor:
     """Solutions from uniform starts, each drawn anew until its descent succeeds."""
     q = uniform(robot, T, seed=seed)
-    left = torch.ones(T.shape[:-2], dtype=torch.bool)
+    left = torch.ones(T.shape[:-2], dtype=torch.bool, device=T.device)
     for turn in range(rounds):
         found = solve_ik(robot, T[left], q0=uniform(robot, T[left], seed=seed + turn), max_restarts=0)
         q[left] = found.q

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from diffkin._given import flag
 from diffkin.learning.inverse.network import IKNetwork
+from diffkin.learning.optional import needed
+from diffkin.learning.sizes import check_weights, take_sizes
 from diffkin.robot import Robot
 
 __all__ = ["Flow", "FlowSettings"]
@@ -37,6 +40,10 @@ class FlowSettings:
     bins: int = 8
     coupling: bool = False
 
+    def __post_init__(self) -> None:
+        take_sizes(self, "width", "depth", "transforms", "bins")
+        object.__setattr__(self, "coupling", flag(self.coupling, "network.coupling"))
+
 
 class Flow(IKNetwork):
     """A neural spline flow (Durkan et al. 2019) over the coordinates given the pose.
@@ -46,9 +53,13 @@ class Flow(IKNetwork):
     """
 
     def __init__(self, robot: Robot, settings: FlowSettings, span: tuple[Tensor, Tensor] | None = None) -> None:
-        import zuko
-
+        zuko = needed("zuko", "The network 'flow'")
         super().__init__(robot, settings, span)
+        width, dof = settings.width, robot.dof
+        weights = (
+            (dof + 13) * width + (settings.depth - 1) * (width + 1) * width + (width + 1) * dof * 3 * settings.bins
+        )
+        check_weights(settings.transforms * weights, f"width={width} and depth={settings.depth}")
         self.flow = zuko.flows.NSF(
             features=robot.dof,
             context=12,
@@ -61,12 +72,19 @@ class Flow(IKNetwork):
     def loss(self, *batch: Tensor) -> Tensor:
         q, T_target = batch
         unit = ((q - self.middle) / self.radius).clamp(_EDGE - 1.0, 1.0 - _EDGE)
-        return -self.flow(_pose(T_target)).log_prob(math.sqrt(2.0) * torch.erfinv(unit)).mean()
+        with _whole_precision(q):
+            return -self.flow(_pose(T_target)).log_prob(math.sqrt(2.0) * torch.erfinv(unit)).mean()
 
     def draw(self, T_target: Tensor, generator: torch.Generator) -> Tensor:
-        density = self.flow(_pose(T_target))
-        normal = torch.randn((len(T_target), self.robot.dof), generator=generator).to(T_target)
-        return self.middle + self.radius * torch.erf(density.transform.inv(normal) / math.sqrt(2.0))
+        normal = torch.randn((len(T_target), self.robot.dof), generator=generator, device="cpu").to(T_target)
+        with _whole_precision(T_target):
+            density = self.flow(_pose(T_target))
+            return self.middle + self.radius * torch.erf(density.transform.inv(normal) / math.sqrt(2.0))
+
+
+def _whole_precision(like: Tensor) -> torch.autocast:
+    """Without autocast: splines of half precision are not monotonic."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def _pose(T_target: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from diffkin.learning.inverse.mixture import truncated_mixture_log_density, truncated_mixture_sample
+from diffkin.learning.optional import needed
 
 __all__ = ["HEADS", "Head", "MixtureHead", "SplineHead"]
 
@@ -17,6 +18,7 @@ class Head(Protocol):
     """A family of densities on the interval from -1 to 1, which stands for the limits of a joint."""
 
     parameters_per_joint: int
+    has_temperature: bool
 
     def __init__(self, pieces: int) -> None: ...
 
@@ -37,14 +39,15 @@ class MixtureHead:
     """
 
     narrowest = 3e-4  # of a standard deviation
+    has_temperature = True
 
     def __init__(self, pieces: int) -> None:
         self.pieces = pieces
         self.parameters_per_joint = 3 * pieces
 
     def initial(self) -> Tensor:
-        spread = torch.linspace(-1.0, 1.0, self.pieces)
-        logits, scales = torch.zeros(self.pieces), torch.full((self.pieces,), -1.0)
+        spread = torch.linspace(-1.0, 1.0, self.pieces, device="cpu")
+        logits, scales = torch.zeros_like(spread), torch.full_like(spread, -1.0)
         return torch.cat((logits, spread, scales))
 
     def log_density(self, unit: Tensor, raw: Tensor) -> Tensor:
@@ -67,24 +70,25 @@ class SplineHead:
     It has no temperature: what it draws is the density itself.
     """
 
+    has_temperature = False
+
     def __init__(self, pieces: int) -> None:
         self.pieces = pieces
         self.parameters_per_joint = 3 * pieces - 1
 
     def initial(self) -> Tensor:
-        return torch.zeros(self.parameters_per_joint)
+        return torch.zeros(self.parameters_per_joint, device="cpu")
 
     def log_density(self, unit: Tensor, raw: Tensor) -> Tensor:
         _, log_slope = self._spline(raw).call_and_ladj(unit)
         return log_slope - math.log(2.0)
 
     def sample(self, raw: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        draw = 2.0 * torch.rand(len(raw), generator=generator).to(raw) - 1.0
+        draw = 2.0 * torch.rand(len(raw), generator=generator, device="cpu").to(raw) - 1.0
         return self._spline(raw).inv(draw).clamp(-1.0, 1.0)
 
     def _spline(self, raw: Tensor) -> Any:
-        import zuko
-
+        zuko = needed("zuko", "The head 'spline'")
         widths, heights, slopes = raw.split((self.pieces, self.pieces, self.pieces - 1), dim=-1)
         return zuko.transforms.MonotonicRQSTransform(widths, heights, slopes, bound=1.0, slope=1e-4)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from diffkin import kinematics
-from diffkin._algebra import perpendicular
+from diffkin._algebra import matmul, perpendicular
 from diffkin.robot import Robot
 
 __all__ = ["JointOrder"]
@@ -67,7 +67,7 @@ class JointOrder:
         frames = kinematics.forward(self.tree, q, turns).transpose(0, 1)
         back = frames[..., :3, :3].transpose(-1, -2)
         shifted = T_target[:, :3, :] - torch.nn.functional.pad(frames[..., :3, 3:], (3, 0))
-        return back @ shifted
+        return matmul(back, shifted)
 
 
 def _axis_frame(axis: Tensor) -> Tensor:

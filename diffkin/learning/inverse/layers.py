@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from diffkin.learning.sizes import check_weights
+
 __all__ = ["StackedMLP", "with_waves"]
 
 
@@ -30,13 +32,18 @@ class StackedMLP(nn.Module):
         width: Numbers between layers.
         depth: Residual layers, ``h + silu(W h + b)``.
         gain: Factor on the last layer's initial weights; 0 starts at the last layer's bias.
+
+    Raises:
+        diffkin.errors.OptionError: The weights would take more memory than there is.
     """
 
     def __init__(self, count: int, inputs: int, outputs: int, width: int, depth: int, gain: float = 1.0) -> None:
         super().__init__()
+        weights = (inputs + 1) * width + depth * (width + 1) * width + (width + 1) * outputs
+        check_weights(count * weights, f"width={width} and depth={depth}, {count} beside each other,")
         sizes = [(inputs, width)] + depth * [(width, width)] + [(width, outputs)]
-        self.weights = nn.ParameterList(torch.randn(count, a, b) / math.sqrt(a) for a, b in sizes)
-        self.biases = nn.ParameterList(torch.zeros(count, 1, b) for _, b in sizes)
+        self.weights = nn.ParameterList(torch.randn(count, a, b, device="cpu") / math.sqrt(a) for a, b in sizes)
+        self.biases = nn.ParameterList(torch.zeros(count, 1, b, device="cpu") for _, b in sizes)
         with torch.no_grad():
             self.weights[-1].mul_(gain)
 

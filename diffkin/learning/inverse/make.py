@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffkin.errors import closest
+from diffkin._given import one_of, seed_of
+from diffkin.errors import OptionError, closest
 from diffkin.learning.inverse.chain_flow import ChainFlow, ChainFlowSettings
 from diffkin.learning.inverse.flow import Flow, FlowSettings
 from diffkin.learning.inverse.network import IKNetwork
@@ -43,15 +44,17 @@ def make_network(
 
     Raises:
         diffkin.errors.UnknownNameError: There is no such network or setting.
+        diffkin.errors.OptionError: A setting is out of range; the message says what is allowed.
     """
-    name = settings.get("name")
-    if name not in NETWORKS:
-        raise closest(name, NETWORKS, "network")
+    if not isinstance(settings, Mapping):
+        raise OptionError(f"settings must be a mapping with a name, as in {{'name': 'chain_flow'}}, got {settings!r}.")
+    name = one_of(settings.get("name"), NETWORKS, "network")
     make, kind = NETWORKS[name]
     known = {field.name for field in dataclasses.fields(kind)}
     for key in settings:
         if key not in known:
             raise closest(key, known, f"setting of network {name!r}:")
-    with torch.random.fork_rng(devices=[]):
+    seed = seed_of(seed)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
         return make(robot, kind(**settings), span)

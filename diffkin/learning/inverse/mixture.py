@@ -49,7 +49,7 @@ def truncated_mixture_sample(
         (*batch,) samples within the limits.
     """
     weights = logits.double().softmax(-1) * _mass(mean.double(), scale.double(), lower.double(), upper.double())
-    draw = torch.rand((2, *mean.shape[:-1]), generator=generator, dtype=torch.float64).to(mean.device)
+    draw = torch.rand((2, *mean.shape[:-1]), generator=generator, dtype=torch.float64, device="cpu").to(mean.device)
     steps = weights.cumsum(-1)
     which = (steps < draw[0, ..., None] * steps[..., -1:]).sum(-1, keepdim=True).clamp(max=mean.shape[-1] - 1)
     mu, sigma = (values.gather(-1, which).squeeze(-1).double() for values in (mean, scale))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffkin.errors import closest
+from diffkin._given import one_of, real
 from diffkin.learning.inverse.layers import StackedMLP, with_waves
 from diffkin.learning.inverse.network import IKNetwork
+from diffkin.learning.sizes import take_sizes
 from diffkin.robot import Robot
 
 __all__ = ["Regression", "RegressionSettings", "ThroughFK", "ThroughFKSettings"]
@@ -30,6 +31,9 @@ class RegressionSettings:
     width: int = 256
     depth: int = 3
     octaves: int = 2
+
+    def __post_init__(self) -> None:
+        take_sizes(self, "width", "depth", "octaves")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,11 @@ class ThroughFKSettings:
     turn_weight: float = 0.3
     squash: str = "tanh"
 
+    def __post_init__(self) -> None:
+        take_sizes(self, "width", "depth", "octaves")
+        object.__setattr__(self, "turn_weight", real(self.turn_weight, "network.turn_weight", least=0.0))
+        one_of(self.squash, _SQUASH, "squash")
+
 
 _SQUASH = {"tanh": torch.tanh, "sin": torch.sin}
 
@@ -71,8 +80,6 @@ class _OneAnswer(IKNetwork):
         span: tuple[Tensor, Tensor] | None,
     ) -> None:
         super().__init__(robot, settings, span)
-        if squash not in _SQUASH:
-            raise closest(squash, _SQUASH, "squash")
         self.squash = _SQUASH[squash]
         tips = self.typical_tips(1024)
         self.register_buffer("centre", tips.mean(0), persistent=False)
@@ -85,7 +92,7 @@ class _OneAnswer(IKNetwork):
         position = (T_target[:, :3, 3] - self.centre) / self.scale
         pose = torch.cat((position, T_target[:, :3, :3].flatten(-2)), dim=-1)
         raw = self.mlp(with_waves(pose, self.settings.octaves)[None])[0]
-        return self.middle + self.radius * self.squash(raw)
+        return self.middle + self.radius * self.squash(raw.to(self.middle.dtype))  # angles are not of half precision
 
     def draw(self, T_target: Tensor, generator: torch.Generator) -> Tensor:
         return self(T_target)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from diffkin._given import generator_of
 from diffkin.errors import OptionError
 from diffkin.learning.inverse.baselines import pose_errors
+from diffkin.learning.inverse.data.pairs import FreshPairs, Pairs, held_out
 from diffkin.learning.inverse.network import IKNetwork
-from diffkin.learning.inverse.pairs import FreshPairs, Pairs, held_out
 
 __all__ = ["IKProblem"]
 
@@ -23,7 +24,11 @@ class IKProblem:
     """
 
     def __init__(self, network: IKNetwork, pairs: Pairs | None = None, held_out_count: int = 1000) -> None:
-        self.network: nn.Module = network
+        self.network: nn.Module = _ours(network)
+        if pairs is not None and not callable(getattr(pairs, "draw", None)):
+            raise OptionError(
+                f"pairs must draw coordinates and poses, as FreshPairs does, got a {type(pairs).__name__}."
+            )
         self.augment = network.augment
         self.pairs = FreshPairs(network.robot) if pairs is None else pairs
         self.held_out = held_out(network.single, held_out_count)
@@ -47,7 +52,7 @@ class IKProblem:
 
 
 def _seeded() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
+    return generator_of(0)
 
 
 def _ours(network: nn.Module) -> IKNetwork:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from diffkin._given import real_list
 from diffkin.aircraft import sqrt_law
+from diffkin.errors import OptionError
 from diffkin.learning.policy.craft import Craft
 from diffkin.learning.policy.flight import FlightState
 from diffkin.learning.policy.policy import Policy, gyroscopic, saturated
@@ -24,8 +27,11 @@ class Gains(PositiveNumbers):
     """
 
     def __init__(self, **initial: float | list[float]) -> None:
-        rows = [torch.as_tensor(value, dtype=torch.float32).expand(3) for value in initial.values()]
-        super().__init__(torch.stack(rows), initial)
+        if not initial:
+            raise OptionError("Gains need at least one name, as in Gains(k_rate=9.0).")
+        gains = [real_list(value, name, above=0.0) for name, value in initial.items()]
+        rows = [gain if isinstance(gain, list) else [gain] * 3 for gain in gains]
+        super().__init__(torch.tensor(rows, dtype=torch.float32, device="cpu"), initial)
         self.names = tuple(initial)
 
     def forward(self) -> list[Tensor]:
@@ -35,6 +41,13 @@ class Gains(PositiveNumbers):
     def table(self) -> dict[str, list[float]]:
         """The gains by name."""
         return {name: gain.detach().flatten().tolist() for name, gain in zip(self.names, self(), strict=True)}
+
+
+def _take_gains(settings: PDSettings | CascadeSettings) -> None:
+    """Each field is a positive number or three."""
+    for field in dataclasses.fields(settings):
+        gain = real_list(getattr(settings, field.name), f"controller.{field.name}", above=0.0)
+        object.__setattr__(settings, field.name, gain)
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,9 @@ class PDSettings:
 
     k_attitude: float | list[float] = 36.0
     k_rate: float | list[float] = 9.0
+
+    def __post_init__(self) -> None:
+        _take_gains(self)
 
 
 class PDPolicy(Policy):
@@ -77,6 +93,9 @@ class CascadeSettings:
     k_attitude: float | list[float] = 4.0
     braking: float | list[float] = 0.5
     k_rate: float | list[float] = 12.0
+
+    def __post_init__(self) -> None:
+        _take_gains(self)
 
 
 class CascadePolicy(Policy):

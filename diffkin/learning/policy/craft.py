@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffkin._checks import check_last
-from diffkin.errors import OptionError
+from diffkin._checks import check_finite, check_last, has_values
+from diffkin._given import real
+from diffkin.errors import OptionError, ShapeError
 
 __all__ = ["Craft", "trial_craft"]
 
@@ -30,12 +31,17 @@ class Craft:
     dt: float = 0.02
 
     def __post_init__(self) -> None:
-        check_last(self.inertia, (3, 3), "inertia")
-        check_last(self.limit, (3,), "limit")
-        if not bool((self.limit > 0).all()):
+        for name, shape in (("inertia", (3, 3)), ("limit", (3,))):
+            check_last(getattr(self, name), shape, name)
+            if tuple(getattr(self, name).shape) != shape:
+                raise ShapeError(f"{name} of a craft must have shape {shape}, got {tuple(getattr(self, name).shape)}.")
+            check_finite(getattr(self, name), name)
+        if has_values(self.limit) and not bool((self.limit > 0).all()):
             raise OptionError(f"Torque limits must be positive, got {self.limit.tolist()}.")
-        if not (self.lag > 0 and self.dt > 0):
-            raise OptionError(f"lag and dt must be positive, got {self.lag!r} and {self.dt!r}.")
+        if has_values(self.inertia) and not bool((self.moments > 0).all()):
+            raise OptionError(f"Moments of inertia must be positive, got {self.moments.tolist()}.")
+        for name in ("lag", "dt"):
+            object.__setattr__(self, name, real(getattr(self, name), name, above=0.0))
 
     @property
     def moments(self) -> Tensor:
@@ -53,4 +59,5 @@ class Craft:
 
 def trial_craft() -> Craft:
     """The small quadrotor that policies are trained on: 10, 12 and 20 g m^2, weak about the vertical."""
-    return Craft(torch.diag(torch.tensor([0.010, 0.012, 0.020])), torch.tensor([0.15, 0.15, 0.08]))
+    moments, limit = torch.tensor([[0.010, 0.012, 0.020], [0.15, 0.15, 0.08]], dtype=torch.float32, device="cpu")
+    return Craft(torch.diag(moments), limit)

@@ -13,7 +13,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from diffkin._checks import check_finite, check_floating
+from diffkin._given import generator_of, real, whole
+from diffkin.errors import OptionError, ShapeError
 from diffkin.learning.policy.craft import Craft
+from diffkin.learning.sizes import check_memory
 from diffkin.learning.training.seeds import held_out_seed
 from diffkin.rotations import matrix_to_quat_xyzw, random_rotation
 
@@ -98,16 +102,21 @@ def draw_starts(
     Returns:
         The starts, in the craft's dtype on the CPU.
     """
+    if not isinstance(craft, Craft):
+        raise OptionError(f"Flights need a Craft, got a {type(craft).__name__}.")
+    count, generator = whole(count, "count", 1), generator_of(generator, "generator")
+    rate, spread = real(rate, "rate", least=0.0), real(spread, "spread", least=0.0, below=1.0)
+    check_memory(8 * 20 * count, f"{count} starts", "Draw fewer.")
     dtype = craft.inertia.dtype
     quat = matrix_to_quat_xyzw(random_rotation(count, seed=generator)).to(dtype)
-    omega = rate * torch.randn(count, 3, generator=generator, dtype=dtype)
-    factor = 1.0 + spread * (2.0 * torch.rand(count, 3, generator=generator, dtype=dtype) - 1.0)
+    omega = rate * torch.randn(count, 3, generator=generator, dtype=dtype, device="cpu")
+    factor = 1.0 + spread * (2.0 * torch.rand(count, 3, generator=generator, dtype=dtype, device="cpu") - 1.0)
     return FlightStarts(quat.T.contiguous(), omega.T.contiguous(), (craft.moments.cpu() * factor).T.contiguous())
 
 
 def held_out_starts(craft: Craft, count: int, *, spread: float = 0.3, seed: int = 0) -> FlightStarts:
     """Starts that no training run draws."""
-    return draw_starts(craft, count, torch.Generator().manual_seed(held_out_seed(seed)), spread=spread)
+    return draw_starts(craft, count, generator_of(held_out_seed(seed)), spread=spread)
 
 
 def flight_state(quat_xyzw: Tensor, omega: Tensor, torque: Tensor) -> FlightState:
@@ -171,15 +180,44 @@ def flight(policy: TorqueLaw, starts: FlightStarts, craft: Craft, steps: int) ->
     Returns:
         The flights.
     """
+    if not isinstance(craft, Craft):
+        raise OptionError(f"A flight needs a Craft, got a {type(craft).__name__}.")
+    if not callable(policy):
+        raise OptionError(f"A flight needs a policy, a function (state, craft) -> torques, got {policy!r}.")
+    starts, steps = _checked(starts), whole(steps, "steps", 1)
+    size = 14 * starts.omega.shape[-1] * starts.omega.element_size() * steps
+    check_memory(size, f"{starts.omega.shape[-1]} flights of {steps} steps", "Fly fewer or shorter ones.")
     craft = craft.to(starts.omega)
     state = flight_state(starts.quat_xyzw, starts.omega, torch.zeros_like(starts.omega))
     states, commands = [state], []
     for _ in range(steps):
         commands.append(policy(state, craft))
+        if len(commands) == 1:
+            _check_command(commands[0], starts)
         state = flight_step(state, commands[-1], starts.moments, craft)
         states.append(state)
     quats, omegas, _, _, angles = zip(*states, strict=True)
     return Flights(torch.stack(quats), torch.stack(omegas), torch.stack(angles), torch.stack(commands), craft.dt)
+
+
+def _checked(starts: FlightStarts) -> FlightStarts:
+    """Starts of one number of flights, in one dtype."""
+    if not isinstance(starts, tuple) or len(starts) != 3:
+        raise OptionError(f"starts must be FlightStarts(quat_xyzw, omega, moments), got a {type(starts).__name__}.")
+    n = starts[1].shape[-1:] if isinstance(starts[1], Tensor) else ()
+    for name, part, width in zip(FlightStarts._fields, starts, (4, 3, 3)):
+        check_floating(part, name)
+        if tuple(part.shape) != (width, *n):
+            raise ShapeError(f"{name} of starts must have shape ({width}, n), got {tuple(part.shape)}.")
+        check_finite(part, name)
+    return FlightStarts(*starts)
+
+
+def _check_command(command: object, starts: FlightStarts) -> None:
+    """Raise unless a policy gives a torque for each flight."""
+    shape = tuple(command.shape) if isinstance(command, Tensor) else type(command).__name__
+    if shape != tuple(starts.omega.shape):
+        raise ShapeError(f"A policy must return torques {tuple(starts.omega.shape)}, this one returned {shape}.")
 
 
 def _tiny(tensor: Tensor) -> float:

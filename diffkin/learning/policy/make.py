@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from diffkin._given import one_of, seed_of
 from diffkin.errors import OptionError, closest
 from diffkin.learning.policy.classical import CascadePolicy, CascadeSettings, PDPolicy, PDSettings
 from diffkin.learning.policy.networks import NetworkPolicy, NetworkSettings, ResidualPolicy, ResidualSettings
@@ -39,10 +40,12 @@ def make_policy(kind: str, settings: Mapping[str, Any] | None = None, seed: int 
         diffkin.errors.UnknownNameError: There is no such policy or setting.
         diffkin.errors.OptionError: A gain or a size is not positive.
     """
-    if kind not in POLICIES:
-        raise closest(kind, POLICIES, "policy")
+    if not isinstance(settings, (Mapping, type(None))):
+        raise OptionError(f"settings must be a mapping, as in {{'width': 64}}, got {settings!r}.")
+    kind = one_of(kind, POLICIES, "policy")
     make, settings_kind = POLICIES[kind]
-    with torch.random.fork_rng(devices=[]):
+    seed = seed_of(seed)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(seed)
         return make(_filled(settings_kind, settings or {}, kind))
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from diffkin._given import flag, real
 from diffkin.errors import OptionError
 from diffkin.learning.policy.classical import CascadePolicy, CascadeSettings
 from diffkin.learning.policy.craft import Craft
 from diffkin.learning.policy.flight import FlightState
 from diffkin.learning.policy.policy import Policy, saturated
+from diffkin.learning.sizes import check_weights, take_sizes
 
 __all__ = ["NetworkPolicy", "NetworkSettings", "ResidualPolicy", "ResidualSettings", "state_features"]
 
@@ -29,11 +31,14 @@ class NetworkSettings:
     width: int = 64
     depth: int = 2
 
+    def __post_init__(self) -> None:
+        take_sizes(self, "width", "depth", group="controller")
+
 
 def _mlp(inputs: int, outputs: int, width: int, depth: int, scale: float) -> nn.Sequential:
     """Layers with tanh between them; the last one begins as torch makes it, times ``scale``."""
-    if width < 1 or depth < 1:
-        raise OptionError(f"A network needs width and depth of at least 1, got {width} and {depth}.")
+    weights = (inputs + 1) * width + (depth - 1) * (width + 1) * width + (width + 1) * outputs
+    check_weights(weights, f"width={width} and depth={depth}")
     layers: list[nn.Module] = []
     for size in [inputs] + (depth - 1) * [width]:
         layers += [nn.Linear(size, width), nn.Tanh()]
@@ -63,7 +68,7 @@ class NetworkPolicy(Policy):
         self.mlp = _mlp(13, 3, settings.width, settings.depth, scale=0.1)
 
     def forward(self, state: FlightState, craft: Craft) -> Tensor:
-        return craft.limit.unsqueeze(-1) * torch.tanh(self.mlp(state_features(state, craft)).T)
+        return craft.limit.unsqueeze(-1) * torch.tanh(self.mlp(state_features(state, craft)).T.to(state.omega.dtype))
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,13 @@ class ResidualSettings:
     max_rate: float = 4.0
     learn_gains: bool = False
     cascade: CascadeSettings = dataclasses.field(default_factory=CascadeSettings)
+
+    def __post_init__(self) -> None:
+        take_sizes(self, "width", "depth", group="controller")
+        object.__setattr__(self, "max_rate", real(self.max_rate, "controller.max_rate", above=0.0))
+        object.__setattr__(self, "learn_gains", flag(self.learn_gains, "controller.learn_gains"))
+        if not isinstance(self.cascade, CascadeSettings):
+            raise OptionError(f"controller.cascade must hold the settings of a cascade, got {self.cascade!r}.")
 
 
 class ResidualPolicy(Policy):
@@ -107,7 +119,8 @@ class ResidualPolicy(Policy):
         )  # features of the body at rest there
 
     def forward(self, state: FlightState, craft: Craft) -> Tensor:
-        raw = self.mlp(torch.cat([state_features(state, craft), self.goal])).T
+        features = torch.cat([state_features(state, craft), self.goal])
+        raw = self.mlp(features).T.to(features.dtype)
         change = torch.tanh(raw[:, :-1] - raw[:, -1:])
         classical = saturated(self.cascade.wish(state, craft, self.max_rate * change[:3]), craft)
         blend = change[3:]

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from diffkin._algebra import matmul
 from diffkin.learning.policy.craft import Craft
 from diffkin.learning.policy.flight import FlightState
 
@@ -27,7 +28,7 @@ class Policy(nn.Module):
 
 def gyroscopic(state: FlightState, craft: Craft) -> Tensor:
     """``w x J w`` of the nominal body, which every classical law cancels."""
-    return torch.linalg.cross(state.omega, craft.inertia @ state.omega, dim=0)
+    return torch.linalg.cross(state.omega, matmul(craft.inertia, state.omega), dim=0)
 
 
 def saturated(torque: Tensor, craft: Craft) -> Tensor:

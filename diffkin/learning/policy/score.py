@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from diffkin._checks import check_floating
+from diffkin._given import real
+from diffkin.errors import OptionError, ShapeError
 from diffkin.learning.policy.craft import Craft
 from diffkin.learning.policy.flight import FlightStarts, flight
 
@@ -28,7 +31,8 @@ def cost(angle: Tensor, omega: Tensor, dt: float, *, rate_weight: float = 0.01, 
     Returns:
         (n,) costs [rad].
     """
-    last = max(1, round(terminal / dt))
+    _check_path(angle, omega)
+    last = max(1, round(real(terminal, "terminal", least=0.0) / real(dt, "dt", above=0.0)))
     return (angle[1:] + rate_weight * omega[1:].square().sum(-2)).mean(0) + angle[-last:].mean(0)
 
 
@@ -49,8 +53,11 @@ def scores(
         end; the whole time where it does not), ``under_2_deg`` (share at ``seconds``), ``error_median_deg``,
         ``error_max_deg`` (at ``seconds``).
     """
-    until = round(seconds / dt)
-    bound = math.radians(bound_deg)
+    _check_path(angle, omega)
+    until = round(real(seconds, "seconds", above=0.0) / real(dt, "dt", above=0.0))
+    if not 1 <= until < len(angle):
+        raise OptionError(f"seconds must lie within the flights, {dt:g} to {(len(angle) - 1) * dt:g}, got {seconds}.")
+    bound = math.radians(real(bound_deg, "bound_deg", above=0.0))
     outside = angle > bound
     index = torch.arange(1, len(angle) + 1, device=angle.device).unsqueeze(-1)
     settle = (outside * index).amax(0).clamp(max=len(angle) - 1) * dt
@@ -81,5 +88,19 @@ def evaluate_policy(
     Returns:
         Figures by name.
     """
-    flown = flight(policy, starts, craft, round(seconds / craft.dt))
+    if not isinstance(craft, Craft):
+        raise OptionError(f"A flight needs a Craft, got a {type(craft).__name__}.")
+    flown = flight(policy, starts, craft, round(real(seconds, "seconds", above=0.0) / craft.dt))
     return scores(flown.angle, flown.omega, flown.dt, seconds=judged)
+
+
+def _check_path(angle: Tensor, omega: Tensor) -> None:
+    """Raise unless these are the angles (steps + 1, n) and rates (steps + 1, 3, n) of flights."""
+    check_floating(angle, "angle")
+    check_floating(omega, "omega")
+    if angle.ndim != 2 or len(angle) < 2 or angle.shape[1] == 0:
+        raise ShapeError(
+            f"angle must have shape (steps + 1, n), one step and one flight at least, got {tuple(angle.shape)}."
+        )
+    if tuple(omega.shape) != (len(angle), 3, angle.shape[1]):
+        raise ShapeError(f"omega must have shape {(len(angle), 3, angle.shape[1])}, got {tuple(omega.shape)}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from diffkin._given import real, whole
 from diffkin.errors import OptionError
 from diffkin.learning.policy.craft import Craft
 from diffkin.learning.policy.flight import FlightStarts, draw_starts, flight, held_out_starts
@@ -27,10 +28,10 @@ class PolicyProblem:
     def __init__(
         self, policy: nn.Module, craft: Craft, *, steps: int = 125, spread: float = 0.3, held_out_count: int = 500
     ) -> None:
-        if steps < 1 or held_out_count < 1:
-            raise OptionError(f"steps and held_out_count must be at least 1, got {steps} and {held_out_count}.")
-        if not 0 <= spread < 1:
-            raise OptionError(f"spread must be in [0, 1), got {spread}.")
+        if not isinstance(policy, nn.Module):
+            raise OptionError(f"PolicyProblem trains a policy, a torch module, got a {type(policy).__name__}.")
+        steps, held_out_count = whole(steps, "steps", 1), whole(held_out_count, "held_out_count", 1)
+        spread = real(spread, "spread", least=0.0, below=1.0)
         self.network = policy
         self.craft, self.steps, self.spread = craft, steps, spread
         self.held_out = held_out_starts(craft, held_out_count, spread=spread)

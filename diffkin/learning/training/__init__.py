@@ -1,6 +1,6 @@
 """The training loop, for anything that draws batches, has a loss and can be validated."""
 
-from diffkin.learning.training.checkpoint import write_atomically
+from diffkin._files import write_atomically
 from diffkin.learning.training.log import read_metrics
 from diffkin.learning.training.loop import fit
 from diffkin.learning.training.seeds import held_out_seed

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from diffkin.learning.training.checkpoint import write_atomically
+from diffkin._files import path_of, unwritten, write_bytes_atomically
+from diffkin.errors import ModelFileError, OptionError
+from diffkin.learning.optional import needed
 
 __all__ = ["MetricsLog", "read_metrics"]
 
@@ -17,47 +22,106 @@ class MetricsLog:
         folder: The run's folder; the table is ``metrics.csv`` there.
         after: Step of the checkpoint that the run goes on from; 0 starts an empty log.
         tensorboard: Whether to write event files to ``tensorboard/`` too.
+
+    Raises:
+        diffkin.errors.ModelFileError: The table of the run that goes on cannot be read, or the new one not be written.
+        diffkin.errors.MissingDependencyError: ``tensorboard`` is asked for and not installed.
     """
 
     def __init__(self, folder: Path, after: int = 0, tensorboard: bool = False) -> None:
         self.path = folder / "metrics.csv"
-        rows = [row for row in read_metrics(self.path) if row["step"] <= after] if self.path.exists() else []
-        write_atomically(self.path, lambda beside: _write(beside, rows))
         self.writer = None
         if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
+            make = needed("torch.utils.tensorboard", "trainer.tensorboard=true", "tensorboard").SummaryWriter
+            try:
+                self.writer = make(str(folder / "tensorboard"), purge_step=after + 1)
+            except OSError as error:
+                raise unwritten(folder / "tensorboard", error) from error
+        rows = read_metrics(self.path) if after and self.path.exists() else []
+        if rows and "step" not in rows[0]:
+            raise ModelFileError(
+                f"{self.path} has no column 'step', so the run cannot go on with it. Delete or mend it."
+            )
+        rows = [row for row in rows if row["step"] <= after]
+        self.names = tuple(rows[0]) if rows else ()
+        content = _table([self.names, *(tuple(row.values()) for row in rows)] if rows else [])
+        write_bytes_atomically(self.path, lambda file: file.write(content))
 
-            self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=after + 1)
+    def add(self, row: Mapping[str, float]) -> None:
+        """Write one row; the first one sets the columns.
 
-    def add(self, row: dict[str, float]) -> None:
-        """Write one row; the first one sets the columns."""
-        header = self.path.stat().st_size == 0
-        with open(self.path, "a", newline="") as file:
-            table = csv.writer(file)
-            if header:
-                table.writerow(row)
-            table.writerow(row.values())
-        if self.writer is not None:
-            for name, value in row.items():
-                if name != "step":
-                    self.writer.add_scalar(name, value, int(row["step"]))
-            self.writer.flush()
+        Raises:
+            diffkin.errors.ModelFileError: It cannot be written; the rows before are as they were.
+            diffkin.errors.OptionError: It has other columns than the first one.
+        """
+        first = not self.names
+        self.names = self.names or tuple(row)
+        if set(row) != set(self.names):
+            raise OptionError(
+                f"validate() must always give the same scores: {', '.join(self.names)} at first, now {', '.join(row)}."
+            )
+        values = tuple(row[name] for name in self.names)
+        try:
+            with open(self.path, "ab") as file:
+                file.write(_table([self.names, values] if first else [values]))
+            if self.writer is not None:
+                for name, value in row.items():
+                    if name != "step":
+                        self.writer.add_scalar(name, value, int(row["step"]))
+                self.writer.flush()
+        except OSError as error:
+            raise unwritten(self.path, error) from error
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """Rows of a ``metrics.csv``; a last row cut short by a kill is left out."""
-    with open(path, newline="") as file:
-        lines = file.read().split("\n")
-    complete = [line for line in csv.reader(lines[:-1])]  # what follows the last line end is cut short
-    if not complete:
+def read_metrics(path: str | os.PathLike[str]) -> list[dict[str, float]]:
+    """Rows of a ``metrics.csv``; a last row cut short by a kill is left out.
+
+    Args:
+        path: Of the file.
+
+    Returns:
+        A dictionary for each row, by the names in the first line.
+
+    Raises:
+        diffkin.errors.ModelFileError: There is no such file, or it is no table of numbers; the message names the line.
+    """
+    path = path_of(path)
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            text = file.read()
+        complete = text[: text.rfind("\n") + 1]  # what follows the last line end is cut short
+        lines = [line for line in csv.reader(io.StringIO(complete, newline=""))]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ModelFileError(f"{path} cannot be read as the log of a training: {error}.") from error
+    if not lines:
         return []
-    names, *rows = complete
-    return [dict(zip(names, map(float, row))) for row in rows if len(row) == len(names)]
+    names, *rows = lines
+    proper = all(name.strip() and name.isprintable() and not _is_number(name) for name in names)
+    if not proper or len(set(names)) != len(names):
+        raise ModelFileError(
+            f"{path} does not begin with the names of its columns, each once. It is no log of a training."
+        )
+    found = []
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(names) or not all(map(_is_number, row)):
+            raise ModelFileError(
+                f"{path}, line {number}: expected {len(names)} numbers ({', '.join(names)[:200]}), got "
+                f"{','.join(row)[:100]!r}. Delete the line."
+            )
+        found.append(dict(zip(names, map(float, row))))
+    return found
 
 
-def _write(path: Path, rows: list[dict[str, float]]) -> None:
-    with open(path, "w", newline="") as file:
-        if rows:
-            table = csv.writer(file)
-            table.writerow(rows[0])
-            table.writerows(row.values() for row in rows)
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _table(rows: Sequence[Sequence[object]]) -> bytes:
+    """Rows as lines of a CSV."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

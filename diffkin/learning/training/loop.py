@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
-from dataclasses import dataclass
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from diffkin.errors import NonFiniteError, closest
-from diffkin.learning.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
+from diffkin._files import make_folder
+from diffkin._given import flag
+from diffkin.errors import ModelFileError, NonFiniteError, OptionError, closest
+from diffkin.learning.optional import needed
+from diffkin.learning.training.checkpoint import load_weights, save_checkpoint
+from diffkin.learning.training.finite import check_loss, check_step, check_weights_finite, kept
 from diffkin.learning.training.log import MetricsLog
+from diffkin.learning.training.progress import Progress
 from diffkin.learning.training.seeds import training_seed
 from diffkin.learning.training.settings import FitProblem, FitReport, FitSettings
+from diffkin.learning.training.state import Count, best_weights, read_state, restore
 
 __all__ = ["fit"]
 
 
-def fit(problem: FitProblem, settings: FitSettings, folder: Path, resume: bool = False) -> FitReport:
+def fit(problem: FitProblem, settings: FitSettings, folder: str | os.PathLike[str], resume: bool = False) -> FitReport:
     """Train ``problem.network``; afterwards it holds the best weights found.
 
-    Writes ``metrics.csv``, ``last.pt`` (all that is needed to go on) and ``best.pt`` (weights) to the folder. A run
-    that was killed and goes on equals, on one process, the uninterrupted one bit for bit.
+    Writes ``metrics.csv``, ``last.pt`` (all that is needed to go on) and ``best.pt`` (weights) to the folder, in place
+    of those of an earlier run. A run that was killed and goes on equals, on one process, the uninterrupted one bit for
+    bit. One that goes on with other settings uses them from there on; only the seed and the number of processes stay.
 
     Args:
         problem: What is trained.
@@ -38,50 +45,59 @@ def fit(problem: FitProblem, settings: FitSettings, folder: Path, resume: bool =
         How it ended. With several processes each one returns.
 
     Raises:
-        diffkin.errors.OptionError: The checkpoint holds another model.
+        diffkin.errors.OptionError: The checkpoint holds another model, or is of another seed or number of processes;
+            this machine cannot do what ``accelerator``, ``devices`` or ``precision`` ask for.
+        diffkin.errors.ModelFileError: A checkpoint cannot be read, or a file not be written; those that were there are
+            as they were.
         diffkin.errors.UnknownNameError: There is no score named ``settings.monitor``.
-        diffkin.errors.NonFiniteError: The loss became NaN or infinite.
+        diffkin.errors.NonFiniteError: The loss or the weights became NaN or infinite, or no validation gave a finite
+            score. The checkpoint is of a step before.
+        diffkin.errors.MissingDependencyError: ``lightning-fabric`` is not installed, or another package asked for.
     """
+    if not isinstance(settings, FitSettings):
+        raise OptionError(f"settings must be FitSettings(...), got {type(settings).__name__}.")
+    for name in ("network", "batch", "loss", "validate"):
+        if not hasattr(problem, name):
+            raise OptionError(f"A problem for fit needs network, batch, loss and validate; this one has no {name}.")
+    network = problem.network
+    if not isinstance(network, nn.Module) or not any(part.requires_grad for part in network.parameters()):
+        raise OptionError(
+            f"problem.network must be a torch module with something to learn, got {type(network).__name__} with no "
+            "parameter that requires a gradient."
+        )
+    resume = flag(resume, "resume")
+    folder = make_folder(folder)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    fabric = Fabric(
-        accelerator=settings.accelerator,
-        strategy="auto" if settings.devices * settings.nodes == 1 else "ddp",
-        devices=settings.devices,
-        num_nodes=settings.nodes,
-        precision=settings.precision,  # type: ignore[arg-type]
-    )
-    fabric.launch()
-    folder.mkdir(parents=True, exist_ok=True)
-    network = problem.network
+    fabric = _fabric(settings)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
     module, stepper = fabric.setup(_Loss(problem), optimizer)
     average = copy.deepcopy(network).requires_grad_(False)
     seed = training_seed(settings.seed, fabric.global_rank)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(device="cpu").manual_seed(seed)
     torch.manual_seed(seed)  # what dropout draws from
-    count = _Count()
-    if resume and (folder / "last.pt").exists():
-        state = load_checkpoint(folder / "last.pt")
-        load_weights(network, state["network"], folder)
-        load_weights(average, state["average"], folder)
-        optimizer.load_state_dict(state["optimizer"])
-        scheduler.load_state_dict(state["scheduler"])
-        # a copy, for torch reads past the end of a state that is a view into another tensor
-        generator.set_state(state["generators"][fabric.global_rank].clone())
-        torch.set_rng_state(state["torch_generator"])
-        count = _Count(**state["count"])
+    count, last, best = Count(), folder / "last.pt", folder / "best.pt"
+    if resume and last.exists():
+        state, count = read_state(last, settings, fabric.world_size)
+        load_weights(network, state["network"], last)
+        load_weights(average, state["average"], last)
+        restore(state, count, last, settings, optimizer, scheduler, generator, fabric.global_rank)
+    elif fabric.is_global_zero:
+        for path in (last, best):  # of an earlier run: neither a place to go on from nor weights to end with
+            _remove(path)
     log = MetricsLog(folder, count.step, settings.tensorboard) if fabric.is_global_zero else None
+    place = nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")  # of Adam's counters
     begin = time.perf_counter() - count.seconds
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, disable=not (settings.progress and fabric.is_global_zero)) as progress:
-        bar = progress.add_task("training", total=settings.steps, completed=count.step)
+    with Progress(settings.steps, count.step, settings.progress and fabric.is_global_zero) as progress:
         while count.step < settings.steps and not 0 < settings.patience <= count.worse:
             loss = module(*fabric.to_device(problem.batch(settings.batch // fabric.world_size, generator)))
+            check_loss(loss)
             fabric.backward(loss)
-            fabric.clip_gradients(module, stepper, max_norm=settings.clip, error_if_nonfinite=False)
-            stepper.step()
+            norm = fabric.clip_gradients(module, stepper, max_norm=settings.clip, error_if_nonfinite=False)
+            check_step(fabric, settings, count.step + 1, loss, norm, last)
+            with place:
+                stepper.step()
             scheduler.step()
             stepper.zero_grad()
             count.step += 1
@@ -92,27 +108,29 @@ def fit(problem: FitProblem, settings: FitSettings, folder: Path, resume: bool =
                 torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1.0 - decay)
             ends = count.step == settings.steps
             if ends or count.step % settings.validate_every == 0:
+                check_weights_finite(average, count.step, last)
                 row: dict[str, float] = {"step": count.step, "training_loss": count.loss_sum / count.loss_count}
-                if not math.isfinite(row["training_loss"]):
-                    raise NonFiniteError(f"The loss is not finite near step {count.step}. Lower trainer.learning_rate.")
-                row.update(fabric.broadcast(problem.validate(average)))
+                row.update(fabric.broadcast(_scores(problem, average)))
                 if settings.monitor not in row:
                     raise closest(settings.monitor, row, "score trainer.monitor")
                 count.loss_sum, count.loss_count, count.worse = 0.0, 0, count.worse + 1
                 count.seconds = time.perf_counter() - begin
-                if row[settings.monitor] < count.best:
+                if -math.inf < row[settings.monitor] < count.best:
                     count.best, count.best_step, count.worse = row[settings.monitor], count.step, 0
                     if fabric.is_global_zero:
-                        save_checkpoint(folder / "best.pt", {"network": average.state_dict(), "step": count.step})
+                        found = {"network": average.state_dict(), "step": count.step, "best": count.best}
+                        save_checkpoint(best, found)
                 if log is not None:
                     log.add({**row, "learning_rate": float(optimizer.param_groups[0]["lr"]), "seconds": count.seconds})
-                progress.console.print(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
+                    progress.line(", ".join(f"{name} {value:.5g}" for name, value in row.items()))
             if ends or count.step % settings.checkpoint_every == 0:
+                check_weights_finite(network, count.step, last)
                 count.seconds = time.perf_counter() - begin
                 generators = torch.as_tensor(fabric.all_gather(generator.get_state())).cpu()
                 if fabric.is_global_zero:
                     state = {
                         "count": dict(vars(count)),
+                        "seed": settings.seed,
                         "network": network.state_dict(),
                         "average": average.state_dict(),
                         "optimizer": optimizer.state_dict(),
@@ -120,24 +138,17 @@ def fit(problem: FitProblem, settings: FitSettings, folder: Path, resume: bool =
                         "generators": generators.reshape(fabric.world_size, -1),
                         "torch_generator": torch.get_rng_state(),
                     }
-                    save_checkpoint(folder / "last.pt", state)
-            progress.update(bar, completed=count.step)
+                    save_checkpoint(last, state)
+            progress.at(count.step)
     fabric.barrier()
-    load_weights(network, load_checkpoint(folder / "best.pt")["network"], folder)
-    return FitReport(count.step, count.best, count.best_step, count.seconds, fabric.global_rank)
-
-
-@dataclass
-class _Count:
-    """Where a run is; part of its checkpoint."""
-
-    step: int = 0
-    best: float = math.inf
-    best_step: int = 0
-    worse: int = 0  # validations since the best one
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    seconds: float = 0.0
+    if count.best_step == 0:
+        raise NonFiniteError(
+            f"No validation gave a finite score {settings.monitor!r}, so there are no best weights; the network holds the "
+            f"last ones. {kept(last)} See metrics.csv for the scores."
+        )
+    weights, score, best_step = best_weights(best, count)
+    load_weights(network, weights, best)
+    return FitReport(count.step, score, best_step, count.seconds, fabric.global_rank)
 
 
 class _Loss(nn.Module):
@@ -150,3 +161,38 @@ class _Loss(nn.Module):
 
     def forward(self, *batch: Tensor) -> Tensor:
         return self.problem.loss(self.network, *batch)
+
+
+def _fabric(settings: FitSettings) -> Any:
+    """Lightning Fabric, launched; what it cannot do on this machine is named."""
+    make = needed("lightning_fabric", "Training (fit)", "lightning-fabric").Fabric
+    try:
+        fabric = make(
+            accelerator=settings.accelerator,
+            strategy="auto" if settings.devices * settings.nodes == 1 else "ddp",
+            devices=settings.devices,
+            num_nodes=settings.nodes,
+            precision=settings.precision,
+        )
+    except (ValueError, RuntimeError, TypeError) as error:  # Fabric's own errors are kinds of these
+        raise OptionError(
+            f"This machine cannot train with trainer.accelerator={settings.accelerator}, devices={settings.devices}, "
+            f"precision={settings.precision}: {error}"
+        ) from error
+    fabric.launch()
+    return fabric
+
+
+def _scores(problem: FitProblem, network: nn.Module) -> dict[str, float]:
+    scores = problem.validate(network)
+    try:
+        return {str(name): float(value) for name, value in scores.items()}
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise OptionError(f"problem.validate must return numbers by name, got {scores!r:.200}.") from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelFileError(f"{path} of an earlier run cannot be removed: {error}. Choose another folder.") from error

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from diffkin._checks import check_floating
 from diffkin.errors import OptionError
 
 __all__ = ["PositiveNumbers"]
@@ -29,7 +30,9 @@ class PositiveNumbers(nn.Module):
 
     def __init__(self, start: Tensor, given: Any) -> None:
         super().__init__()
-        if not bool((start > 0).all() and start.isfinite().all()):
+        check_floating(start, "start")
+        start = start.detach().clone()
+        if start.is_meta or not bool((start > 0).all() and start.isfinite().all()):
             raise OptionError(f"Gains must be positive numbers, got {given}.")
         self.theta = nn.Parameter(torch.zeros_like(start))
         self.register_buffer("start", start)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from diffkin._given import seed_of
+
 __all__ = ["held_out_seed", "training_seed"]
 
 _HELD_OUT = 2_000_000_011  # far from the seeds that people give
@@ -15,7 +17,7 @@ def training_seed(seed: int, rank: int) -> int:
         seed: Of the run.
         rank: Number of the process among those that train together.
     """
-    return seed * _APART + rank
+    return _within(seed_of(seed) * _APART + rank)
 
 
 def held_out_seed(seed: int = 0) -> int:
@@ -24,4 +26,9 @@ def held_out_seed(seed: int = 0) -> int:
     Args:
         seed: Other seeds give other held-out data.
     """
-    return _HELD_OUT + seed
+    return _within(_HELD_OUT + seed_of(seed))
+
+
+def _within(seed: int) -> int:
+    """A seed that torch takes; the large ones start again from zero."""
+    return seed if -(2**63) <= seed < 2**63 else seed % 2**63

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from diffkin._given import flag, real, seed_of, whole
 from diffkin.errors import OptionError
 
 __all__ = ["FitProblem", "FitReport", "FitSettings"]
@@ -29,6 +30,25 @@ class FitProblem(Protocol):
         """Scores on held-out data, always the same; the one named by ``FitSettings.monitor`` is to be small."""
 
 
+_WHOLE = (  # name, least, most
+    ("steps", 1, 10**12),
+    ("batch", 1, 10**9),
+    ("warmup", 0, 10**12),
+    ("validate_every", 1, 10**12),
+    ("checkpoint_every", 1, 10**12),
+    ("patience", 0, 10**12),
+    ("devices", 1, 1008),  # fewer than the seeds of training data leave room for
+    ("nodes", 1, 1008),
+    ("threads", 0, 4096),
+)
+_REAL: dict[str, dict[str, float]] = {
+    "learning_rate": {"above": 0.0, "most": 1e6},
+    "clip": {"above": 0.0},
+    "weight_decay": {"least": 0.0, "most": 1e6},
+    "average": {"least": 0.0, "below": 1.0},
+}
+
+
 @dataclass(frozen=True)
 class FitSettings:
     """Settings of ``fit``; the group ``trainer`` of the scripts.
@@ -39,7 +59,7 @@ class FitSettings:
         learning_rate: Peak rate of AdamW; a linear rise over ``warmup`` steps, then half a cosine down to zero.
         warmup: Steps of the rise.
         weight_decay: Of AdamW.
-        clip: Largest norm of the gradient; a longer one is shortened.
+        clip: Largest norm of the gradient; a longer one is shortened. Infinity leaves all as they are.
         average: Decay of the running mean of the weights, which is what is validated and kept; 0 keeps the last ones.
         validate_every: Steps between validations; each one is a row of the log.
         checkpoint_every: Steps between checkpoints.
@@ -76,17 +96,18 @@ class FitSettings:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "validate_every", "checkpoint_every", "devices", "nodes"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"trainer.{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("learning_rate", "clip"):
-            if not getattr(self, name) > 0:
-                raise OptionError(f"trainer.{name} must be above 0, got {getattr(self, name)}.")
-        for name in ("warmup", "weight_decay", "patience", "threads"):
-            if not getattr(self, name) >= 0:
-                raise OptionError(f"trainer.{name} must not be negative, got {getattr(self, name)}.")
-        if not 0 <= self.average < 1:
-            raise OptionError(f"trainer.average must be in [0, 1), got {self.average}.")
+        for name, least, most in _WHOLE:
+            object.__setattr__(self, name, whole(getattr(self, name), f"trainer.{name}", least, most))
+        for name, bounds in _REAL.items():
+            if name == "clip" and isinstance(self.clip, float) and self.clip == math.inf:
+                continue  # gradients are left as they are
+            object.__setattr__(self, name, real(getattr(self, name), f"trainer.{name}", **bounds))
+        for name in ("tensorboard", "progress"):
+            object.__setattr__(self, name, flag(getattr(self, name), f"trainer.{name}"))
+        for name in ("monitor", "accelerator", "precision"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise OptionError(f"trainer.{name} must be a name, got {getattr(self, name)!r}.")
+        object.__setattr__(self, "seed", seed_of(self.seed, "trainer.seed"))
         if self.batch % (self.devices * self.nodes):
             raise OptionError(
                 f"trainer.batch is {self.batch}, which {self.devices * self.nodes} processes cannot share evenly. "

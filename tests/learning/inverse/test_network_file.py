@@ -17,8 +17,11 @@ from tests.learning.inverse.small_networks import KINDS
 
 
 def contents(path):
+    """Tensors and header of a file, the header as it was in format 1, which had no checksum."""
     with safe_open(path, "pt") as opened:
-        return load_file(path), json.loads(opened.metadata()["diffkin"])
+        header = json.loads(opened.metadata()["diffkin"])
+    assert header.pop("format") == 2 and isinstance(header.pop("checksum"), int)
+    return load_file(path), {"format": 1, **header}
 
 
 def rewrite(path, tensors, header):

@@ -58,5 +58,5 @@ def test_gains_have_names_and_one_number_for_each_axis():
     rate, attitude = gains()
     assert rate.shape == attitude.shape == (3, 1)
     assert gains.table() == {"k_rate": [3.0] * 3, "k_attitude": [1.0, 2.0, 4.0]}
-    with pytest.raises(OptionError, match="positive"):
+    with pytest.raises(OptionError, match="k_rate must be a finite number above 0"):
         Gains(k_rate=-3.0)

@@ -36,12 +36,14 @@ def test_files_that_hold_other_things_are_refused(tmp_path):
     save_policy(make_policy("pd"), trial_craft(), path)
     with safe_open(path, "pt") as opened:
         header = json.loads(opened.metadata()["diffkin"])
+    del header["checksum"]
+    header["format"] = 1  # which had none
     tensors = load_file(path)
     changes = (
         ({"policy": "os.system"}, {}, "os.system"),
         ({"settings": {"k_rate": 9.0, "code": "print()"}}, {}, "code"),
         ({"policy": "cascade", "settings": {}}, {}, "holds another model"),
-        ({"lag": -1.0}, {}, "lag and dt must be positive"),
+        ({"lag": -1.0}, {}, "lag must be a finite number above 0"),
         ({}, {"craft.limit": torch.zeros(2)}, "limit"),
     )
     for heads, weights, message in changes:

@@ -1,6 +1,8 @@
 """The training loop: what it learns, logs and keeps; kills, resumes and two processes."""
 
+import errno
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -11,8 +13,9 @@ import pytest
 import torch
 from torch import nn
 
+from diffkin import _files
 from diffkin.errors import ModelFileError, NonFiniteError, OptionError, UnknownNameError
-from diffkin.learning.training.checkpoint import load_checkpoint
+from diffkin.learning.training.checkpoint import load_checkpoint, save_checkpoint
 from diffkin.learning.training.log import read_metrics
 from diffkin.learning.training.loop import fit
 from diffkin.learning.training.settings import FitSettings
@@ -202,3 +205,167 @@ def test_tensorboard_log(tmp_path):
     rows = read_metrics(tmp_path / "metrics.csv")
     assert [step for step, _ in logged] == [row["step"] for row in rows]
     assert all(math.isclose(value, row["loss"], rel_tol=1e-6) for (_, value), row in zip(logged, rows))
+
+
+class Breaking(Line):
+    """The loss of one step is NaN."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at, self.step = at, 0
+
+    def loss(self, network, x, y):
+        self.step += 1
+        return super().loss(network, x, y) * (math.nan if self.step == self.at else 1.0)
+
+
+@pytest.mark.parametrize(("at", "kept"), [(18, "last.pt is from step 14"), (3, "There is no last.pt yet")])
+def test_a_loss_that_is_nan_never_gets_into_a_checkpoint(at, kept, tmp_path):
+    """Checkpoints every 7 steps, validations every 20: it is noticed before either."""
+    with pytest.raises(NonFiniteError, match=f"at step {at}, .*{kept}.*learning_rate"):
+        fit(Breaking(at), settings(), tmp_path)
+    if at > 7:
+        fit(Line(), settings(steps=14), tmp_path / "short")
+        assert load_checkpoint(tmp_path / "last.pt")["count"]["step"] == 14
+        fit(Line(), settings(), tmp_path / "whole")
+        fit(Line(), settings(), tmp_path, resume=True)  # what was kept goes on as if nothing had happened
+        assert same(load_checkpoint(tmp_path / "whole" / "last.pt"), load_checkpoint(tmp_path / "last.pt"))
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run_too(tmp_path):
+    class Steep(Line):
+        def loss(self, network, x, y):
+            return super().loss(network, x, y) + (0.0 * network.weight).sqrt().sum()  # 0, of infinite slope
+
+    with pytest.raises(NonFiniteError, match="gradient of the loss .* not finite at step 1"):
+        fit(Steep(), settings(), tmp_path)
+    assert not (tmp_path / "last.pt").exists()
+
+
+def test_weights_that_overflow_are_not_written(tmp_path):
+    class Overflowing(Breaking):
+        def loss(self, network, x, y):
+            value = Line.loss(self, network, x, y)
+            self.step += 1
+            if self.step == self.at:
+                network.bias.data[0] = math.inf  # after the loss was taken: only the weights tell
+            return value
+
+    with pytest.raises(
+        NonFiniteError, match="bias holds NaN or infinite numbers after step 14.*last.pt is from step 7"
+    ):
+        fit(Overflowing(14), settings(), tmp_path)
+    assert load_checkpoint(tmp_path / "last.pt")["count"]["step"] == 7
+    with pytest.raises(NonFiniteError, match="after step 20"):
+        fit(Overflowing(20), settings(checkpoint_every=60), tmp_path)
+    assert not (tmp_path / "best.pt").exists()
+
+
+class Unscored(Line):
+    def validate(self, network):
+        return {"loss": math.nan}
+
+
+def test_nan_validation_in_a_used_folder_does_not_load_the_old_weights(tmp_path):
+    fit(Line(), settings(), tmp_path)
+    old = load_checkpoint(tmp_path / "best.pt")["network"]
+    problem = Unscored()
+    with pytest.raises(NonFiniteError, match="No validation gave a finite score 'loss'.*last.pt is from step 60"):
+        fit(problem, settings(seed=4), tmp_path)
+    assert not same(old, problem.network.state_dict())
+    assert not (tmp_path / "best.pt").exists()
+    assert len(read_metrics(tmp_path / "metrics.csv")) == 3
+
+
+def test_a_score_that_is_nan_at_first_is_no_best_one(tmp_path):
+    class Late(Line):
+        scored = 0
+
+        def validate(self, network):
+            self.scored += 1
+            return {"loss": math.nan} if self.scored < 2 else super().validate(network)
+
+    assert fit(Late(), settings(), tmp_path).best_step >= 40
+
+
+def test_a_new_run_in_a_used_folder_does_not_go_on_with_the_old_one(tmp_path):
+    fit(Line(), settings(), tmp_path)
+
+    class Stopped(Line):
+        def batch(self, count, generator):
+            if hasattr(self, "held_out"):
+                raise KeyboardInterrupt
+            return super().batch(count, generator)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(Stopped(), settings(seed=4), tmp_path)
+    fit(Line(), settings(seed=4), tmp_path, resume=True)  # from the start: nothing was kept
+    fit(Line(), settings(seed=4), tmp_path / "other")
+    assert same(load_checkpoint(tmp_path / "last.pt"), load_checkpoint(tmp_path / "other" / "last.pt"))
+
+
+def test_best_weights_of_another_run_are_refused(tmp_path):
+    fit(Line(), settings(), tmp_path)
+    save_checkpoint(tmp_path / "best.pt", {"network": Line().network.state_dict(), "step": 5, "best": 0.0})
+    with pytest.raises(ModelFileError, match="of step 5, the best one of this run was .*another run"):
+        fit(Line(), settings(), tmp_path, resume=True)
+
+
+def test_a_run_that_goes_on_uses_the_settings_given_or_refuses_them(tmp_path):
+    fit(Line(), settings(steps=35), tmp_path)
+    with pytest.raises(OptionError, match=r"trainer\.seed=0; one that goes on cannot take 3"):
+        fit(Line(), settings(seed=3), tmp_path, resume=True)
+    fit(Line(), settings(learning_rate=0.01, weight_decay=0.5, steps=42), tmp_path, resume=True)
+    group = load_checkpoint(tmp_path / "last.pt")["optimizer"]["param_groups"][0]
+    assert group["initial_lr"] == 0.01 and group["weight_decay"] == 0.5
+    row = read_metrics(tmp_path / "metrics.csv")[-1]
+    assert row["learning_rate"] == pytest.approx(0.01 * settings(steps=42).rate(42))
+
+
+def test_a_full_disk_ends_the_run_with_the_checkpoint_before(tmp_path, monkeypatch):
+    real, writes = _files.os.replace, []
+
+    def full(source, target):
+        writes.append(target)
+        if len(writes) == 4:  # metrics.csv, last.pt at 7 and 14, then at 21 best.pt was written before
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(source, target)
+
+    monkeypatch.setattr(_files.os, "replace", full)
+    with pytest.raises(ModelFileError, match="cannot be written: No space left on device"):
+        fit(Line(), settings(), tmp_path)
+    monkeypatch.undo()
+    assert load_checkpoint(tmp_path / "last.pt")["count"]["step"] == 14
+    fit(Line(), settings(), tmp_path, resume=True)
+    fit(Line(), settings(), tmp_path / "whole")
+    assert same(load_checkpoint(tmp_path / "whole" / "last.pt"), load_checkpoint(tmp_path / "last.pt"))
+
+
+def test_mistakes_in_a_problem_are_named(tmp_path):
+    for change, message in (
+        ({"loss": lambda *_: 1.0}, "got a float"),
+        ({"loss": lambda *_: torch.ones(2, requires_grad=True)}, "got a tensor .2,."),
+        ({"loss": lambda *_: torch.tensor(1.0)}, "does not depend"),
+        ({"validate": lambda *_: None}, "must return numbers by name"),
+        ({"validate": lambda *_: {"loss": "low"}}, "must return numbers by name"),
+        ({"network": None}, "must be a torch module"),
+        ({"network": nn.Linear(3, 2).requires_grad_(False)}, "no parameter that requires a gradient"),
+    ):
+        problem = Line()
+        for name, value in change.items():
+            setattr(problem, name, value)
+        with pytest.raises(OptionError, match=message):
+            fit(problem, settings(), tmp_path)
+    for wrong in (None, {"steps": 3}):
+        with pytest.raises(OptionError, match="FitSettings"):
+            fit(Line(), wrong, tmp_path)
+    with pytest.raises(OptionError, match="no network"):
+        fit(None, settings(), tmp_path)
+    with pytest.raises(OptionError, match="must be a path"):
+        fit(Line(), settings(), None)
+
+
+def test_what_this_machine_cannot_do_is_named(tmp_path):
+    for changes in ({"accelerator": "abacus"}, {"precision": "3-mixed"}):
+        with pytest.raises(OptionError, match=f"{next(iter(changes))}={next(iter(changes.values()))}"):
+            fit(Line(), settings(**changes), tmp_path)

@@ -5,7 +5,7 @@ import torch
 
 import diffkin as dk
 from diffkin.errors import ModelFileError, OptionError
-from diffkin.learning.inverse.stored_pairs import DatasetSettings, StoredPairs, make_shard, shard_path, write_shard
+from diffkin.learning.inverse.data.stored_pairs import DatasetSettings, StoredPairs, make_shard, shard_path, write_shard
 
 SETTINGS = DatasetSettings(count=1000, shards=3, seed=5)
 
