@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
+from numba import config, njit
 from numba.core import event
 
+from diffkin.errors import OptionError
 from diffkin.kernels.cache import KernelCache
 
 __all__ = ["exact", "inline", "kernel"]
@@ -62,7 +63,15 @@ def kernel(function: Callable[..., Any]) -> Any:
     The compiled code releases the GIL and checks no bounds: callers hand over C-contiguous arrays of the right shape.
     The cache folder is NUMBA_CACHE_DIR if set, else ``__pycache__`` of this package, else the user's cache folder;
     where none can be written, the kernel is compiled in memory, once per process.
+
+    Raises:
+        OptionError: If NUMBA_DISABLE_JIT is set: vector types have no meaning in plain Python.
     """
+    if config.DISABLE_JIT:
+        raise OptionError(
+            "NUMBA_DISABLE_JIT is set, and the kernels of diffkin do not run uncompiled. Unset it; "
+            "or leave diffkin.kernels alone: the functions outside it answer by torch then."
+        )
     dispatcher = njit(nogil=True, fastmath=FLAGS, error_model="numpy", boundscheck=False)(function)
     try:
         dispatcher._cache = KernelCache(function)
