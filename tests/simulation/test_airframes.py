@@ -12,7 +12,7 @@ from diffkin.errors import ModelFileError
 
 pytest.importorskip("pybullet")
 
-from diffkin.simulation.aircraft import compare_airframe, open_airframe, picture  # noqa: E402
+from diffkin.simulation.airframes import compare_airframe, measure_pointing, open_airframe, picture  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["fixed_wing", "quadrotor"])
@@ -41,6 +41,10 @@ def test_answers_measured_in_bullet() -> None:
             origin, axis = flying.ray("boresight")
             goal = ground[k] - origin - position
             assert float(turn_to(goal / goal.norm(), axis).norm()) < 2e-6
+        errors = measure_pointing(flying, target, found.R_ned_body, position, found.q)
+        away = measure_pointing(flying, target, found.R_ned_body.roll(1, 0), position, found.q)
+    assert errors.shape == (3,) and float(errors.max()) < 2e-6
+    assert float(away.min()) > 0.05  # answers of other targets miss
 
 
 def test_mimic_joints_follow() -> None:

@@ -1,4 +1,4 @@
-"""Attitude dynamics beside PyBullet's own step, and controllers flying both airframes there."""
+"""Controllers fly both airframes by Bullet's own dynamics."""
 
 from __future__ import annotations
 
@@ -9,41 +9,13 @@ import torch
 
 from diffkin import rotations
 from diffkin.aircraft import geometric_pd, load_airframe, saturate
-from diffkin.errors import AttitudeError, OptionError, ShapeError
+from diffkin.errors import OptionError, ShapeError
+from diffkin.simulation.flights import fly
 
 pytest.importorskip("pybullet")
 
-from diffkin.simulation.aircraft_dynamics import (  # noqa: E402
-    BULLET_DAMPING,
-    compare_bullet_integrator,
-    difference_ratio,
-    fly,
-    step_free_bodies,
-)
-
 # Torques about x, y and z that the controls can give [N m]; the inertia is the airframe's own, see test_airframe.py.
 LIMITS = {"fixed_wing": (16.0, 12.0, 12.0), "quadrotor": (3.0, 3.0, 0.8)}
-
-
-def bodies(name: str, count: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    inertia = load_airframe(name).mass_properties().inertia
-    rate = torch.randn(count, 3, generator=generator, dtype=torch.float64)
-    return rotations.random_rotation(count, seed=generator), rate, inertia
-
-
-@pytest.mark.parametrize("damping", [0.0, BULLET_DAMPING])
-def test_bullet_integrator_is_bullets_step(damping: float) -> None:
-    R0, omega0, inertia = bodies("fixed_wing", 2)  # with products of inertia
-    generator = torch.Generator().manual_seed(1)
-    torque = torch.randn(2, 2400, 3, generator=generator, dtype=torch.float64) * inertia.diagonal()
-    assert compare_bullet_integrator(R0, omega0, inertia, torque, damping=damping) < 1e-10
-
-
-@pytest.mark.parametrize("integrator", ["rk4", "lie_midpoint"])
-def test_difference_from_bullet_halves_with_the_step(integrator: str) -> None:
-    ratio = difference_ratio(*bodies("quadrotor"), integrator=integrator)
-    assert ratio == pytest.approx(2.0, abs=0.05)
 
 
 @pytest.mark.parametrize("name", ["fixed_wing", "quadrotor"])
@@ -85,8 +57,3 @@ def test_bad_input() -> None:
         fly(airframe, lambda k, R, w: w, level[0])
     with pytest.raises(ShapeError, match="controller"):
         fly(airframe, lambda k, R, w: w[0], level)
-    R0, omega0, inertia = bodies("quadrotor")
-    with pytest.raises(ShapeError, match="one n"):
-        step_free_bodies(R0, omega0[:1], inertia, None, steps=2)
-    with pytest.raises(AttitudeError, match="triangle"):
-        step_free_bodies(R0, omega0, torch.diag(torch.tensor([1.0, 1.0, 3.0], dtype=torch.float64)), None, steps=2)

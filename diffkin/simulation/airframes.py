@@ -12,16 +12,28 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffkin.aircraft import Airframe, attitude_ned_frd_to_enu_flu, enu_to_ned, ned_to_enu, point_jacobian, ray_jacobian
+from diffkin.aircraft import (
+    Airframe,
+    RayTarget,
+    attitude_ned_frd_to_enu_flu,
+    enu_to_ned,
+    ned_to_enu,
+    point_jacobian,
+    ray_jacobian,
+    turn_to,
+)
 from diffkin.errors import ModelFileError
 from diffkin.rotations import matrix_to_quat_xyzw, rotvec_to_matrix
-from diffkin.simulation.world import BulletRobot, bullet, load, open_world
+from diffkin.simulation.bullet_robot import BulletRobot, load
+from diffkin.simulation.library import bullet
+from diffkin.simulation.world import open_world
 from diffkin.transforms import pose
 
 __all__ = [
     "AirframeReport",
     "BulletAirframe",
     "compare_airframe",
+    "measure_pointing",
     "open_airframe",
     "picture",
 ]
@@ -144,6 +156,36 @@ def compare_airframe(
         if jacobians is None or k < jacobians:
             worst_jacobian = max(worst_jacobian, _compare_jacobians(flying, rotation, place, angles))
     return AirframeReport(worst_point, worst_ray, worst_jacobian)
+
+
+def measure_pointing(
+    flying: BulletAirframe,
+    target: RayTarget,
+    R_ned_body: Float[Tensor, "n 3 3"],
+    position: Float[Tensor, " 3"],
+    q: Float[Tensor, "n dof"],
+) -> Float[Tensor, " n"]:
+    """Set answers in Bullet and measure there how far the ray is from its target.
+
+    Args:
+        flying: The airframe in Bullet.
+        target: What the ray is to point at, one target or n.
+        R_ned_body: (n, 3, 3) attitudes.
+        position: (3,) NED position of the aircraft [m]. The aircraft itself is set at the origin, because Bullet keeps
+            too few digits far away.
+        q: (n, dof) hinge and gimbal angles [rad].
+
+    Returns:
+        (n,) angles [rad].
+    """
+    angles = []
+    for k, (rotation, hinges) in enumerate(zip(R_ned_body, q)):
+        flying.reset(rotation, None, hinges)
+        origin, axis = flying.ray(target.ray)
+        goal = target.toward(origin + position)
+        goal = goal[k] if goal.ndim == 2 else goal
+        angles.append(turn_to(goal / goal.norm(), axis).norm())
+    return torch.stack(angles) if angles else torch.zeros(0, dtype=torch.float64)
 
 
 def _compare_jacobians(flying: BulletAirframe, rotation: Tensor, place: Tensor, q: Tensor, step: float = 2e-3) -> float:

@@ -13,7 +13,7 @@ pytest.importorskip("pybullet")
 
 @pytest.mark.parametrize("name", ["fixed_wing", "quadrotor"])
 def test_a_cascade_flies_airframes_as_it_flies_the_model(name):
-    from diffkin.simulation.aircraft_policy import fly_policy
+    from diffkin.simulation.policy_flights import fly_policy
 
     craft, policy = trial_craft(), make_policy("cascade")
     starts = held_out_starts(craft, 4, seed=3)
@@ -35,7 +35,7 @@ def test_a_cascade_flies_airframes_as_it_flies_the_model(name):
 
 
 def test_motors_lag_by_their_time_constant():
-    from diffkin.simulation.aircraft_policy import fly_policy
+    from diffkin.simulation.policy_flights import fly_policy
 
     craft = trial_craft()
     starts = held_out_starts(craft, 2, seed=3)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from diffkin.aircraft import Airframe
 from diffkin.learning.policy import Craft, FlightStarts, flight_state
 from diffkin.rotations import matrix_to_quat_xyzw, quat_xyzw_to_matrix
-from diffkin.simulation.aircraft_dynamics import Flight, fly
+from diffkin.simulation.flights import Flight, fly
 
 __all__ = ["fly_policy"]
 
