@@ -31,6 +31,7 @@ _log = logging.getLogger("diffkin")
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _DIGEST = hashlib.sha256().digest_size
+_PICKLE = b"\x80"
 
 
 def _seal(path: Path, rest: bytes | memoryview) -> bytes:
@@ -150,7 +151,8 @@ class _SealedFiles:
             return None
         digest, rest = sealed[:_DIGEST], memoryview(sealed)[_DIGEST:]
         if _seal(path, rest) != digest:
-            _log.warning("The kernel cache %s is damaged; the kernel is compiled anew.", path)
+            if not sealed.startswith(_PICKLE):  # else written by Numba itself, for an earlier version of this package
+                _log.warning("The kernel cache %s is damaged; the kernel is compiled anew.", path)
             return None
         size = len(self._label)
         return pickle.loads(rest[size:]) if rest[:size] == self._label else None
