@@ -7,6 +7,7 @@ forward mode. Everything else takes the torch formula, which the caller has at h
 from __future__ import annotations
 
 import importlib
+import logging
 from functools import cache
 from typing import Any
 
@@ -15,12 +16,28 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from diffkin.kernels.forks import importing
+
 __all__ = ["DTYPES", "array", "is_plain", "is_transformed", "is_watched", "kernel", "kernels_apply"]
 
 DTYPES: dict[torch.dtype, type[np.floating[Any]]] = {torch.float32: np.float32, torch.float64: np.float64}
 """The dtypes that kernels are compiled for."""
 
 _PLAIN = (Tensor, torch.nn.Parameter)
+_log = logging.getLogger("diffkin")
+
+
+@cache
+def _compiles() -> bool:
+    """Whether Numba compiles; told not to, it leaves all to the torch formulas."""
+    with importing:
+        from numba import config
+    if config.DISABLE_JIT:
+        _log.warning(
+            "NUMBA_DISABLE_JIT is set: no kernel is compiled, and the torch formulas answer, many times slower. "
+            "Unset it for speed."
+        )
+    return not config.DISABLE_JIT
 
 
 def is_transformed() -> bool:
@@ -40,7 +57,7 @@ def is_watched() -> bool:
 
 def is_plain(tensor: Tensor) -> bool:
     """Whether these are numbers in the memory of the CPU, of a dtype that has kernels: no subclass, no device."""
-    return type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype in DTYPES
+    return type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype in DTYPES and _compiles()
 
 
 def kernels_apply(first: Tensor, *others: Tensor | None) -> bool:
@@ -74,4 +91,5 @@ def kernel(name: str) -> Any:
     Kept, since asking Python for an import again takes a microsecond each time.
     """
     module, _, function = name.rpartition(".")
-    return getattr(importlib.import_module(f"diffkin.kernels.{module}"), function)
+    with importing:
+        return getattr(importlib.import_module(f"diffkin.kernels.{module}"), function)

@@ -1,20 +1,19 @@
-"""Compilation of kernels: the flags, the cache on disk, and the line that announces a long first call."""
+"""Compilation of kernels: the flags, and the line that announces a long first call."""
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from numba import njit
-from numba.core import caching, event
+from numba import config, njit
+from numba.core import event
+
+from diffkin.errors import OptionError
+from diffkin.kernels.cache import KernelCache
 
 __all__ = ["exact", "inline", "kernel"]
 
@@ -23,75 +22,6 @@ _log = logging.getLogger("diffkin")
 # Only flags under which NaN and infinity keep their meaning. "reassoc" is left out on purpose: no loop here needs it,
 # and without it the value of a lane cannot depend on how the compiler arranged the loop around it.
 FLAGS = {"contract", "nsz", "arcp"}
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def _imported(path: Path) -> Iterator[Path]:
-    """The files of this package that a file imports anywhere, in whatever form and from whatever folder."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            here = path.parents[node.level - 1].relative_to(_PACKAGE.parent).parts if node.level else ()
-            module = ".".join([*here, *([node.module] if node.module else [])])
-            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]  # a name may be a module too
-        else:
-            continue
-        for name in names:
-            words = name.split(".")
-            if words[0] == _PACKAGE.name:
-                place = _PACKAGE.joinpath(*words[1:])
-                yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
-
-
-@cache
-def _stamp(path: Path) -> str:
-    """Hash of a source file and of all that it imports, however far: kernels inline each other's code across files."""
-    found, pending = {path}, [path]
-    while pending:
-        new = set(_imported(pending.pop())) - found
-        found |= new
-        pending += new
-    digest = hashlib.sha256()
-    for file in sorted(found):
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-class _Stamped:
-    _py_file: str
-
-    def get_source_stamp(self) -> str:
-        return _stamp(Path(self._py_file).resolve())
-
-
-class _ProvidedFolder(_Stamped, caching.UserProvidedCacheLocator):
-    """The folder that NUMBA_CACHE_DIR names."""
-
-
-class _PackageFolder(_Stamped, caching.InTreeCacheLocator):
-    """``__pycache__`` beside the source."""
-
-
-class _UserFolder(_Stamped, caching.UserWideCacheLocator):
-    """The user's cache folder."""
-
-
-class _CacheFiles(caching.CompileResultCacheImpl):
-    _locator_classes = [_ProvidedFolder, _PackageFolder, _UserFolder]
-
-
-class _KernelCache(caching.FunctionCache):
-    """Numba's cache on disk; a folder that cannot be written costs a compilation, never the call."""
-
-    _impl_class = _CacheFiles
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        try:
-            super().save_overload(sig, data)
-        except OSError as error:  # full disk, or a folder made read-only since
-            _log.info("compiled kernel not kept on disk: %s", error)
 
 
 class _Announcer(event.Listener):
@@ -133,10 +63,18 @@ def kernel(function: Callable[..., Any]) -> Any:
     The compiled code releases the GIL and checks no bounds: callers hand over C-contiguous arrays of the right shape.
     The cache folder is NUMBA_CACHE_DIR if set, else ``__pycache__`` of this package, else the user's cache folder;
     where none can be written, the kernel is compiled in memory, once per process.
+
+    Raises:
+        OptionError: If NUMBA_DISABLE_JIT is set: vector types have no meaning in plain Python.
     """
+    if config.DISABLE_JIT:
+        raise OptionError(
+            "NUMBA_DISABLE_JIT is set, and the kernels of diffkin do not run uncompiled. Unset it; "
+            "or leave diffkin.kernels alone: the functions outside it answer by torch then."
+        )
     dispatcher = njit(nogil=True, fastmath=FLAGS, error_model="numpy", boundscheck=False)(function)
     try:
-        dispatcher._cache = _KernelCache(function)
+        dispatcher._cache = KernelCache(function)
     except RuntimeError as error:  # Numba: "no locator available", no folder is writable
         _log.info("kernel %s is compiled in memory only: %s", function.__name__, error)
     _kernels[id(dispatcher)] = dispatcher

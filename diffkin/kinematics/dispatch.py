@@ -130,18 +130,14 @@ def _plan(tree: KinematicTree, links: tuple[int, ...] | int) -> Any:
     """The kernel's plan for these links, made once per tree."""
     plan = tree.cache.get(links)
     if plan is None:
-        from diffkin.kernels.tree.plan import make_plan
-
         chosen = [links] if isinstance(links, int) else list(links)
-        plan = tree.cache[links] = make_plan(mechanism(tree), chosen, DTYPES[tree.dtype])
+        plan = tree.cache[links] = kernel("tree.plan.make_plan")(mechanism(tree), chosen, DTYPES[tree.dtype])
     return plan
 
 
 def mechanism(tree: KinematicTree) -> Any:
     """The tree in the arrays that kernels take."""
-    from diffkin.kernels.tree.mechanism import Mechanism
-
-    return Mechanism(
+    return kernel("tree.mechanism.Mechanism")(
         dof=tree.dof,
         parent=np.array(tree.parents, dtype=np.int64),
         kind=np.array(tree.kinds, dtype=np.int64),

@@ -1,0 +1,211 @@
+"""Forks while other threads import, compile and compute: every child answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import diffkin
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+_CHILDREN = """
+import os, signal, sys, threading, time
+
+def answers(child):
+    '''Fork and let the child say whether child() holds; False if it says nothing for half a minute.'''
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if child() else 1)
+        finally:
+            os._exit(2)
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return False
+"""
+
+
+def _run(code: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILDREN + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        env={
+            **os.environ,
+            "NUMBA_CACHE_DIR": str(folder),
+            "PYTHONPATH": str(Path(diffkin.__file__).parents[1]),
+            "OMP_NUM_THREADS": "1",
+        },
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_ten_forks_while_another_thread_compiles(tmp_path):
+    (tmp_path / "many.py").write_text(
+        textwrap.dedent("""
+        from diffkin.kernels.compiled import kernel
+        def total(x, y):
+            sum = 0.0
+            for a in x:
+                for b in y:
+                    sum += a * b - b / (1.0 + a * a)
+            return sum
+        def fresh():
+            return kernel(total)
+        """)
+    )
+    said = _run(
+        """
+        import numpy as np
+        from many import fresh, total
+        kinds = [np.float64, np.float32, np.int64, np.int32, np.int16, np.uint8, np.uint16, np.int8]
+        ended, compiled = threading.Event(), []
+        def compile_on():
+            while not ended.is_set():
+                new = fresh()
+                new._cache.disable()
+                for first in kinds:
+                    new(np.ones(3, first), np.ones(2, kinds[len(compiled) % 8]))
+                    compiled.append(first)
+                    if ended.is_set():
+                        return
+        thread = threading.Thread(target=compile_on)
+        thread.start()
+        x, y = np.array([1.0, 2.0, 4.0]), np.array([0.5, 3.0])
+        want = total(x, y)
+        def child():
+            new = fresh()
+            new._cache.disable()
+            return abs(new(x, y) - want) < 1e-12
+        said = []
+        for k in range(10):
+            time.sleep(0.013 * (k + 1))
+            said.append(answers(child))
+        ended.set()
+        thread.join()
+        print(all(said), len(said), len(compiled) > 3)
+        """,
+        tmp_path,
+    )
+    assert said == "True 10 True"
+
+
+@pytest.mark.parametrize("delay", [0.01, 0.1, 0.4])
+def test_a_fork_while_another_thread_imports_kernels_for_the_first_time(tmp_path, delay):
+    said = _run(
+        f"""
+        import torch
+        import diffkin as dk
+        arm = dk.load_robot("planar_3r")
+        q = torch.tensor([0.1, 0.2, 0.3], dtype=arm.dtype)
+        want = arm.forward_kinematics(q, backend="reference")
+        def use():
+            return torch.allclose(arm.forward_kinematics(q), want)
+        early = not any(name.startswith("diffkin.kernels.tree.forward") for name in sys.modules)
+        thread = threading.Thread(target=use)
+        thread.start()
+        time.sleep({delay})
+        said = [answers(use) for _ in range(2)]
+        thread.join()
+        print(early, said, use())
+        """,
+        tmp_path,
+    )
+    assert said == "True [True, True] True"
+
+
+def test_ten_forks_while_the_pool_computes(tmp_path):
+    said = _run(
+        """
+        import numpy as np
+        from diffkin.kernels import threads
+        threads.set_num_threads(3)
+        def count(seen, start, stop):
+            time.sleep(1e-4)
+            seen[start:stop] += 1
+        def use():
+            seen = np.zeros(200, int)
+            threads.run_chunks(lambda start, stop: count(seen, start, stop), 200, 10)
+            return bool((seen == 1).all())
+        ended, right = threading.Event(), []
+        def compute_on():
+            while not ended.is_set():
+                right.append(use())
+        callers = [threading.Thread(target=compute_on) for _ in range(2)]
+        [t.start() for t in callers]
+        said = []
+        for k in range(10):
+            time.sleep(0.003 * k)
+            said.append(answers(use))
+        ended.set()
+        [t.join() for t in callers]
+        print(all(said), len(said), all(right), len(right) > 3)
+        """,
+        tmp_path,
+    )
+    assert said == "True 10 True True"
+
+
+def test_workers_of_a_data_loader_that_start_while_another_thread_compiles(tmp_path):
+    said = _run(
+        """
+        import multiprocessing
+        import torch
+        import diffkin as dk
+        from torch.utils.data import DataLoader, Dataset
+        arm = dk.load_robot("planar_3r")
+        q = arm.sample(8)
+        class Poses(Dataset):
+            def __len__(self):
+                return len(q)
+            def __getitem__(self, k):
+                return arm.forward_kinematics(q[k])
+        thread = threading.Thread(target=lambda: arm.forward_kinematics(q))
+        thread.start()
+        time.sleep(0.5)
+        loader = DataLoader(Poses(), batch_size=2, num_workers=2, multiprocessing_context="fork", timeout=60)
+        poses = torch.cat(list(loader))
+        thread.join()
+        print(torch.allclose(poses, arm.forward_kinematics(q, backend="reference")))
+        """,
+        tmp_path,
+    )
+    assert said == "True"
+
+
+def test_a_thread_may_fork_while_it_holds_the_locks_itself(tmp_path):
+    said = _run(
+        """
+        from numba.core.compiler_lock import global_compiler_lock
+        import llvmlite.binding
+        from diffkin.kernels.forks import importing
+        with importing, global_compiler_lock:
+            inside = answers(lambda: True)
+        free = []
+        def take():
+            with importing, global_compiler_lock:
+                free.append(True)
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join(10)
+        print(inside, free)
+        """,
+        tmp_path,
+    )
+    assert said == "True [True]"
