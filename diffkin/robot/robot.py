@@ -18,9 +18,9 @@ from diffkin.errors import OptionError, ShapeError, TopologyError, closest
 from diffkin.kinematics import REVOLUTE, KinematicTree
 from diffkin.kinematics.ranges import sampling_range
 from diffkin.robot.build import build_robot
-from diffkin.robot.dh import read_dh
-from diffkin.robot.mjcf import read_mjcf
-from diffkin.robot.urdf import read_urdf
+from diffkin.robot.formats.dh import read_dh
+from diffkin.robot.formats.mjcf import read_mjcf
+from diffkin.robot.formats.urdf import read_urdf
 
 __all__ = ["Robot"]
 

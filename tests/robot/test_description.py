@@ -10,9 +10,9 @@ import torch
 
 from diffkin.robot import Robot
 from diffkin.robot.description import FREE, KINDS, MOVING, Description, JointDescription, Mimic
-from diffkin.robot.dh import read_dh
-from diffkin.robot.mjcf import read_mjcf
-from diffkin.robot.urdf import read_urdf
+from diffkin.robot.formats.dh import read_dh
+from diffkin.robot.formats.mjcf import read_mjcf
+from diffkin.robot.formats.urdf import read_urdf
 
 URDF = """<robot name="arm"><link name="base"/><link name="link1"/><link name="link2"/>
 <joint name="joint1" type="continuous"><parent link="base"/><child link="link1"/><axis xyz="0 0 1"/></joint>
