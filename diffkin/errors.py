@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "AttitudeError",
+    "ChangedError",
     "DiffkinError",
     "DtypeError",
     "JointError",
@@ -72,6 +73,10 @@ class TopologyError(ModelFileError):
 
 class AttitudeError(DiffkinError, ValueError):
     """Data does not determine an attitude, or describes a body that cannot exist."""
+
+
+class ChangedError(DiffkinError, RuntimeError):
+    """A robot, which never changes, was changed in place."""
 
 
 class MissingDependencyError(DiffkinError, ImportError):
