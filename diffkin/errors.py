@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 __all__ = [
     "AttitudeError",
+    "ChangedError",
     "DeviceError",
     "DiffkinError",
     "DtypeError",
@@ -83,6 +84,10 @@ class TopologyError(ModelFileError):
 
 class AttitudeError(DiffkinError, ValueError):
     """Data does not determine an attitude, or describes a body that cannot exist."""
+
+
+class ChangedError(DiffkinError, RuntimeError):
+    """A robot, which never changes, was changed in place."""
 
 
 class MissingDependencyError(DiffkinError, ImportError):

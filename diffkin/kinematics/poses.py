@@ -44,6 +44,7 @@ def forward(
 
 def in_dtype_of(tree: KinematicTree, q: Tensor, base: Tensor | None) -> tuple[KinematicTree, Tensor, Tensor | None]:
     """Promote tree, coordinates and base pose to one dtype, as torch promotes the operands of a product."""
+    tree.check_unchanged()
     dtype = tree.dtype
     q = as_tensor(q, "q", dtype, tree.device)
     base = None if base is None else as_tensor(base, "base", dtype, tree.device)

@@ -116,7 +116,8 @@ def restore(
     try:
         optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
-        generator.set_state(state["generators"][rank])
+        # a copy, for torch reads past the end of a state that is a view into another tensor
+        generator.set_state(state["generators"][rank].clone())
         torch.set_rng_state(state["torch_generator"])
         for part in learned:
             _check_moments(optimizer.state.get(part, {}), part.shape, count.step)
