@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import apply, check_nonzero, dot, perpendicular, safe_norm, unit
+from diffkin._algebra import apply, check_nonzero, dot, matmul, perpendicular, safe_norm, unit
 from diffkin._checks import broadcast, check_finite, check_last, check_rotation
 from diffkin.aircraft.frames.two_vectors import attitude_from_two, axes_of_two, sine_between
 from diffkin.rotations import hat, rotvec_to_matrix
@@ -73,7 +73,7 @@ def point_axis(
         current=start.shape[:-2],
     )
     axis, toward = unit(axis_body).expand(*batch, 3), unit(direction).expand(*batch, 3)
-    rotation = least_turn(apply(start, axis), toward) @ start
+    rotation = matmul(least_turn(apply(start, axis), toward), start)
     if current is None:
         second_body, second = second_body.expand(*batch, 3), second.expand(*batch, 3)
         free_body, free = sine_between(axis, second_body), sine_between(toward, second)
@@ -81,9 +81,9 @@ def point_axis(
         # Where the hint says nothing any other second vector keeps the branch not taken finite.
         safe_body = torch.where(told, second_body, perpendicular(axis))
         safe = torch.where(told, second, perpendicular(toward))
-        level = axes_of_two(toward, safe)[0] @ axes_of_two(axis, safe_body)[0].mT
+        level = matmul(axes_of_two(toward, safe)[0], axes_of_two(axis, safe_body)[0].mT)
         rotation = torch.where(told.unsqueeze(-1), level, rotation)
-    return rotvec_to_matrix(roll.expand(batch).unsqueeze(-1) * toward) @ rotation
+    return matmul(rotvec_to_matrix(roll.expand(batch).unsqueeze(-1) * toward), rotation)
 
 
 def align_vectors(
@@ -143,13 +143,14 @@ def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"])
     lost = length < 8.0 * torch.finfo(start.dtype).eps
     normal = torch.where(lost, perpendicular(start), across / torch.where(lost, 1.0, length))
     normal = unit(normal - dot(normal, start) * start)
-    half = 2.0 * normal.unsqueeze(-1) * normal.unsqueeze(-2) - torch.eye(3, dtype=start.dtype, device=start.device)
+    eye = torch.eye(3, dtype=start.dtype, device=start.device)
+    half = 2.0 * normal.unsqueeze(-1) * normal.unsqueeze(-2) - eye
     begun = torch.where(far, -start, start)
     v = torch.linalg.cross(begun, end)
     c = dot(begun, end).unsqueeze(-1)
     k = hat(v)
-    rest = torch.eye(3, dtype=start.dtype, device=start.device) + k + k @ k / (1.0 + torch.where(c < 0, 0.0, c))
-    return torch.where(far.unsqueeze(-1), rest @ half, rest)
+    rest = eye + k + matmul(k, k) / (1.0 + torch.where(c < 0, 0.0, c))
+    return torch.where(far.unsqueeze(-1), matmul(rest, half), rest)
 
 
 def _check_vector(vector: Tensor, name: str) -> None:

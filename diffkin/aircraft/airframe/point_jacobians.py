@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin import autograd
+from diffkin._algebra import matmul
 from diffkin._gate import is_transformed
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.frames.axes import flu_to_frd
@@ -89,7 +90,7 @@ def ray_jacobian(
     origins, directions = airframe.rays_body(q, [name])
     origin, direction = origins[..., 0, :], directions[..., 0, :]
     rows = airframe.robot.jacobian(q, mark.link, point=q.new_tensor(mark.offset))
-    turning = -hat(direction) @ _to_frd(rows[..., 3:, :])
+    turning = matmul(-hat(direction), _to_frd(rows[..., 3:, :]))
     return torch.cat(
         (
             _assemble(rotation, origin, _to_frd(rows[..., :3, :]), moves=True),
@@ -107,7 +108,8 @@ def _to_frd(rows: Tensor) -> Tensor:
 def _assemble(rotation: Tensor, in_body: Tensor, hinges: Tensor, moves: bool) -> Tensor:
     """Rows ``[-R hat(v), moves, R dv/dq]`` of a point or direction v, ``in_body``; ``hinges`` is dv/dq."""
     identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device) * float(moves)
-    return torch.cat((-rotation @ hat(in_body), identity.expand_as(rotation), rotation @ hinges), dim=-1)
+    turns = matmul(-rotation, hat(in_body))
+    return torch.cat((turns, identity.expand_as(rotation), matmul(rotation, hinges)), dim=-1)
 
 
 def _by_autograd(
@@ -118,7 +120,7 @@ def _by_autograd(
         raise closest(method, METHODS, "method")
 
     def moved(x: Tensor, rotation: Tensor) -> Tensor:
-        return f(rotation @ rotvec_to_matrix(x[..., :3]), x[..., 3:6], x[..., 6:])
+        return f(matmul(rotation, rotvec_to_matrix(x[..., :3])), x[..., 3:6], x[..., 6:])
 
     x = torch.cat((torch.zeros_like(position), position, q), dim=-1)
     if method == "backward_seeds" and not is_transformed():

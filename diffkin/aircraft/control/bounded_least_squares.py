@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import apply
+from diffkin._algebra import apply, matmul
 from diffkin._checks import broadcast, check_finite, check_floating, check_last, has_values
 from diffkin._gate import is_transformed
 from diffkin.errors import OptionError, ShapeError
@@ -56,7 +56,7 @@ def bounded_least_squares(
     batch = broadcast(
         matrix=matrix.shape[:-2], target=target.shape[:-1], lower=lower.shape[:-1], upper=upper.shape[:-1]
     )
-    hessian = matrix.mT @ matrix
+    hessian = matmul(matrix.mT, matrix)
     slope = apply(matrix.mT, target)
     lower, upper = lower.to(matrix.dtype).expand(*batch, columns), upper.to(matrix.dtype).expand(*batch, columns)
     with torch.no_grad():
