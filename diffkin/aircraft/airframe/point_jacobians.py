@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from diffkin._gate import is_transformed
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.frames.axes import flu_to_frd
 from diffkin.errors import closest
+from diffkin.kinematics.poses import full_precision
 from diffkin.rotations import hat, rotvec_to_matrix
 
 __all__ = ["METHODS", "point_jacobian", "ray_jacobian"]
@@ -122,21 +124,30 @@ def _by_autograd(
     def moved(x: Tensor, rotation: Tensor) -> Tensor:
         return f(matmul(rotation, rotvec_to_matrix(x[..., :3])), x[..., 3:6], x[..., 6:])
 
-    x = torch.cat((torch.zeros_like(position), position, q), dim=-1)
-    if method == "backward_seeds" and not is_transformed():
-        keep = torch.is_grad_enabled() and (x.requires_grad or rotation.requires_grad)
-        with torch.enable_grad():
-            start = x if keep and x.requires_grad else x.detach().requires_grad_()
-            y = moved(start, rotation)
-            # Aircraft of a batch do not touch one another, so one seed can serve them all.
-            eye = torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
-            seeds = eye.reshape(-1, *[1] * (y.ndim - 1), y.shape[-1]).expand(-1, *y.shape)
-            return autograd.backward_seeds(y, start, seeds, create_graph=keep).movedim(0, -2)
-    # Inside torch.func a backward pass is torch.func's own.
-    derive = torch.func.jacfwd if method == "forward" else torch.func.jacrev
-    for _ in range(x.ndim - 1):
-        derive = _over_batch(derive)
-    return derive(moved)(x, rotation)
+    # Under inference mode torch records nothing to derive by, and autocast would round the products of a backward pass.
+    graded = torch.is_grad_enabled()
+    recorded = torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext()
+    with recorded, torch.set_grad_enabled(graded), full_precision(rotation):
+        x = torch.cat((torch.zeros_like(position), position, q), dim=-1)
+        rotation = rotation.clone() if rotation.is_inference() else rotation
+        if method == "backward_seeds" and not is_transformed():
+            return _by_seeds(moved, x, rotation)
+        # Inside torch.func a backward pass is torch.func's own.
+        derive = torch.func.jacfwd if method == "forward" else torch.func.jacrev
+        for _ in range(x.ndim - 1):
+            derive = _over_batch(derive)
+        return derive(moved)(x, rotation)
+
+
+def _by_seeds(moved: Callable[[Tensor, Tensor], Tensor], x: Tensor, rotation: Tensor) -> Tensor:
+    keep = torch.is_grad_enabled() and (x.requires_grad or rotation.requires_grad)
+    with torch.enable_grad():
+        start = x if keep and x.requires_grad else x.detach().requires_grad_()
+        y = moved(start, rotation)
+        # Aircraft of a batch do not touch one another, so one seed can serve them all.
+        eye = torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
+        seeds = eye.reshape(-1, *[1] * (y.ndim - 1), y.shape[-1]).expand(-1, *y.shape)
+        return autograd.backward_seeds(y, start, seeds, create_graph=keep).movedim(0, -2)
 
 
 def _over_batch(derive: Callable[..., Callable[..., Tensor]]) -> Callable[..., Callable[..., Tensor]]:
