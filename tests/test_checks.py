@@ -15,11 +15,12 @@ from diffkin._checks import (
     check_finite,
     check_floating,
     check_last,
+    check_memory,
     check_pose,
     check_rotation,
     has_values,
 )
-from diffkin.errors import DtypeError, NonFiniteError, RotationError, ShapeError
+from diffkin.errors import DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
 from diffkin.rotations import random_rotation
 from diffkin.transforms import pose
 
@@ -182,3 +183,13 @@ def test_values_are_not_looked_at_where_there_are_none() -> None:
     check_pose(bad.to("meta"), "T")
     with pytest.raises(ShapeError):
         torch.func.vmap(lambda matrix: (check_pose(matrix[:3], "T"), matrix)[1])(bad)
+
+
+def test_memory_that_is_not_there() -> None:
+    like = torch.zeros(1, dtype=torch.float32)
+    check_memory(1000, like, "A thousand numbers")
+    with pytest.raises(
+        OptionError, match=r"^Far too many numbers would take 4000000000000000 bytes \(4e\+06 GB\); cpu has"
+    ):
+        check_memory(10**15, like, "Far too many numbers")
+    check_memory(10**15, torch.zeros(1, device="meta"), "Numbers that take no memory")
