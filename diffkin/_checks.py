@@ -164,9 +164,13 @@ def check_memory(count: int, like: Tensor, what: str) -> None:
     Raises:
         diffkin.errors.OptionError: They cannot fit; the message says how many bytes they take and how many there are.
     """
+    if torch.compiler.is_compiling():
+        return
     need, have = count * like.element_size(), _memory(like.device)
     if need > have:
-        raise OptionError(f"{what} would take {need} bytes ({need / 1e9:.3g} GB); {like.device} has {have / 1e9:.3g} GB.")
+        raise OptionError(
+            f"{what} would take {need} bytes ({need / 1e9:.3g} GB); {like.device} has {have / 1e9:.3g} GB."
+        )
 
 
 @cache
