@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import apply, dot, matmul
-from diffkin._checks import check_last
+from diffkin._checks import check_last, has_values
+from diffkin.aircraft._inputs import check_kind, check_same_device
 from diffkin.aircraft.frames.axes import flu_to_frd
 from diffkin.errors import ModelFileError
 from diffkin.robot import Robot
@@ -53,7 +54,9 @@ def mass_properties(robot: Robot, q: Float[Tensor, "*batch dof"]) -> MassPropert
             inertial data cannot be read.
         diffkin.errors.ShapeError: Wrong last axis of ``q``.
     """
+    check_kind(robot, Robot, "robot", "Give airframe.robot, or one that diffkin.load_robot(...) gives.")
     check_last(q, (robot.dof,), "q")
+    check_same_device(robot=robot.lower, q=q)
     if not robot.source:
         raise ModelFileError(f"Robot {robot.name!r} was not loaded from a URDF, which is where masses are read from.")
     document = open_document(robot.source, "robot")
@@ -67,7 +70,7 @@ def mass_properties(robot: Robot, q: Float[Tensor, "*batch dof"]) -> MassPropert
     offsets = torch.stack([entry[1] for entry in data]).to(masses)
     local = torch.stack([entry[2] for entry in data]).to(masses)
     total = masses.sum()
-    if not float(total) > 0.0:
+    if has_values(total) and not float(total) > 0.0:
         raise ModelFileError(f"The links of robot {robot.name!r} weigh nothing. Give them masses in the URDF.")
     rotation = poses[..., :3, :3]
     places = apply(rotation, offsets) + poses[..., :3, 3]

@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import apply, check_nonzero, dot, matmul, perpendicular, safe_norm, unit
+from diffkin._algebra import apply, check_nonzero, dot, matmul, perpendicular, promote, safe_norm, unit
 from diffkin._checks import broadcast, check_finite, check_last, check_rotation
+from diffkin.aircraft._inputs import check_same_device, numbers_of
 from diffkin.aircraft.frames.two_vectors import attitude_from_two, axes_of_two, sine_between
 from diffkin.rotations import hat, rotvec_to_matrix
 
@@ -58,7 +59,9 @@ def point_axis(
     for vector, name in [(axis_body, "axis_body"), (direction, "direction"), *hints]:
         if vector is not None:
             _check_vector(vector, name)
-    roll = torch.as_tensor(roll, dtype=direction.dtype, device=direction.device)
+    check_same_device(axis_body=axis_body, direction=direction, up_body=up_body, up=up, current=current)
+    roll = numbers_of(roll, "roll", direction)
+    check_finite(roll, "roll")
     back = direction.new_tensor([0.0, 0.0, -1.0])
     second_body, second = (back if vector is None else vector for vector, _ in hints)
     start = torch.eye(3, dtype=direction.dtype, device=direction.device) if current is None else current
@@ -115,6 +118,7 @@ def align_vectors(
     vectors = {"first_body": first_body, "second_body": second_body, "first": first, "second": second}
     for name, vector in vectors.items():
         _check_vector(vector, name)
+    check_same_device(**vectors)
     advice = "Give two different directions, or use point_axis(...), which points one."
     body = {"first_body": first_body, "second_body": second_body}
     return attitude_from_two(body, {"first": first, "second": second}, parallel=PARALLEL, advice=advice)
@@ -133,8 +137,16 @@ def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"])
 
     Returns:
         (*batch, 3, 3).
+
+    Raises:
+        diffkin.errors.ShapeError: A last axis is not 3, or the leading axes do not broadcast.
+        diffkin.errors.DtypeError: A tensor is not floating point, or they lie on two devices.
     """
-    start, end = torch.broadcast_tensors(start, end)
+    check_last(start, (3,), "start")
+    check_last(end, (3,), "end")
+    check_same_device(start=start, end=end)
+    broadcast(start=start.shape[:-1], end=end.shape[:-1])
+    start, end = torch.broadcast_tensors(*promote(start, end))
     far = (dot(start, end) < 0).detach()
     # A half turn about any axis across ``start`` carries it to ``-start`` exactly. About the common normal it is part
     # of the least turn, and the rest is a turn about the same normal.

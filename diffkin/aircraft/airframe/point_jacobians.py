@@ -12,9 +12,9 @@ from torch import Tensor
 from diffkin import autograd
 from diffkin._algebra import matmul
 from diffkin._gate import is_transformed
+from diffkin.aircraft._inputs import check_choice, check_kind, table, triple
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.frames.axes import flu_to_frd
-from diffkin.errors import closest
 from diffkin.kinematics.poses import full_precision
 from diffkin.rotations import hat, rotvec_to_matrix
 
@@ -53,14 +53,16 @@ def point_jacobian(
         diffkin.errors.ShapeError: A wrong shape, or leading axes that do not broadcast.
         diffkin.errors.RotationError: ``R_ned_body`` is no rotation; the message says how far off it is.
     """
-    rotation, position, q = airframe.place(R_ned_body, position, q)
+    check_kind(airframe, Airframe, "airframe", "Make one with aircraft.load_airframe(...).")
+    check_choice(method, METHODS, "method")
     mark = airframe.point(name)
+    rotation, position, q = airframe.place(R_ned_body, position, q)
     if method != "geometric":
         return _by_autograd(
             lambda r, p, a: airframe.points_ned(r, p, a, [name])[..., 0, :], rotation, position, q, method
         )
     in_body = airframe.points_body(q, [name])[..., 0, :]
-    rows = airframe.robot.jacobian(q, mark.link, point=q.new_tensor(mark.offset))
+    rows = airframe.robot.jacobian(q, mark.link, point=table([triple(mark.offset, "offset")], q)[0])
     return _assemble(rotation, in_body, _to_frd(rows[..., :3, :]), moves=True)
 
 
@@ -80,8 +82,10 @@ def ray_jacobian(
     Returns:
         (*batch, 6, 6 + dof).
     """
-    rotation, position, q = airframe.place(R_ned_body, position, q)
+    check_kind(airframe, Airframe, "airframe", "Make one with aircraft.load_airframe(...).")
+    check_choice(method, METHODS, "method")
     mark = airframe.ray(name)
+    rotation, position, q = airframe.place(R_ned_body, position, q)
     if method != "geometric":
 
         def both(r: Tensor, p: Tensor, a: Tensor) -> Tensor:
@@ -91,7 +95,7 @@ def ray_jacobian(
         return _by_autograd(both, rotation, position, q, method)
     origins, directions = airframe.rays_body(q, [name])
     origin, direction = origins[..., 0, :], directions[..., 0, :]
-    rows = airframe.robot.jacobian(q, mark.link, point=q.new_tensor(mark.offset))
+    rows = airframe.robot.jacobian(q, mark.link, point=table([triple(mark.offset, "offset")], q)[0])
     turning = matmul(-hat(direction), _to_frd(rows[..., 3:, :]))
     return torch.cat(
         (
@@ -118,8 +122,6 @@ def _by_autograd(
     f: Callable[[Tensor, Tensor, Tensor], Tensor], rotation: Tensor, position: Tensor, q: Tensor, method: str
 ) -> Tensor:
     """The Jacobian of ``f(rotation, position, q)`` to a turn of the body, the position and the hinges."""
-    if method not in METHODS:
-        raise closest(method, METHODS, "method")
 
     def moved(x: Tensor, rotation: Tensor) -> Tensor:
         return f(matmul(rotation, rotvec_to_matrix(x[..., :3])), x[..., 3:6], x[..., 6:])
