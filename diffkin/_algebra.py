@@ -15,6 +15,7 @@ __all__ = [
     "blend_series",
     "check_nonzero",
     "dot",
+    "inverse",
     "matmul",
     "perpendicular",
     "product",
@@ -180,3 +181,13 @@ def check_nonzero(vector: Tensor, name: str) -> None:
     """Raise if a vector over the last axis has zero (or NaN) length; skipped where values cannot be seen."""
     if has_values(vector) and not bool((vector.detach() != 0).any(-1).all()):
         raise RotationError(f"{name} holds a zero vector, which has no direction. Give one of non-zero length.")
+
+
+def inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Inverses of matrices (*batch, n, n), and where there is one (*batch,); half precision is worked out in float32.
+
+    It stands for ``torch.linalg.solve`` too, whose derivatives in forward mode inside a vmap are wrong (torch 2.13).
+    """
+    single = torch.promote_types(matrix.dtype, torch.float32)
+    found, info = torch.linalg.inv_ex(matrix.to(single))
+    return found.to(matrix.dtype), info == 0

@@ -6,9 +6,13 @@ inside ``torch.func`` transforms, where a tensor has none.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +32,7 @@ __all__ = [
     "check_finite",
     "check_floating",
     "check_last",
+    "check_memory",
     "check_pose",
     "check_rotation",
     "has_values",
@@ -293,3 +298,40 @@ def check_pose(pose: Tensor, name: str) -> None:
         if bool((row - row.new_tensor([0.0, 0.0, 0.0, 1.0])).abs().max() > ROTATION_TOLERANCE):
             raise RotationError(f"{name} must have the last row (0, 0, 0, 1), got {row.reshape(-1, 4)[0].tolist()}.")
     check_rotation(pose[..., :3, :3], name)
+
+
+def check_memory(count: int, like: Tensor, what: str) -> None:
+    """Raise if so many numbers, of the dtype and on the device of ``like``, are more than its whole memory.
+
+    Args:
+        count: How many numbers.
+        like: Any tensor of the dtype and on the device.
+        what: What they are and what to change, a clause that goes before "would take", as the message begins.
+
+    Raises:
+        diffkin.errors.OptionError: They cannot fit; the message says how many bytes they take and how many there are.
+    """
+    if torch.compiler.is_compiling():
+        return
+    need, have = count * like.element_size(), _memory(like.device)
+    if need > have:
+        raise OptionError(
+            f"{what} would take {need} bytes ({need / 1e9:.3g} GB); {like.device} has {have / 1e9:.3g} GB."
+        )
+
+
+@cache
+def _memory(device: torch.device) -> float:
+    """Bytes of memory of a device, infinity where that is not known."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[1])
+    if device.type != "cpu":
+        return math.inf
+    try:
+        known = [float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        known = [math.inf]
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):  # what a container has
+        with contextlib.suppress(OSError, ValueError):
+            known.append(float(Path(limit).read_text(encoding="ascii")))  # the word "max" where there is no limit
+    return min(known)

@@ -15,6 +15,7 @@ from diffkin._algebra import (
     blend_series,
     check_nonzero,
     dot,
+    inverse,
     matmul,
     perpendicular,
     product,
@@ -263,3 +264,23 @@ def test_zero_vectors_have_no_direction() -> None:
     with pytest.raises(RotationError, match="axis holds a zero vector"):
         check_nonzero(torch.zeros(3, requires_grad=True), "axis")
     vmap(lambda v: (check_nonzero(v, "axis"), v)[1])(bad)  # no values to look at
+
+
+def test_inverse_is_an_inverse_and_tells_where_there_is_none() -> None:
+    matrix = torch.randn(5, 4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    matrix[2, 3] = 2.0 * matrix[2, 1]
+    found, good = inverse(matrix)
+    assert good.tolist() == [True, True, False, True, True]
+    eye = torch.eye(4, dtype=torch.float64).expand(4, 4, 4)
+    torch.testing.assert_close(found[good] @ matrix[good], eye, rtol=0, atol=1e-12)
+    half, _ = inverse(matrix[:1].to(torch.float16))
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.double(), found[:1], rtol=0.05, atol=0.05)
+
+
+def test_derivatives_of_an_inverse_in_forward_mode_inside_a_vmap() -> None:
+    matrix = torch.randn(5, 4, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    found = torch.func.vmap(torch.func.jacfwd(lambda m: inverse(m)[0]))(matrix)
+    back = inverse(matrix)[0]
+    expected = -torch.einsum("bij,bkl->biljk", back, back)  # d(M^-1) = -M^-1 dM M^-1
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)

@@ -19,6 +19,7 @@ from diffkin._checks import (
     check_finite,
     check_floating,
     check_last,
+    check_memory,
     check_pose,
     check_rotation,
     has_values,
@@ -328,3 +329,13 @@ def test_generators() -> None:
     for wrong in (2**70, -(2**70), True, None, "a", 1.0):
         with pytest.raises(OptionError, match="seed must be a whole number"):
             as_generator(wrong)
+
+
+def test_memory_that_is_not_there() -> None:
+    like = torch.zeros(1, dtype=torch.float32)
+    check_memory(1000, like, "A thousand numbers")
+    with pytest.raises(
+        OptionError, match=r"^Far too many numbers would take 4000000000000000 bytes \(4e\+06 GB\); cpu has"
+    ):
+        check_memory(10**15, like, "Far too many numbers")
+    check_memory(10**15, torch.zeros(1, device="meta"), "Numbers that take no memory")

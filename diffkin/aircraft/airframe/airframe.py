@@ -11,9 +11,10 @@ from torch import Tensor
 
 from diffkin._algebra import apply, unit
 from diffkin._checks import broadcast, check_finite, check_last, check_rotation
+from diffkin.aircraft._inputs import check_choice, check_kind, check_same_device, table, triple
 from diffkin.aircraft.airframe.mass import MassProperties, mass_properties
 from diffkin.aircraft.frames.axes import flu_to_frd
-from diffkin.errors import RotationError, ShapeError, closest
+from diffkin.errors import ModelFileError, OptionError, RotationError, closest
 from diffkin.robot import Robot
 
 __all__ = ["Airframe", "BodyPoint", "BodyRay"]
@@ -66,15 +67,33 @@ class Airframe:
     rays: Mapping[str, BodyRay] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, point in self.points.items():
-            self.robot.link_index(point.link)
-            _check_three(point.offset, f"offset of point {name!r}")
-        for name, ray in self.rays.items():
-            self.robot.link_index(ray.link)
-            _check_three(ray.offset, f"offset of ray {name!r}")
-            _check_three(ray.axis, f"axis of ray {name!r}")
-            if not any(ray.axis):
-                raise RotationError(f"The axis of ray {name!r} is zero and has no direction. Give a non-zero axis.")
+        check_kind(self.robot, Robot, "robot", "Load one with diffkin.load_robot(...) or aircraft.load_airframe(...).")
+        for marks, kind in ((self.points, BodyPoint), (self.rays, BodyRay)):
+            what = "points" if kind is BodyPoint else "rays"
+            check_kind(marks, Mapping, what, f"Give a dictionary of names and aircraft.{kind.__name__}.")
+            for name, mark in marks.items():
+                check_kind(mark, kind, f"{what}[{name!r}]")
+                if not isinstance(mark.link, str):
+                    raise closest(mark.link, self.robot.link_names, f"link of robot {self.robot.name!r}:")
+                self.robot.link_index(mark.link)
+                triple(mark.offset, f"offset of {what}[{name!r}]")
+                if isinstance(mark, BodyRay) and not any(triple(mark.axis, f"axis of {what}[{name!r}]")):
+                    raise RotationError(f"The axis of ray {name!r} is zero and has no direction. Give a non-zero axis.")
+
+    def __repr__(self) -> str:
+        joints = ", ".join(self.robot.joint_names) or "none"
+        return (
+            f"Airframe({self.robot.name!r}{self._weight()}, {self.dof} joints: {joints}; points: {_listed(self.points)}; "
+            f"rays: {_listed(self.rays)}; {str(self.robot.dtype).removeprefix('torch.')} on {self.robot.device})"
+        )
+
+    def _weight(self) -> str:
+        if self.robot.lower.is_meta:
+            return ""
+        try:
+            return f", {float(self.mass_properties().mass):.4g} kg"
+        except ModelFileError:  # without masses it is an airframe all the same
+            return ""
 
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Airframe:
         """The same airframe in another dtype or on another device."""
@@ -87,14 +106,12 @@ class Airframe:
 
     def point(self, name: str) -> BodyPoint:
         """A point by its name."""
-        if name not in self.points:
-            raise closest(name, self.points, f"point of airframe {self.robot.name!r}:")
+        check_choice(name, self.points, f"point of airframe {self.robot.name!r}:")
         return self.points[name]
 
     def ray(self, name: str) -> BodyRay:
         """A ray by its name."""
-        if name not in self.rays:
-            raise closest(name, self.rays, f"ray of airframe {self.robot.name!r}:")
+        check_choice(name, self.rays, f"ray of airframe {self.robot.name!r}:")
         return self.rays[name]
 
     def neutral(self) -> Float[Tensor, " dof"]:
@@ -123,7 +140,7 @@ class Airframe:
             diffkin.errors.UnknownNameError: There is no such point.
             diffkin.errors.ShapeError: Wrong last axis of ``q``.
         """
-        marks = [self.point(name) for name in (self.points if names is None else names)]
+        marks = [self.point(name) for name in _names(names, self.points)]
         poses = self._poses([mark.link for mark in marks], q)
         return flu_to_frd(_carry_points(poses, [mark.offset for mark in marks]))
 
@@ -131,10 +148,10 @@ class Airframe:
         self, q: Float[Tensor, "*batch dof"] | None = None, names: Sequence[str] | None = None
     ) -> tuple[Float[Tensor, "*batch n 3"], Float[Tensor, "*batch n 3"]]:
         """Origins [m] and unit directions of rays in FRD body axes; arguments and errors as ``points_body``."""
-        marks = [self.ray(name) for name in (self.rays if names is None else names)]
+        marks = [self.ray(name) for name in _names(names, self.rays)]
         poses = self._poses([mark.link for mark in marks], q)
         origins = _carry_points(poses, [mark.offset for mark in marks])
-        directions = apply(poses[..., :3, :3], unit(_table([mark.axis for mark in marks], poses)))
+        directions = apply(poses[..., :3, :3], unit(table([triple(mark.axis, "axis") for mark in marks], poses)))
         return flu_to_frd(origins), flu_to_frd(directions)
 
     # -- in NED axes ------------------------------------------------------------------------------------------------
@@ -181,7 +198,10 @@ class Airframe:
     # -- shared -----------------------------------------------------------------------------------------------------
 
     def _poses(self, links: Sequence[str], q: Tensor | None) -> Tensor:
-        return self.robot.forward_kinematics(self.neutral() if q is None else q, links=links)
+        q = self.neutral() if q is None else q
+        check_last(q, (self.dof,), "q")
+        check_same_device(airframe=self.robot.lower, q=q)
+        return self.robot.forward_kinematics(q, links=links)
 
     def place(self, rotation: Tensor, position: Tensor | None, q: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Attitude, position and hinge angles, checked, of one dtype and with their leading axes broadcast."""
@@ -192,6 +212,7 @@ class Airframe:
         check_finite(position, "position")
         q = self.neutral() if q is None else q
         check_last(q, (self.dof,), "q")
+        check_same_device(airframe=self.robot.lower, R_ned_body=rotation, position=position, q=q)
         batch = broadcast(R_ned_body=rotation.shape[:-2], position=position.shape[:-1], q=q.shape[:-1])
         dtype = torch.promote_types(torch.promote_types(rotation.dtype, position.dtype), q.dtype)
         dtype = torch.promote_types(dtype, self.robot.dtype)
@@ -199,15 +220,23 @@ class Airframe:
         return rotation.expand(*batch, 3, 3), position.expand(*batch, 3), q.expand(*batch, self.dof)
 
 
-def _check_three(numbers: Sequence[float], what: str) -> None:
-    if len(numbers) != 3:
-        raise ShapeError(f"The {what} must be three numbers, got {numbers!r}.")
+def _names(names: Sequence[str] | None, known: Mapping[str, object]) -> Sequence[str]:
+    if names is None:
+        return tuple(known)
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise OptionError(
+            f"names must be a list of names, [{next(iter(known), 'nose')!r}] for instance, got {names!r}."
+        )
+    return names
+
+
+def _listed(names: Mapping[str, object]) -> str:
+    """Up to eight names, and how many more there are."""
+    shown = ", ".join(list(names)[:8]) or "none"
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
 
 
 def _carry_points(poses: Tensor, offsets: list[tuple[float, float, float]]) -> Tensor:
     """Points given in link axes, in base axes: (*batch, n, 4, 4) and n offsets to (*batch, n, 3)."""
-    return apply(poses[..., :3, :3], _table(offsets, poses)) + poses[..., :3, 3]
-
-
-def _table(rows: list[tuple[float, float, float]], like: Tensor) -> Tensor:
-    return torch.tensor(rows, dtype=like.dtype, device=like.device).reshape(-1, 3)
+    rows = table([triple(offset, "offset") for offset in offsets], poses)
+    return apply(poses[..., :3, :3], rows) + poses[..., :3, 3]

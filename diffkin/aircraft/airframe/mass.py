@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import apply, dot
-from diffkin._checks import check_last
-from diffkin.aircraft.frames.axes import attitude_frd_to_flu, flu_to_frd
+from diffkin._algebra import apply, dot, matmul
+from diffkin._checks import check_last, has_values
+from diffkin.aircraft._inputs import check_kind, check_same_device
+from diffkin.aircraft.frames.axes import flu_to_frd
 from diffkin.errors import ModelFileError
 from diffkin.robot import Robot
 from diffkin.robot.xml import numbers, open_document
@@ -53,7 +54,9 @@ def mass_properties(robot: Robot, q: Float[Tensor, "*batch dof"]) -> MassPropert
             inertial data cannot be read.
         diffkin.errors.ShapeError: Wrong last axis of ``q``.
     """
+    check_kind(robot, Robot, "robot", "Give airframe.robot, or one that diffkin.load_robot(...) gives.")
     check_last(q, (robot.dof,), "q")
+    check_same_device(robot=robot.lower, q=q)
     if not robot.source:
         raise ModelFileError(f"Robot {robot.name!r} was not loaded from a URDF, which is where masses are read from.")
     document = open_document(robot.source, "robot")
@@ -67,7 +70,7 @@ def mass_properties(robot: Robot, q: Float[Tensor, "*batch dof"]) -> MassPropert
     offsets = torch.stack([entry[1] for entry in data]).to(masses)
     local = torch.stack([entry[2] for entry in data]).to(masses)
     total = masses.sum()
-    if not float(total) > 0.0:
+    if has_values(total) and not float(total) > 0.0:
         raise ModelFileError(f"The links of robot {robot.name!r} weigh nothing. Give them masses in the URDF.")
     rotation = poses[..., :3, :3]
     places = apply(rotation, offsets) + poses[..., :3, 3]
@@ -75,9 +78,8 @@ def mass_properties(robot: Robot, q: Float[Tensor, "*batch dof"]) -> MassPropert
     arm = places - center.unsqueeze(-2)
     eye = torch.eye(3, dtype=arm.dtype, device=arm.device)
     spread = dot(arm, arm).unsqueeze(-1) * eye - arm.unsqueeze(-1) * arm.unsqueeze(-2)
-    inertia = (rotation @ local @ rotation.mT + masses[:, None, None] * spread).sum(-3)
-    turn = attitude_frd_to_flu(eye)  # diag(1, -1, -1)
-    return MassProperties(total, flu_to_frd(center), turn @ inertia @ turn)
+    inertia = (matmul(matmul(rotation, local), rotation.mT) + masses[:, None, None] * spread).sum(-3)
+    return MassProperties(total, flu_to_frd(center), flu_to_frd(flu_to_frd(inertia).mT))
 
 
 def _read(element: Any, where: str) -> tuple[float, Tensor, Tensor]:
@@ -96,6 +98,6 @@ def _read(element: Any, where: str) -> tuple[float, Tensor, Tensor]:
         float(numbers(entries.get(name, "0"), 1, f"{where}, inertia {name}")[0])
         for name in ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
     )
-    tensor = torch.tensor([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]], dtype=torch.float64)
+    tensor = center.new_tensor([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     rotation = euler_to_matrix(angles, "xyz")
-    return kilograms, center, rotation @ tensor @ rotation.T
+    return kilograms, center, matmul(matmul(rotation, tensor), rotation.mT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from diffkin.aircraft._inputs import check_kind
 from diffkin.aircraft.airframe.airframe import Airframe, BodyPoint, BodyRay
 from diffkin.robot import Robot, load_robot
 
@@ -49,6 +50,7 @@ def load_airframe(
         diffkin.errors.UnknownNameError: There is no such robot or link.
         diffkin.errors.ModelFileError: The file cannot be read.
     """
+    check_kind(robot, (str, os.PathLike, Robot), "robot", "Give a name, the path of a URDF or a robot.")
     loaded = robot if isinstance(robot, Robot) else load_robot(robot)
     known_points: Mapping[str, BodyPoint] = {link: BodyPoint(link) for link in loaded.link_names}
     known_rays: Mapping[str, BodyRay] = {link: BodyRay(link) for link in loaded.link_names}
@@ -56,4 +58,6 @@ def load_airframe(
     if usual[0] and all(mark.link in loaded.link_names for mark in usual[0].values()):
         known_points, known_rays = usual
     chosen_points, chosen_rays = known_points if points is None else points, known_rays if rays is None else rays
+    for marks, what in ((chosen_points, "points"), (chosen_rays, "rays")):
+        check_kind(marks, Mapping, what, "Give a dictionary of names and what they stand for.")
     return Airframe(loaded, dict(chosen_points), dict(chosen_rays))

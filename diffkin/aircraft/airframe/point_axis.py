@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import apply, check_nonzero, dot, perpendicular, safe_norm, unit
+from diffkin._algebra import apply, check_nonzero, dot, matmul, perpendicular, promote, safe_norm, unit
 from diffkin._checks import broadcast, check_finite, check_last, check_rotation
+from diffkin.aircraft._inputs import check_same_device, numbers_of
 from diffkin.aircraft.frames.two_vectors import attitude_from_two, axes_of_two, sine_between
 from diffkin.rotations import hat, rotvec_to_matrix
 
@@ -58,7 +59,9 @@ def point_axis(
     for vector, name in [(axis_body, "axis_body"), (direction, "direction"), *hints]:
         if vector is not None:
             _check_vector(vector, name)
-    roll = torch.as_tensor(roll, dtype=direction.dtype, device=direction.device)
+    check_same_device(axis_body=axis_body, direction=direction, up_body=up_body, up=up, current=current)
+    roll = numbers_of(roll, "roll", direction)
+    check_finite(roll, "roll")
     back = direction.new_tensor([0.0, 0.0, -1.0])
     second_body, second = (back if vector is None else vector for vector, _ in hints)
     start = torch.eye(3, dtype=direction.dtype, device=direction.device) if current is None else current
@@ -73,7 +76,7 @@ def point_axis(
         current=start.shape[:-2],
     )
     axis, toward = unit(axis_body).expand(*batch, 3), unit(direction).expand(*batch, 3)
-    rotation = least_turn(apply(start, axis), toward) @ start
+    rotation = matmul(least_turn(apply(start, axis), toward), start)
     if current is None:
         second_body, second = second_body.expand(*batch, 3), second.expand(*batch, 3)
         free_body, free = sine_between(axis, second_body), sine_between(toward, second)
@@ -81,9 +84,9 @@ def point_axis(
         # Where the hint says nothing any other second vector keeps the branch not taken finite.
         safe_body = torch.where(told, second_body, perpendicular(axis))
         safe = torch.where(told, second, perpendicular(toward))
-        level = axes_of_two(toward, safe)[0] @ axes_of_two(axis, safe_body)[0].mT
+        level = matmul(axes_of_two(toward, safe)[0], axes_of_two(axis, safe_body)[0].mT)
         rotation = torch.where(told.unsqueeze(-1), level, rotation)
-    return rotvec_to_matrix(roll.expand(batch).unsqueeze(-1) * toward) @ rotation
+    return matmul(rotvec_to_matrix(roll.expand(batch).unsqueeze(-1) * toward), rotation)
 
 
 def align_vectors(
@@ -115,6 +118,7 @@ def align_vectors(
     vectors = {"first_body": first_body, "second_body": second_body, "first": first, "second": second}
     for name, vector in vectors.items():
         _check_vector(vector, name)
+    check_same_device(**vectors)
     advice = "Give two different directions, or use point_axis(...), which points one."
     body = {"first_body": first_body, "second_body": second_body}
     return attitude_from_two(body, {"first": first, "second": second}, parallel=PARALLEL, advice=advice)
@@ -133,8 +137,16 @@ def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"])
 
     Returns:
         (*batch, 3, 3).
+
+    Raises:
+        diffkin.errors.ShapeError: A last axis is not 3, or the leading axes do not broadcast.
+        diffkin.errors.DtypeError: A tensor is not floating point, or they lie on two devices.
     """
-    start, end = torch.broadcast_tensors(start, end)
+    check_last(start, (3,), "start")
+    check_last(end, (3,), "end")
+    check_same_device(start=start, end=end)
+    broadcast(start=start.shape[:-1], end=end.shape[:-1])
+    start, end = torch.broadcast_tensors(*promote(start, end))
     far = (dot(start, end) < 0).detach()
     # A half turn about any axis across ``start`` carries it to ``-start`` exactly. About the common normal it is part
     # of the least turn, and the rest is a turn about the same normal.
@@ -143,13 +155,14 @@ def least_turn(start: Float[Tensor, "*batch 3"], end: Float[Tensor, "*batch 3"])
     lost = length < 8.0 * torch.finfo(start.dtype).eps
     normal = torch.where(lost, perpendicular(start), across / torch.where(lost, 1.0, length))
     normal = unit(normal - dot(normal, start) * start)
-    half = 2.0 * normal.unsqueeze(-1) * normal.unsqueeze(-2) - torch.eye(3, dtype=start.dtype, device=start.device)
+    eye = torch.eye(3, dtype=start.dtype, device=start.device)
+    half = 2.0 * normal.unsqueeze(-1) * normal.unsqueeze(-2) - eye
     begun = torch.where(far, -start, start)
     v = torch.linalg.cross(begun, end)
     c = dot(begun, end).unsqueeze(-1)
     k = hat(v)
-    rest = torch.eye(3, dtype=start.dtype, device=start.device) + k + k @ k / (1.0 + torch.where(c < 0, 0.0, c))
-    return torch.where(far.unsqueeze(-1), rest @ half, rest)
+    rest = eye + k + matmul(k, k) / (1.0 + torch.where(c < 0, 0.0, c))
+    return torch.where(far.unsqueeze(-1), matmul(rest, half), rest)
 
 
 def _check_vector(vector: Tensor, name: str) -> None:

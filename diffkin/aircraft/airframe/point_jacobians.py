@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from diffkin import autograd
+from diffkin._algebra import matmul
 from diffkin._gate import is_transformed
+from diffkin.aircraft._inputs import check_choice, check_kind, table, triple
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.frames.axes import flu_to_frd
-from diffkin.errors import closest
+from diffkin._checks import full_precision
 from diffkin.rotations import hat, rotvec_to_matrix
 
 __all__ = ["METHODS", "point_jacobian", "ray_jacobian"]
@@ -50,14 +53,16 @@ def point_jacobian(
         diffkin.errors.ShapeError: A wrong shape, or leading axes that do not broadcast.
         diffkin.errors.RotationError: ``R_ned_body`` is no rotation; the message says how far off it is.
     """
-    rotation, position, q = airframe.place(R_ned_body, position, q)
+    check_kind(airframe, Airframe, "airframe", "Make one with aircraft.load_airframe(...).")
+    check_choice(method, METHODS, "method")
     mark = airframe.point(name)
+    rotation, position, q = airframe.place(R_ned_body, position, q)
     if method != "geometric":
         return _by_autograd(
             lambda r, p, a: airframe.points_ned(r, p, a, [name])[..., 0, :], rotation, position, q, method
         )
     in_body = airframe.points_body(q, [name])[..., 0, :]
-    rows = airframe.robot.jacobian(q, mark.link, point=q.new_tensor(mark.offset))
+    rows = airframe.robot.jacobian(q, mark.link, point=table([triple(mark.offset, "offset")], q)[0])
     return _assemble(rotation, in_body, _to_frd(rows[..., :3, :]), moves=True)
 
 
@@ -77,8 +82,10 @@ def ray_jacobian(
     Returns:
         (*batch, 6, 6 + dof).
     """
-    rotation, position, q = airframe.place(R_ned_body, position, q)
+    check_kind(airframe, Airframe, "airframe", "Make one with aircraft.load_airframe(...).")
+    check_choice(method, METHODS, "method")
     mark = airframe.ray(name)
+    rotation, position, q = airframe.place(R_ned_body, position, q)
     if method != "geometric":
 
         def both(r: Tensor, p: Tensor, a: Tensor) -> Tensor:
@@ -88,8 +95,8 @@ def ray_jacobian(
         return _by_autograd(both, rotation, position, q, method)
     origins, directions = airframe.rays_body(q, [name])
     origin, direction = origins[..., 0, :], directions[..., 0, :]
-    rows = airframe.robot.jacobian(q, mark.link, point=q.new_tensor(mark.offset))
-    turning = -hat(direction) @ _to_frd(rows[..., 3:, :])
+    rows = airframe.robot.jacobian(q, mark.link, point=table([triple(mark.offset, "offset")], q)[0])
+    turning = matmul(-hat(direction), _to_frd(rows[..., 3:, :]))
     return torch.cat(
         (
             _assemble(rotation, origin, _to_frd(rows[..., :3, :]), moves=True),
@@ -107,34 +114,42 @@ def _to_frd(rows: Tensor) -> Tensor:
 def _assemble(rotation: Tensor, in_body: Tensor, hinges: Tensor, moves: bool) -> Tensor:
     """Rows ``[-R hat(v), moves, R dv/dq]`` of a point or direction v, ``in_body``; ``hinges`` is dv/dq."""
     identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device) * float(moves)
-    return torch.cat((-rotation @ hat(in_body), identity.expand_as(rotation), rotation @ hinges), dim=-1)
+    turns = matmul(-rotation, hat(in_body))
+    return torch.cat((turns, identity.expand_as(rotation), matmul(rotation, hinges)), dim=-1)
 
 
 def _by_autograd(
     f: Callable[[Tensor, Tensor, Tensor], Tensor], rotation: Tensor, position: Tensor, q: Tensor, method: str
 ) -> Tensor:
     """The Jacobian of ``f(rotation, position, q)`` to a turn of the body, the position and the hinges."""
-    if method not in METHODS:
-        raise closest(method, METHODS, "method")
 
     def moved(x: Tensor, rotation: Tensor) -> Tensor:
-        return f(rotation @ rotvec_to_matrix(x[..., :3]), x[..., 3:6], x[..., 6:])
+        return f(matmul(rotation, rotvec_to_matrix(x[..., :3])), x[..., 3:6], x[..., 6:])
 
-    x = torch.cat((torch.zeros_like(position), position, q), dim=-1)
-    if method == "backward_seeds" and not is_transformed():
-        keep = torch.is_grad_enabled() and (x.requires_grad or rotation.requires_grad)
-        with torch.enable_grad():
-            start = x if keep and x.requires_grad else x.detach().requires_grad_()
-            y = moved(start, rotation)
-            # Aircraft of a batch do not touch one another, so one seed can serve them all.
-            eye = torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
-            seeds = eye.reshape(-1, *[1] * (y.ndim - 1), y.shape[-1]).expand(-1, *y.shape)
-            return autograd.backward_seeds(y, start, seeds, create_graph=keep).movedim(0, -2)
-    # Inside torch.func a backward pass is torch.func's own.
-    derive = torch.func.jacfwd if method == "forward" else torch.func.jacrev
-    for _ in range(x.ndim - 1):
-        derive = _over_batch(derive)
-    return derive(moved)(x, rotation)
+    # Under inference mode torch records nothing to derive by, and autocast would round the products of a backward pass.
+    graded = torch.is_grad_enabled()
+    recorded = torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext()
+    with recorded, torch.set_grad_enabled(graded), full_precision(rotation):
+        x = torch.cat((torch.zeros_like(position), position, q), dim=-1)
+        rotation = rotation.clone() if rotation.is_inference() else rotation
+        if method == "backward_seeds" and not is_transformed():
+            return _by_seeds(moved, x, rotation)
+        # Inside torch.func a backward pass is torch.func's own.
+        derive = torch.func.jacfwd if method == "forward" else torch.func.jacrev
+        for _ in range(x.ndim - 1):
+            derive = _over_batch(derive)
+        return derive(moved)(x, rotation)
+
+
+def _by_seeds(moved: Callable[[Tensor, Tensor], Tensor], x: Tensor, rotation: Tensor) -> Tensor:
+    keep = torch.is_grad_enabled() and (x.requires_grad or rotation.requires_grad)
+    with torch.enable_grad():
+        start = x if keep and x.requires_grad else x.detach().requires_grad_()
+        y = moved(start, rotation)
+        # Aircraft of a batch do not touch one another, so one seed can serve them all.
+        eye = torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
+        seeds = eye.reshape(-1, *[1] * (y.ndim - 1), y.shape[-1]).expand(-1, *y.shape)
+        return autograd.backward_seeds(y, start, seeds, create_graph=keep).movedim(0, -2)
 
 
 def _over_batch(derive: Callable[..., Callable[..., Tensor]]) -> Callable[..., Callable[..., Tensor]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from diffkin._algebra import perpendicular, unit
 from diffkin._checks import check_broadcast, check_finite, check_last, check_rotation
+from diffkin.aircraft._inputs import check_choice, check_kind, check_same_device, number
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.airframe.point_axis import PARALLEL, align_vectors
 from diffkin.aircraft.frames.axes import (
@@ -20,7 +23,7 @@ from diffkin.aircraft.frames.axes import (
     pose_ned_frd_to_enu_flu,
 )
 from diffkin.aircraft.frames.two_vectors import sine_between
-from diffkin.errors import OptionError, closest
+from diffkin.errors import OptionError
 from diffkin.ik import IKResult, OrientationTask, Task, solve_ik
 from diffkin.ik.search import Progress
 from diffkin.ik.tasks.pointing import (
@@ -56,12 +59,21 @@ class RayTarget:
     priority: int = 0
 
     def __post_init__(self) -> None:
+        check_kind(self.ray, str, "ray", "Give the name of a ray of the airframe.")
         if (self.point is None) == (self.direction is None):
             raise OptionError(f"Give the target of ray {self.ray!r} either a point or a direction, one of the two.")
+        check_last(self.aim, (3,), "point" if self.direction is None else "direction")
+        if isinstance(self.priority, bool) or self.priority not in (0, 1):
+            raise OptionError(f"priority must be 0 or 1, got {self.priority!r}.")
+
+    @property
+    def aim(self) -> Tensor:
+        """(*batch, 3) the point or the direction, whichever is given."""
+        return self.direction if self.point is None else self.point  # type: ignore[return-value]
 
     def toward(self, origin: Tensor) -> Tensor:
         """Where a ray that begins at ``origin`` (*batch, 3) shall point, in NED axes, of any length."""
-        return self.direction if self.point is None else self.point.to(origin) - origin  # type: ignore[return-value]
+        return self.aim if self.point is None else self.point.to(origin) - origin
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +89,11 @@ class KeepOut:
     ray: str
     direction: Float[Tensor, "*batch 3"]
     half_angle: float
+
+    def __post_init__(self) -> None:
+        check_kind(self.ray, str, "ray", "Give the name of a ray of the airframe.")
+        check_last(self.direction, (3,), "direction")
+        number(self.half_angle, "half_angle", sign="positive", unit="in rad")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +113,21 @@ class Pointing:
     success: Bool[Tensor, "*batch"]
     pointing_error: Float[Tensor, "*batch"]
     ik: IKResult
+
+    def __repr__(self) -> str:
+        solved, total = int(self.success.sum()), self.success.numel()
+        text = (
+            f"Pointing(solved {solved} of {total}, R_ned_body {tuple(self.R_ned_body.shape)}, q {tuple(self.q.shape)}"
+        )
+        if self.success.is_meta or total == 0:
+            return f"{text})"
+        text += f"; worst pointing error {math.degrees(float(self.pointing_error.max())):.3g} deg"
+        if solved < total and self.success.ndim:
+            failed = [place[0] if len(place) == 1 else tuple(place) for place in (~self.success).nonzero().tolist()]
+            more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+            left = math.degrees(float(self.pointing_error[~self.success].min()))
+            text += f"; failed: {', '.join(map(str, failed[:5]))}{more}, the best of them by {left:.3g} deg"
+        return f"{text})"
 
 
 def point(
@@ -151,20 +183,29 @@ def point(
         diffkin.errors.NonFiniteError: NaN or infinity.
         diffkin.errors.OptionError: No target, or an option out of its range.
     """
-    wanted = [targets] if isinstance(targets, RayTarget) else list(targets)
-    cones = [keep_out] if isinstance(keep_out, KeepOut) else list(keep_out)
+    check_kind(airframe, Airframe, "airframe", "Make one with aircraft.load_airframe(...).")
+    wanted, cones = _several(targets, RayTarget, "targets"), _several(keep_out, KeepOut, "keep_out")
     if not any(target.priority == 0 for target in wanted):
         raise OptionError("point(...) needs at least one RayTarget of priority 0.")
-    if roll not in ROLLS:
-        raise closest(roll, ROLLS, "choice for roll")
+    check_choice(roll, ROLLS, "choice for roll")
     robot = airframe.robot
-    tolerance = (1e-6 if robot.dtype == torch.float64 else 1e-5) if tolerance is None else tolerance
+    tolerance = _tolerance(tolerance, robot.dtype)
+    limits = {"max_bank": max_bank, "max_pitch": max_pitch}
+    max_bank, max_pitch = (
+        None if limit is None else number(limit, name, sign="positive", unit="in rad") for name, limit in limits.items()
+    )
     here = torch.zeros(3, dtype=robot.dtype, device=robot.device) if position is None else position
     check_last(here, (3,), "position")
     check_finite(here, "position")
     joints = airframe.neutral() if q is None else q
+    check_last(joints, (airframe.dof,), "q")
+    aims = {f"targets[{i}]": target.aim for i, target in enumerate(wanted)}
+    aims |= {f"keep_out[{i}]": cone.direction for i, cone in enumerate(cones)}
+    check_same_device(airframe=robot.lower, position=here, q=joints, R_ned_body=R_ned_body, **aims)
     start = _start(airframe, wanted[0], here, joints) if R_ned_body is None else R_ned_body
     check_rotation(start, "R_ned_body")
+    if isinstance(locked, str) or not (locked is None or isinstance(locked, Sequence)):
+        raise OptionError(f"locked must be a list of names of joints, got {locked!r}.")
     if locked is None:
         locked = _idle_joints(airframe, [target.ray for target in wanted] + [cone.ray for cone in cones])
     margin = 2.0 * tolerance
@@ -212,6 +253,21 @@ def bank_pitch(R_ned_body: Float[Tensor, "*batch 3 3"]) -> tuple[Float[Tensor, "
     """
     _, pitch, bank = matrix_to_euler(R_ned_body, "ZYX").unbind(-1)
     return bank, pitch
+
+
+def _several(given: Any, kind: type, name: str) -> list[Any]:
+    """One or several of a kind as a list."""
+    found = [given] if isinstance(given, kind) else given
+    check_kind(found, (list, tuple), name, f"Give one aircraft.{kind.__name__} or a list of them.")
+    for i, each in enumerate(found):
+        check_kind(each, kind, f"{name}[{i}]")
+    return list(found)
+
+
+def _tolerance(tolerance: float | None, dtype: torch.dtype) -> float:
+    if tolerance is None:
+        return 1e-6 if dtype == torch.float64 else 1e-5
+    return number(tolerance, "tolerance", sign="positive", unit="in rad")
 
 
 def _ray_task(airframe: Airframe, target: RayTarget) -> Task:

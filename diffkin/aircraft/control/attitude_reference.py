@@ -10,6 +10,7 @@ from torch import Tensor
 
 from diffkin._algebra import matmul
 from diffkin._checks import broadcast, check_floating, check_rotation, has_values
+from diffkin.aircraft._inputs import check_same_device, numbers_of
 from diffkin.errors import OptionError, ShapeError
 from diffkin.rotations import matrix_to_rotvec, rotvec_to_matrix
 
@@ -46,7 +47,8 @@ def minimum_jerk(t: Float[Tensor, "*batch"], duration: Tensor | float) -> tuple[
         OptionError: The duration is not positive.
     """
     check_floating(t, "t")
-    length = torch.as_tensor(duration, dtype=t.dtype, device=t.device)
+    length = numbers_of(duration, "duration", t)
+    broadcast(t=t.shape, duration=length.shape)
     if has_values(length) and not bool((length.detach() > 0).all()):
         raise OptionError(f"duration must be positive, got {float(length.min()):.3g} s.")
     x = (t / length).clamp(0.0, 1.0)
@@ -79,6 +81,7 @@ def attitude_reference(
     check_rotation(keys, "keys")
     check_floating(times, "times")
     check_floating(t, "t")
+    check_same_device(keys=keys, times=times, t=t)
     if keys.ndim < 3 or keys.shape[-3] < 2 or times.shape != keys.shape[-3:-2]:
         raise ShapeError(
             f"keys must be (*batch, n, 3, 3) and times (n,) with n at least 2, got {tuple(keys.shape)} and "

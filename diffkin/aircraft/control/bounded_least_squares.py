@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import apply
+from diffkin._algebra import apply, inverse, matmul, promote
 from diffkin._checks import broadcast, check_finite, check_floating, check_last, has_values
-from diffkin._gate import is_transformed
-from diffkin.errors import OptionError, ShapeError
+from diffkin.aircraft._inputs import check_same_device, whole
+from diffkin.errors import NonFiniteError, OptionError, ShapeError
 
 __all__ = ["bounded_least_squares"]
 
@@ -40,7 +40,8 @@ def bounded_least_squares(
 
     Raises:
         ShapeError: Shapes do not fit.
-        OptionError: A lower bound exceeds the upper one.
+        NonFiniteError: ``matrix`` or ``target`` holds NaN or infinity, or a bound NaN.
+        OptionError: A lower bound exceeds the upper one, or ``matrix`` has columns that depend on each other.
     """
     check_floating(matrix, "matrix")
     if matrix.ndim < 2:
@@ -51,13 +52,24 @@ def bounded_least_squares(
         check_last(bound, (columns,), name)
     check_finite(matrix, "matrix")
     check_finite(target, "target")
-    if has_values(lower, upper) and bool((lower > upper).any()):
-        raise OptionError("A lower bound exceeds its upper bound.")
+    max_iterations = whole(max_iterations, "max_iterations")
+    check_same_device(matrix=matrix, target=target, lower=lower, upper=upper)
+    broadcast(lower=lower.shape[:-1], upper=upper.shape[:-1])
+    if has_values(lower, upper):
+        if bool((lower.isnan() | upper.isnan()).any()):
+            raise NonFiniteError("A bound is NaN. Give an infinite one where there is none.")
+        if bool((lower > upper).any()):
+            raise OptionError("A lower bound exceeds its upper bound.")
     batch = broadcast(
         matrix=matrix.shape[:-2], target=target.shape[:-1], lower=lower.shape[:-1], upper=upper.shape[:-1]
     )
-    hessian = matrix.mT @ matrix
+    matrix, target = promote(matrix, target)
+    hessian = matmul(matrix.mT, matrix)
     slope = apply(matrix.mT, target)
+    if has_values(hessian) and not bool(inverse(hessian.detach())[1].all()):
+        raise OptionError(
+            "matrix has columns that depend on each other, so many x are as good. Give it full column rank."
+        )
     lower, upper = lower.to(matrix.dtype).expand(*batch, columns), upper.to(matrix.dtype).expand(*batch, columns)
     with torch.no_grad():
         held = _active_set(hessian.detach(), slope.detach(), lower.detach(), upper.detach(), max_iterations)
@@ -73,12 +85,12 @@ def _solve_free(hessian: Tensor, right: Tensor, free: Tensor) -> Tensor:
     """Solve among the free variables; zero for the others."""
     both = free.unsqueeze(-1) & free.unsqueeze(-2)
     eye = torch.eye(free.shape[-1], dtype=hessian.dtype, device=hessian.device)
-    return torch.linalg.solve(torch.where(both, hessian, eye), right)
+    return apply(inverse(torch.where(both, hessian, eye))[0], right)
 
 
 def _active_set(hessian: Tensor, slope: Tensor, lower: Tensor, upper: Tensor, max_iterations: int) -> Tensor:
     """-1 where the lower bound holds the solution, 1 where the upper does, 0 where it is free."""
-    x = torch.linalg.solve(hessian.expand(*slope.shape, slope.shape[-1]), slope)
+    x = apply(inverse(hessian)[0], slope)
     held = (x > upper).to(x.dtype) - (x < lower).to(x.dtype)
     fixed = lower == upper
     held = torch.where(fixed, -1.0, held)
@@ -99,6 +111,6 @@ def _active_set(hessian: Tensor, slope: Tensor, lower: Tensor, upper: Tensor, ma
         worst, which = torch.where((held == 0) | fixed, -torch.inf, pull).max(-1, keepdim=True)
         release = ~blocked & (worst > tolerance)
         held = torch.where(torch.zeros_like(fixed).scatter(-1, which, release), 0.0, held)
-        if not is_transformed() and not bool((blocked | release).any()):
+        if has_values(x) and not bool((blocked | release).any()):
             break
     return held

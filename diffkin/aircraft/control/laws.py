@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import apply, matmul
-from diffkin._checks import check_floating, check_last, has_values
+from diffkin._checks import broadcast, check_floating, check_last, has_values
+from diffkin.aircraft._inputs import check_gain, check_same_device, numbers_of
 from diffkin.aircraft.dynamics.rigid_body import inertia_matrix
 from diffkin.errors import OptionError
 from diffkin.rotations import matrix_to_rotvec, vee
@@ -38,6 +39,8 @@ def attitude_error(R: Float[Tensor, "*batch 3 3"], R_desired: Float[Tensor, "*ba
     """
     check_last(R, (3, 3), "R")
     check_last(R_desired, (3, 3), "R_desired")
+    check_same_device(R=R, R_desired=R_desired)
+    broadcast(R=R.shape[:-2], R_desired=R_desired.shape[:-2])
     return vee(matmul(R_desired.mT, R))
 
 
@@ -59,9 +62,13 @@ def rate_error(R: Tensor, omega: Tensor, R_desired: Tensor, omega_desired: Tenso
     check_last(R, (3, 3), "R")
     check_last(R_desired, (3, 3), "R_desired")
     check_last(omega, (3,), "omega")
+    if omega_desired is not None:
+        check_last(omega_desired, (3,), "omega_desired")
+    check_same_device(R=R, omega=omega, R_desired=R_desired, omega_desired=omega_desired)
+    leading = {"R": R.shape[:-2], "omega": omega.shape[:-1], "R_desired": R_desired.shape[:-2]}
+    broadcast(**leading, **({} if omega_desired is None else {"omega_desired": omega_desired.shape[:-1]}))
     if omega_desired is None:
         return omega
-    check_last(omega_desired, (3,), "omega_desired")
     return omega - apply(matmul(R.mT, R_desired), omega_desired)
 
 
@@ -102,6 +109,9 @@ def geometric_pd(
     Raises:
         ShapeError: Shapes do not fit.
     """
+    _check_law(
+        R, omega, R_desired, inertia, omega_desired, alpha_desired, rotor_momentum, k_attitude=k_attitude, k_rate=k_rate
+    )
     error = attitude_error(R, R_desired)
     return -k_attitude * error + _rate_part(
         R, omega, R_desired, inertia, k_rate, omega_desired, alpha_desired, rotor_momentum
@@ -142,12 +152,38 @@ def log_pd(
     Raises:
         ShapeError: Shapes do not fit.
     """
-    check_last(R, (3, 3), "R")
-    check_last(R_desired, (3, 3), "R_desired")
+    _check_law(
+        R, omega, R_desired, inertia, omega_desired, alpha_desired, rotor_momentum, k_attitude=k_attitude, k_rate=k_rate
+    )
     error = matrix_to_rotvec(matmul(R_desired.mT, R), check=False)
     return -k_attitude * error + _rate_part(
         R, omega, R_desired, inertia, k_rate, omega_desired, alpha_desired, rotor_momentum
     )
+
+
+def _check_law(
+    R: Tensor,
+    omega: Tensor,
+    R_desired: Tensor,
+    inertia: Tensor,
+    omega_desired: Tensor | None,
+    alpha_desired: Tensor | None,
+    rotor_momentum: Tensor | None,
+    **gains: Gain,
+) -> None:
+    """Raise unless the arguments of a law fit each other in shape and device, and its gains are finite numbers."""
+    matrices = {"R": R, "R_desired": R_desired, "inertia": inertia_matrix(inertia)}
+    given = {"omega_desired": omega_desired, "alpha_desired": alpha_desired, "rotor_momentum": rotor_momentum}
+    vectors = {"omega": omega} | {name: vector for name, vector in given.items() if vector is not None}
+    for name, matrix in matrices.items():
+        check_last(matrix, (3, 3), name)
+    for name, vector in vectors.items():
+        check_last(vector, (3,), name)
+    check_same_device(**matrices, **vectors)
+    leading = {name: matrix.shape[:-2] for name, matrix in matrices.items()}
+    batch = broadcast(**leading, **{name: vector.shape[:-1] for name, vector in vectors.items()})
+    for name, gain in gains.items():
+        check_gain(gain, name, batch=batch)
 
 
 def _rate_part(
@@ -168,7 +204,6 @@ def _rate_part(
     across = matmul(R.mT, R_desired)
     acceleration = torch.zeros_like(omega)
     if alpha_desired is not None:
-        check_last(alpha_desired, (3,), "alpha_desired")
         acceleration = acceleration + apply(across, alpha_desired)
     if omega_desired is not None:
         acceleration = acceleration - torch.linalg.cross(*torch.broadcast_tensors(omega, apply(across, omega_desired)))
@@ -196,8 +231,9 @@ def saturate(torque: Tensor, limit: Gain) -> Tensor:
         OptionError: A negative limit.
     """
     check_floating(torque, "torque")
-    bound = torch.as_tensor(limit, dtype=torque.dtype, device=torque.device)
-    if has_values(bound) and bool((bound.detach() < 0).any()):
+    bound = numbers_of(limit, "limit", torque)
+    broadcast(torque=torque.shape, limit=bound.shape)
+    if has_values(bound) and not bool((bound.detach() >= 0).all()):
         raise OptionError(f"A torque limit must not be negative, got {float(bound.min()):.3g}.")
     return torch.maximum(torch.minimum(torque, bound), -bound)
 
@@ -220,8 +256,8 @@ def sqrt_law(error: Tensor, gain: Gain, acceleration: Gain) -> Tensor:
         OptionError: ``gain`` or ``acceleration`` is not positive.
     """
     check_floating(error, "error")
-    k = torch.as_tensor(gain, dtype=error.dtype, device=error.device)
-    a = torch.as_tensor(acceleration, dtype=error.dtype, device=error.device)
+    k, a = numbers_of(gain, "gain", error), numbers_of(acceleration, "acceleration", error)
+    broadcast(error=error.shape, gain=k.shape, acceleration=a.shape)
     for name, value in {"gain": k, "acceleration": a}.items():
         if has_values(value) and not bool((value.detach() > 0).all()):
             raise OptionError(f"{name} of the square-root law must be positive, got {float(value.min()):.3g}.")
@@ -266,8 +302,8 @@ def sqrt_cascade(
         ShapeError: Shapes do not fit.
         OptionError: ``k_attitude`` or ``acceleration`` is not positive.
     """
-    check_last(R, (3, 3), "R")
-    check_last(R_desired, (3, 3), "R_desired")
+    gains = {"k_attitude": k_attitude, "acceleration": acceleration, "k_rate": k_rate}
+    _check_law(R, omega, R_desired, inertia, omega_desired, None, rotor_momentum, **gains)
     J = inertia_matrix(inertia)
     error = matrix_to_rotvec(matmul(R_desired.mT, R), check=False)
     short = rate_error(R, omega, R_desired, omega_desired) + sqrt_law(error, k_attitude, acceleration)

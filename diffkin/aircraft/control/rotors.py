@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import apply
-from diffkin._checks import check_floating, check_last
+from diffkin._checks import broadcast, check_finite, check_floating, check_last, has_values
+from diffkin.aircraft._inputs import check_kind, check_same_device, number
 from diffkin.errors import OptionError, ShapeError
 
 __all__ = ["QuadrotorMixer"]
@@ -62,16 +63,22 @@ class QuadrotorMixer:
             OptionError: A coefficient or the range of thrust is not positive.
         """
         check_floating(positions, "positions")
+        check_kind(spins, Tensor, "spins")
+        check_same_device(positions=positions, spins=spins)
+        thrust_coefficient = number(thrust_coefficient, "thrust_coefficient", sign="positive", unit="in N s^2")
+        torque_ratio = number(torque_ratio, "torque_ratio", sign="positive", unit="in m")
+        max_thrust = number(max_thrust, "max_thrust", sign="positive", unit="in N")
+        min_thrust = number(min_thrust, "min_thrust", sign="not negative", unit="in N")
         if positions.ndim != 2 or positions.shape[-1] not in (2, 3) or spins.shape != positions.shape[:1]:
             raise ShapeError(
                 f"positions must be (rotors, 2) or (rotors, 3) and spins (rotors,), got {tuple(positions.shape)} and "
                 f"{tuple(spins.shape)}."
             )
-        if not (thrust_coefficient > 0 and torque_ratio > 0 and 0 <= min_thrust < max_thrust):
-            raise OptionError(
-                "thrust_coefficient, torque_ratio and the range of thrust must be positive, got "
-                f"{thrust_coefficient}, {torque_ratio} and {min_thrust} ... {max_thrust}."
-            )
+        if min_thrust >= max_thrust:
+            raise OptionError(f"The range of thrust must be positive, got {min_thrust} ... {max_thrust} N.")
+        check_finite(positions, "positions")
+        if spins.is_complex() or (has_values(spins) and not bool((spins.abs() == 1).all())):
+            raise OptionError(f"Each of spins must be +1 (clockwise seen from above) or -1, got {spins.tolist()}.")
         spin = spins.to(positions.dtype)
         ones = torch.ones_like(spin)
         matrix = torch.stack([ones, -positions[:, 1], positions[:, 0], -torque_ratio * spin])
@@ -87,6 +94,7 @@ class QuadrotorMixer:
             (*batch, 4) thrust [N], torque x, y, z [N m].
         """
         check_last(speeds, (self.matrix.shape[1],), "speeds")
+        check_same_device(mixer=self.matrix, speeds=speeds)
         return apply(self.matrix, self.thrust_coefficient * speeds.square())
 
     def speeds(self, thrust: Tensor, torque: Tensor) -> Tensor:
@@ -121,7 +129,10 @@ class QuadrotorMixer:
         """
         check_last(torque, (3,), "torque")
         check_floating(thrust, "thrust")
-        inverse = torch.linalg.pinv(self.matrix.to(torque.dtype))
+        check_same_device(mixer=self.matrix, thrust=thrust, torque=torque)
+        broadcast(thrust=thrust.shape, torque=torque.shape[:-1])
+        exact = torch.promote_types(torque.dtype, torch.float32)  # half precision has no pseudo-inverse
+        inverse = torch.linalg.pinv(self.matrix.to(exact)).to(torque.dtype)
         room = self.max_thrust - self.min_thrust
         tilt = apply(inverse[:, 1:3], torque[..., :2])
         tilt = tilt * _fit(tilt, torch.zeros_like(tilt), room)

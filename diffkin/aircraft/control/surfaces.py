@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import broadcast, check_floating, check_last
+from diffkin._checks import broadcast, check_finite, check_floating, check_last
+from diffkin.aircraft._inputs import check_same_device, number
 from diffkin.aircraft.control.bounded_least_squares import bounded_least_squares
-from diffkin.errors import OptionError, ShapeError
+from diffkin.errors import ShapeError
 
 __all__ = ["allocate_surfaces"]
 
@@ -53,14 +54,18 @@ def allocate_surfaces(
     if effectiveness.ndim < 2 or effectiveness.shape[-2] != 3:
         raise ShapeError(f"effectiveness must have shape (*batch, 3, n), got {tuple(effectiveness.shape)}.")
     check_last(torque, (3,), "torque")
-    if not effort > 0:
-        raise OptionError(f"effort must be positive, got {effort!r}.")
+    effort = number(effort, "effort", sign="positive")
+    check_finite(effectiveness, "effectiveness")
+    check_same_device(effectiveness=effectiveness, torque=torque, preferred=preferred, torque_weights=torque_weights)
     count = effectiveness.shape[-1]
     B, t = effectiveness, torque
     if torque_weights is not None:
         check_last(torque_weights, (3,), "torque_weights")
+        leading = {"effectiveness": B.shape[:-2], "torque": t.shape[:-1]}
+        broadcast(**leading, torque_weights=torque_weights.shape[:-1])
         B, t = torque_weights.unsqueeze(-1) * B, torque_weights * t
-    size = torch.linalg.matrix_norm(B.detach(), 2)[..., None, None] * effort
+    exact = torch.promote_types(B.dtype, torch.float32)  # half precision has no singular values
+    size = torch.linalg.matrix_norm(B.detach().to(exact), 2).to(B.dtype)[..., None, None] * effort
     wish = torch.zeros(count, dtype=B.dtype, device=B.device) if preferred is None else preferred
     check_last(wish, (count,), "preferred")
     pull = size * torch.eye(count, dtype=B.dtype, device=B.device)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from diffkin._algebra import apply
-from diffkin._checks import check_finite, check_floating, check_last, has_values
+from diffkin._checks import broadcast, check_finite, check_floating, check_last, has_values
+from diffkin.aircraft._inputs import check_same_device
 from diffkin.errors import AttitudeError, ShapeError
 
 __all__ = ["angular_momentum", "check_inertia", "inertia_matrix", "rotational_energy"]
@@ -84,7 +85,10 @@ def rotational_energy(omega: Tensor, inertia: Tensor) -> Tensor:
         ShapeError: Shapes do not fit.
     """
     check_last(omega, (3,), "omega")
-    return 0.5 * (omega * apply(inertia_matrix(inertia), omega)).sum(-1)
+    J = inertia_matrix(inertia)
+    check_same_device(omega=omega, inertia=J)
+    broadcast(omega=omega.shape[:-1], inertia=J.shape[:-2])
+    return 0.5 * (omega * apply(J, omega)).sum(-1)
 
 
 def angular_momentum(R: Tensor, omega: Tensor, inertia: Tensor, rotor_momentum: Tensor | None = None) -> Tensor:
@@ -104,8 +108,13 @@ def angular_momentum(R: Tensor, omega: Tensor, inertia: Tensor, rotor_momentum: 
     """
     check_last(R, (3, 3), "R")
     check_last(omega, (3,), "omega")
-    spin = apply(inertia_matrix(inertia), omega)
+    J = inertia_matrix(inertia)
+    check_same_device(R=R, omega=omega, inertia=J)
+    broadcast(R=R.shape[:-2], omega=omega.shape[:-1], inertia=J.shape[:-2])
+    spin = apply(J, omega)
     if rotor_momentum is not None:
         check_last(rotor_momentum, (3,), "rotor_momentum")
+        check_same_device(R=R, rotor_momentum=rotor_momentum)
+        broadcast(R=R.shape[:-2], spin=spin.shape[:-1], rotor_momentum=rotor_momentum.shape[:-1])
         spin = spin + rotor_momentum
     return apply(R, spin)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import broadcast, check_finite, check_floating, check_last, check_rotation
+from diffkin._algebra import inverse
+from diffkin._checks import (
+    broadcast,
+    check_finite,
+    check_floating,
+    check_last,
+    check_memory,
+    check_rotation,
+    has_values,
+)
 from diffkin._gate import kernels_apply
+from diffkin.aircraft._inputs import check_choice, check_rows, check_same_device, first_place, number, whole
 from diffkin.aircraft.dynamics.by_kernel import simulate_by_kernel
 from diffkin.aircraft.dynamics.by_torch import simulate_by_torch
 from diffkin.aircraft.dynamics.integrators import INTEGRATORS, Body, orthonormalize
 from diffkin.aircraft.dynamics.rigid_body import check_inertia
 from diffkin.aircraft.dynamics.rollout import rollout
-from diffkin.errors import OptionError, ShapeError, closest
+from diffkin.errors import NonFiniteError, OptionError, ShapeError
 
 __all__ = ["simulate_attitude"]
 
@@ -49,7 +58,7 @@ def simulate_attitude(
         inertia: (3,) principal moments, or (3, 3) or (*batch, 3, 3) with products [kg m^2].
         torque: In body axes [N m], held over each step. None; a tensor with as many axes as ``omega0``, or (3,):
             constant; a tensor with one axis more, (*batch, steps, 3): one for each step; or a function
-            ``(k, R, omega) -> (*batch, 3)``, asked once at the start of step k.
+            ``(k, R, omega) -> (*batch, 3)``, asked once at the start of step k; the tensors it gets are its own.
         dt: Step [s].
         steps: Number of steps.
         integrator: "rk4" (order 4), "lie_midpoint" (order 2, on the group, keeps angular momentum) or "bullet"
@@ -70,17 +79,17 @@ def simulate_attitude(
         RotationError: ``R0`` is no rotation.
         AttitudeError: The inertia is that of no body: not symmetric, not positive definite, or one principal moment
             exceeds the sum of the two others.
-        OptionError: ``dt`` is not positive, ``steps`` or ``damping`` negative.
+        NonFiniteError: NaN or infinity, or a torque of a feedback function that is; or ``dt`` is so large that the body
+            leaves the range of numbers. The message names the step and the batch element.
+        OptionError: ``dt`` is not positive, ``steps`` or ``damping`` negative, or the history larger than memory.
         UnknownNameError: Unknown integrator or backend.
     """
-    if backend not in (None, "reference"):
-        raise closest(backend, ("reference",), "backend")
-    if integrator not in INTEGRATORS:
-        raise closest(integrator, INTEGRATORS, "integrator")
-    dt = _positive(dt, "dt", "a step in seconds", strict=True)
-    damping = _positive(damping, "damping", "a rate in 1/s", strict=False)
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
-        raise OptionError(f"steps must be a whole number from 0 on, got {steps!r}.")
+    if backend is not None:
+        check_choice(backend, ("reference",), "backend")
+    check_choice(integrator, INTEGRATORS, "integrator")
+    dt = number(dt, "dt", sign="positive", unit="in seconds")
+    damping = number(damping, "damping", sign="not negative", unit="in 1/s")
+    steps = whole(steps, "steps")
     check_rotation(R0, "R0")
     check_last(omega0, (3,), "omega0")
     check_finite(omega0, "omega0")
@@ -97,6 +106,7 @@ def simulate_attitude(
         shapes["torque"] = given.shape[:-2] if per_step else given.shape[:-1]
     elif torque is not None and not callable(torque):
         raise OptionError(f"torque must be None, a tensor or a function of (k, R, omega), got {type(torque).__name__}.")
+    check_same_device(R0=R0, omega0=omega0, inertia=J, rotor_momentum=h, torque=given)
     batch = broadcast(**shapes)
     dtype = R0.dtype
     for tensor in (omega0, J, h, given):
@@ -105,25 +115,33 @@ def simulate_attitude(
     R = _nearest(R0.to(dtype))
     omega, J, h = omega0.to(dtype), J.to(dtype), h.to(dtype)
     given = None if given is None else given.to(dtype)
-    body = Body(J, torch.linalg.inv(J), h, damping)
+    numbers = (
+        12 * batch.numel() * (steps + 1) * (2 if callable(torque) else 1)
+    )  # a rollout stacks its states in the end
+    check_memory(numbers, omega, f"The history of {steps} steps of the batch {tuple(batch)}")
+    body = Body(J, inverse(J)[0], h, damping)
     R, omega = R.expand(*batch, 3, 3), omega.expand(*batch, 3)
     if not callable(torque):
         held = R.new_zeros(3) if given is None else given
         fast = backend is None and steps > 0 and R.numel() > 0 and kernels_apply(R0, omega0, J, h, held)
         run = simulate_by_kernel if fast else simulate_by_torch
-        return run(R, omega, body, held, per_step, dt, integrator, steps)
+        all_R, all_omega = run(R, omega, body, held, per_step, dt, integrator, steps)
+        _check_run(all_R, all_omega, dt)
+        return all_R, all_omega
     advance = INTEGRATORS[integrator]
     fast = backend is None and R.numel() > 0 and kernels_apply(R0, omega0, J, h)
 
     def step(k: int, R: Tensor, omega: Tensor) -> tuple[Tensor, Tensor]:
-        tau = _asked(torque(k, R, omega), omega)
+        tau = _asked(torque, k, R, omega)
         if fast and kernels_apply(tau):
             after_R, after_omega = simulate_by_kernel(R, omega, body, tau, False, dt, integrator, 1)
             return orthonormalize(after_R[..., 1, :, :]), after_omega[..., 1, :]
         return advance(R, omega, tau, body, dt)
 
     all_R, all_omega = rollout(step, (R, omega), steps, checkpoint)
-    return all_R.movedim(0, -3), all_omega.movedim(0, -2)
+    all_R, all_omega = all_R.movedim(0, -3), all_omega.movedim(0, -2)
+    _check_run(all_R, all_omega, dt, torque)
+    return all_R, all_omega
 
 
 def _nearest(R: Tensor) -> Tensor:
@@ -131,13 +149,6 @@ def _nearest(R: Tensor) -> Tensor:
     for _ in range(3):
         R = orthonormalize(R)
     return R
-
-
-def _positive(value: float, name: str, what: str, strict: bool) -> float:
-    number = float(value)
-    if not math.isfinite(number) or number < 0 or (strict and number == 0):
-        raise OptionError(f"{name} must be {what}, {'positive' if strict else 'zero or more'}, got {value!r}.")
-    return number
 
 
 def _torque_per_step(torque: Tensor, omega0: Tensor, steps: int) -> bool:
@@ -153,11 +164,35 @@ def _torque_per_step(torque: Tensor, omega0: Tensor, steps: int) -> bool:
     )
 
 
-def _asked(torque: Tensor, omega: Tensor) -> Tensor:
-    check_floating(torque, "the torque of the feedback function")
-    fits = torque.ndim <= omega.ndim and all(
-        own in (1, wanted) for own, wanted in zip(reversed(torque.shape), reversed(omega.shape), strict=False)
+def _asked(torque: Feedback, k: int, R: Tensor, omega: Tensor) -> Tensor:
+    """The torque of a feedback function, which gets copies: what it changes in place is its own."""
+    tau = torque(k, R.clone(), omega.clone())
+    check_floating(tau, "the torque of the feedback function")
+    fits = (
+        0 < tau.ndim <= omega.ndim
+        and tau.shape[-1] == 3
+        and all(own in (1, wanted) for own, wanted in zip(reversed(tau.shape), reversed(omega.shape), strict=False))
     )
     if not fits:
-        raise ShapeError(f"The feedback function returned {tuple(torque.shape)}, expected {tuple(omega.shape)}.")
-    return torque.to(omega.dtype)
+        raise ShapeError(f"The feedback function returned {tuple(tau.shape)}, expected {tuple(omega.shape)}.")
+    check_same_device(**{"the torque of the feedback function": tau, "omega": omega})
+    return tau.to(omega.dtype)
+
+
+def _check_run(R: Tensor, omega: Tensor, dt: float, torque: Feedback | None = None) -> None:
+    """Raise if a body left the range of numbers, from which none comes back: the end of the history tells."""
+    if not has_values(R, omega) or omega.numel() == 0:
+        return
+    good = R.detach().flatten(-2).isfinite().all(-1) & omega.detach().isfinite().all(-1)
+    if bool(good[..., -1].all()):
+        return
+    bad = ~good[..., 1:]
+    if torque is not None:
+        k = int(bad.reshape(-1, bad.shape[-1]).any(0).nonzero()[0])
+        with torch.no_grad():
+            tau = _asked(torque, k, R[..., k, :, :], omega[..., k, :])
+        check_rows(tau, f"The torque of the feedback function at step {k}", steps=False)
+    raise NonFiniteError(
+        f"The body left the range of numbers{first_place(bad, steps=True)}: dt = {dt:g} s is too large for these rates and "
+        "torques. Take a smaller one."
+    )

@@ -8,7 +8,6 @@ from diffkin.aircraft.estimation.filters import (
     initial_state,
     madgwick_step,
     mahony_step,
-    run_filter,
 )
 from diffkin.aircraft.estimation.kalman import (
     MEKFNoise,
@@ -18,6 +17,7 @@ from diffkin.aircraft.estimation.kalman import (
     mekf_step,
     mekf_update,
 )
+from diffkin.aircraft.estimation.run import run_filter
 from diffkin.aircraft.estimation.triad import triad
 from diffkin.aircraft.estimation.wahba import WAHBA_METHODS, solve_wahba
 

@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import dot, matmul, unit
-from diffkin._checks import check_broadcast, check_finite, check_floating, has_values
+from diffkin._algebra import dot, inverse, matmul, promote, unit
+from diffkin._checks import broadcast, check_broadcast, check_finite, check_floating, has_values
+from diffkin.aircraft._inputs import check_same_device, numbers_of
 from diffkin.aircraft.estimation.observations import (
     check_determined,
     check_observations,
@@ -17,7 +18,7 @@ from diffkin.aircraft.estimation.observations import (
     unit_observations,
 )
 from diffkin.aircraft.frames.two_vectors import check_not_parallel
-from diffkin.errors import OptionError
+from diffkin.errors import OptionError, ShapeError
 
 __all__ = ["triad_covariance", "wahba_covariance"]
 
@@ -52,10 +53,16 @@ def wahba_covariance(
     """
     check_floating(sigma, "sigma")
     check_finite(sigma, "sigma")
+    if sigma.ndim == 0:
+        raise ShapeError("sigma must have shape (*batch, n), got ().")
     if has_values(sigma) and bool((sigma.detach() < 0).any() or (weights is None and (sigma.detach() == 0).any())):
         raise OptionError(f"sigma must be positive, got {float(sigma.min()):.3g}.")
     weights = 1.0 / sigma.square() if weights is None else weights
     check_observations(v_body, v_body, weights)
+    check_same_device(v_body=v_body, sigma=sigma)
+    if sigma.shape[-1] not in (1, v_body.shape[-2]):
+        raise ShapeError(f"sigma must have shape (*batch, {v_body.shape[-2]}), got {tuple(sigma.shape)}.")
+    broadcast(v_body=v_body.shape[:-1], sigma=sigma.shape)
     body, _, weight = unit_observations(v_body, v_body, weights)
     weight = weight / weight.sum(-1, keepdim=True)
     eye = torch.eye(3, dtype=body.dtype, device=body.device)
@@ -64,8 +71,8 @@ def wahba_covariance(
     held = exceeds(information, negligible(body.dtype))
     check_determined(information, held, "they are parallel, or only one counts")
     noise = ((weight * sigma.to(body.dtype)).square()[..., None, None] * across).sum(-3)
-    inverse = torch.linalg.inv(information)
-    return matmul(matmul(inverse, noise), inverse)
+    spread = inverse(information)[0]
+    return matmul(matmul(spread, noise), spread)
 
 
 def triad_covariance(
@@ -91,15 +98,24 @@ def triad_covariance(
 
     Raises:
         ShapeError: A last axis is not 3, or the leading axes do not broadcast.
+        OptionError: A standard deviation is negative.
         AttitudeError: A direction is zero, or they are parallel.
     """
     pair = check_pair(first_body, second_body, "body")
     check_broadcast(**{name: vector.shape[:-1] for name, vector in pair.items()})
-    a, b = torch.broadcast_tensors(*map(unit, pair.values()))
+    a, b = torch.broadcast_tensors(*promote(*map(unit, pair.values())))
     cross = torch.linalg.cross(a, b)
     square, cosine = dot(cross, cross), dot(a, b).unsqueeze(-1)
     check_not_parallel(pair, square.sqrt(), negligible(a.dtype), "Give two directions that differ.")
-    s1, s2 = (torch.as_tensor(s, dtype=a.dtype, device=a.device)[..., None, None] for s in (sigma_first, sigma_second))
+    sigmas = []
+    for name, given in {"sigma_first": sigma_first, "sigma_second": sigma_second}.items():
+        sigma = numbers_of(given, name, a)
+        broadcast(**{name: sigma.shape, "directions": a.shape[:-1]})
+        check_finite(sigma, name)
+        if has_values(sigma) and bool((sigma.detach() < 0).any()):
+            raise OptionError(f"{name} must not be negative, got {float(sigma.min()):.3g}.")
+        sigmas.append(sigma[..., None, None])
+    s1, s2 = sigmas
     aa, ab = a.unsqueeze(-1) * a.unsqueeze(-2), a.unsqueeze(-1) * b.unsqueeze(-2)
     eye = torch.eye(3, dtype=a.dtype, device=a.device)
     spread = s1.square() * cosine * (ab + ab.mT) + (s2.square() - s1.square()) * aa

@@ -1,4 +1,4 @@
-"""Complementary attitude filters, Madgwick's and Mahony's, as differentiable steps, and the run of any filter.
+"""Complementary attitude filters, Madgwick's and Mahony's, as differentiable steps.
 
 Conventions, those of the Kalman filter in ``kalman`` too: ``quat_xyzw`` is the attitude body to NED (FRD body axes). A
 gyroscope measures the angular velocity in body axes plus a bias. An accelerometer measures specific force: at rest
@@ -6,37 +6,38 @@ gyroscope measures the angular velocity in body axes plus a bias. An acceleromet
 body axes, any unit.
 
 A step is ``step(state, gyro, accel, mag, dt, gains) -> state`` over any leading axes; ``run_filter`` runs a sequence.
-Gains may be tensors, and gradients flow to them, to the state and to the measurements.
+Gains may be tensors, and gradients flow to them, to the state and to the measurements. The steps without a check are
+those that ``run_filter`` takes, which has checked whole sequences before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from diffkin._algebra import apply, dot, safe_norm, unit
-from diffkin._checks import broadcast, check_last
-from diffkin.aircraft.dynamics.rollout import rollout
-from diffkin.errors import OptionError, ShapeError
+from diffkin._checks import check_memory
+from diffkin.aircraft._inputs import check_gain, whole
+from diffkin.aircraft.estimation.readings import Gain, check_readings, check_state, present, time_step
+from diffkin.errors import DtypeError, OptionError
 from diffkin.rotations import quat_xyzw_multiply, quat_xyzw_to_matrix, rotvec_to_quat_xyzw
 
 __all__ = [
     "FilterState",
-    "Gain",
     "MadgwickGains",
     "MahonyGains",
-    "check_readings",
+    "check_gains",
     "initial_state",
+    "madgwick",
     "madgwick_step",
+    "mahony",
     "mahony_step",
-    "run_filter",
 ]
-
-Gain = Tensor | float
 
 
 class FilterState(NamedTuple):
@@ -91,20 +92,32 @@ def initial_state(
 
     Returns:
         The state.
+
+    Raises:
+        OptionError: ``batch`` is no tuple of whole numbers, there is no such device, or the state is larger than memory.
+        DtypeError: ``dtype`` is not floating point.
     """
-    quat = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=dtype, device=device).expand(*batch, 4)
+    if not isinstance(batch, Sequence) or isinstance(batch, str):
+        raise OptionError(f"batch must be a tuple of whole numbers, (8,) for instance, got {batch!r}.")
+    batch = tuple(whole(length, "each length of batch") for length in batch)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise DtypeError(f"dtype must be a floating-point dtype of torch, got {dtype!r}.")
+    try:
+        device = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise OptionError(f"device must be one of torch's, got {device!r}.") from error
+    quat = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=dtype, device=device)
+    check_memory(3 * math.prod(batch), quat, f"A state with the batch {batch}")
+    quat = quat.expand(*batch, 4)
     return FilterState(quat, torch.zeros(*batch, 3, dtype=dtype, device=device))
 
 
-def check_readings(state: tuple[Tensor, ...], gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: float) -> None:
-    """Raise unless the last axes of a state and of one reading fit, and the time step is positive."""
-    check_last(state[0], (4,), "state.quat_xyzw")
-    check_last(gyro, (3,), "gyro")
-    check_last(accel, (3,), "accel")
-    if mag is not None:
-        check_last(mag, (3,), "mag")
-    if not float(dt) > 0:
-        raise OptionError(f"dt must be a positive time in seconds, got {dt!r}.")
+def check_gains(gains: Any, kind: type, batch: Sequence[int]) -> None:
+    """Raise unless these are gains of that kind: numbers, or tensors of finite numbers that fit vectors (*batch, 3)."""
+    for field in fields(kind):
+        if not hasattr(gains, field.name):
+            raise OptionError(f"gains must be {kind.__name__}, got {type(gains).__name__}.")
+        check_gain(getattr(gains, field.name), f"gains.{field.name}", batch=batch)
 
 
 def _north_and_down(R: Tensor, field: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,7 +127,7 @@ def _north_and_down(R: Tensor, field: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def madgwick_step(
-    state: FilterState, gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: float, gains: MadgwickGains
+    state: FilterState, gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: Gain, gains: MadgwickGains
 ) -> FilterState:
     """One step of Madgwick's gradient-descent filter.
 
@@ -128,19 +141,32 @@ def madgwick_step(
         state: Attitude and bias; leading axes broadcast with the measurements'.
         gyro: (*batch, 3) [rad/s].
         accel: (*batch, 3) specific force [any unit]; zero is ignored.
-        mag: (*batch, 3) magnetic field [any unit], or None.
-        dt: Time since the last step [s].
+        mag: (*batch, 3) magnetic field [any unit], or None; zero or NaN is ignored.
+        dt: Time since the last step [s], a number or (*batch,).
         gains: See ``MadgwickGains``.
 
     Returns:
         The state after the step.
 
     Raises:
-        ShapeError: A last axis is wrong.
-        OptionError: ``dt`` is not positive.
+        ShapeError: A last axis is wrong, or leading axes do not broadcast.
+        NonFiniteError: Anything but ``mag`` holds NaN, or it holds infinity; the message names the place.
+        RotationError: A quaternion is zero.
+        OptionError: ``dt`` is not positive and finite.
     """
-    check_readings(state, gyro, accel, mag, dt)
+    check_state(state, FilterState)
+    batch = check_readings(gyro, accel, mag, state[0])
+    check_gains(gains, MadgwickGains, batch)
+    return madgwick(FilterState(*state), gyro, accel, mag, time_step(dt, state[0], batch), gains)
+
+
+def madgwick(
+    state: FilterState, gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: Gain, gains: MadgwickGains
+) -> FilterState:
+    """``madgwick_step`` without its checks."""
     quat, bias = state
+    dt = dt.unsqueeze(-1) if isinstance(dt, Tensor) else dt
+    quat = quat / torch.sqrt(dot(quat, quat))
     down = unit(-accel)
     x, y, z, w = quat.split(1, -1)
     a0, a1, a2 = down.split(1, -1)
@@ -155,6 +181,7 @@ def madgwick_step(
     gz = 2 * (x * f0 + y * f1)
     gw = 2 * (x * f1 - y * f0)
     if mag is not None:
+        mag, _ = present(mag)
         field = unit(mag)
         bx, bz = _north_and_down(quat_xyzw_to_matrix(quat), field)
         m0, m1, m2 = field.split(1, -1)
@@ -177,7 +204,7 @@ def madgwick_step(
 
 
 def mahony_step(
-    state: FilterState, gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: float, gains: MahonyGains
+    state: FilterState, gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: Gain, gains: MahonyGains
 ) -> FilterState:
     """One step of Mahony's explicit complementary filter with bias.
 
@@ -191,24 +218,36 @@ def mahony_step(
         state: Attitude and bias; leading axes broadcast with the measurements'.
         gyro: (*batch, 3) [rad/s].
         accel: (*batch, 3) specific force [any unit]; zero is ignored.
-        mag: (*batch, 3) magnetic field [any unit], or None.
-        dt: Time since the last step [s].
+        mag: (*batch, 3) magnetic field [any unit], or None; zero or NaN is ignored.
+        dt: Time since the last step [s], a number or (*batch,).
         gains: See ``MahonyGains``.
 
     Returns:
         The state after the step.
 
     Raises:
-        ShapeError: A last axis is wrong.
-        OptionError: ``dt`` is not positive.
+        ShapeError: A last axis is wrong, or leading axes do not broadcast.
+        NonFiniteError: Anything but ``mag`` holds NaN, or it holds infinity; the message names the place.
+        RotationError: A quaternion is zero.
+        OptionError: ``dt`` is not positive and finite.
     """
-    check_readings(state, gyro, accel, mag, dt)
+    check_state(state, FilterState)
+    batch = check_readings(gyro, accel, mag, state[0])
+    check_gains(gains, MahonyGains, batch)
+    return mahony(FilterState(*state), gyro, accel, mag, time_step(dt, state[0], batch), gains)
+
+
+def mahony(
+    state: FilterState, gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: Gain, gains: MahonyGains
+) -> FilterState:
+    """``mahony_step`` without its checks."""
     quat, bias = state
+    dt = dt.unsqueeze(-1) if isinstance(dt, Tensor) else dt
     quat = quat_xyzw_multiply(quat, rotvec_to_quat_xyzw(dt * (gyro - bias)))
     R = quat_xyzw_to_matrix(quat)
     correction = gains.accelerometer * _cross(unit(-accel), R[..., 2, :])
     if mag is not None:
-        field = unit(mag)
+        field = unit(present(mag)[0])
         north, down = _north_and_down(R, field)
         expected = north * R[..., 0, :] + down * R[..., 2, :]
         correction = correction + gains.magnetometer * _cross(field, expected)
@@ -218,53 +257,3 @@ def mahony_step(
 
 def _cross(a: Tensor, b: Tensor) -> Tensor:
     return torch.linalg.cross(*torch.broadcast_tensors(a, b))
-
-
-def run_filter(
-    step: Callable[..., Any],
-    state: Any,
-    gyro: Tensor,
-    accel: Tensor,
-    mag: Tensor | None,
-    dt: float,
-    gains: Any,
-    *,
-    checkpoint: bool | None = None,
-) -> Any:
-    """Run a filter over sequences of measurements.
-
-    Args:
-        step: ``madgwick_step``, ``mahony_step``, ``mekf_step`` or one of that kind.
-        state: Where to begin.
-        gyro: (*batch, n, 3) [rad/s].
-        accel: (*batch, n, 3).
-        mag: (*batch, n, 3), or None.
-        dt: Time between measurements [s].
-        gains: Passed to each step.
-        checkpoint: Whether a backward pass runs the steps again, segment by segment, to bound its memory. None: from
-            256 steps on where a gradient is needed.
-
-    Returns:
-        A state of the same kind whose tensors have an axis of length n after the batch: (*batch, n, 4) and so on, the
-        state after each measurement.
-
-    Raises:
-        ShapeError: The sequences differ in length, or leading axes do not broadcast.
-    """
-    records = [("gyro", gyro), ("accel", accel)] + ([] if mag is None else [("mag", mag)])
-    count = gyro.shape[-2] if gyro.ndim > 1 else 0
-    for name, record in records:
-        check_last(record, (3,), name)
-        if record.ndim < 2 or record.shape[-2] != count:
-            raise ShapeError(f"{name} must have shape (*batch, {count}, 3), got {tuple(record.shape)}.")
-    kind = type(state)
-    batch = broadcast(**{name: record.shape[:-2] for name, record in records}, state=state[0].shape[:-1])
-    ranks = [1 if i < 2 else 2 for i in range(len(state))]
-    start = tuple(p.expand(*batch, *p.shape[p.ndim - rank :]) for p, rank in zip(state, ranks, strict=True))
-
-    def advance(k: int, *parts: Tensor) -> tuple[Tensor, ...]:
-        field = None if mag is None else mag[..., k, :]
-        return tuple(step(kind(*parts), gyro[..., k, :], accel[..., k, :], field, dt, gains))
-
-    states = rollout(advance, start, count, checkpoint)
-    return kind(*(part[1:].movedim(0, -1 - rank) for part, rank in zip(states, ranks, strict=True)))

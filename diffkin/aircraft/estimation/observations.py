@@ -7,6 +7,7 @@ from torch import Tensor
 
 from diffkin._algebra import dot, unit
 from diffkin._checks import check_broadcast, check_finite, check_floating, check_last, has_values
+from diffkin.aircraft._inputs import check_same_device
 from diffkin.errors import AttitudeError, OptionError, ShapeError
 
 __all__ = [
@@ -37,6 +38,7 @@ def check_observations(v_body: Tensor, v_reference: Tensor, weights: Tensor | No
             f"vectors, got these leading axes: {given}."
         )
     check_broadcast(**leading)
+    check_same_device(v_body=v_body, v_reference=v_reference, weights=weights)
 
 
 def unit_observations(v_body: Tensor, v_reference: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,6 +68,7 @@ def check_pair(first: Tensor, second: Tensor, frame: str) -> dict[str, Tensor]:
         check_last(vector, (3,), name)
         check_finite(vector, name)
         _check_zero(vector, None, name)
+    check_same_device(**pair)
     return pair
 
 

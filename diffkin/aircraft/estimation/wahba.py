@@ -13,6 +13,7 @@ from torch import Tensor
 
 from diffkin._algebra import matmul
 from diffkin._gate import array, kernel, kernels_apply
+from diffkin.aircraft._inputs import check_choice
 from diffkin.aircraft.estimation.observations import (
     check_determined,
     check_observations,
@@ -21,7 +22,6 @@ from diffkin.aircraft.estimation.observations import (
     unit_observations,
 )
 from diffkin.aircraft.estimation.profile_matrix import by_davenport, by_quest, by_svd, polish
-from diffkin.errors import closest
 
 __all__ = ["WAHBA_METHODS", "solve_wahba"]
 
@@ -65,8 +65,7 @@ def solve_wahba(
             parallel, or a set whose best attitude is not unique.
         UnknownNameError: Unknown method.
     """
-    if method not in WAHBA_METHODS:
-        raise closest(method, WAHBA_METHODS, "method")
+    check_choice(method, WAHBA_METHODS, "method")
     check_observations(v_body, v_reference, weights)
     found = _by_kernel(v_body, v_reference, weights) if method == "quest" else None
     if found is not None and not _needs_gradient(v_body, v_reference, weights):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from diffkin._algebra import safe_norm
+from diffkin._algebra import matmul, safe_norm
 from diffkin._checks import check_finite, check_floating, check_last, check_rotation
 from diffkin.aircraft.frames.axes import broadcast_numbers, safe_atan2
 
@@ -74,7 +74,7 @@ def wind_to_body(alpha: Tensor, beta: Tensor) -> Tensor:
         diffkin.errors.ShapeError: The leading axes do not broadcast.
     """
     alpha, beta = broadcast_numbers(alpha=alpha, beta=beta)
-    return stability_to_body(alpha) @ wind_to_stability(beta)
+    return matmul(stability_to_body(alpha), wind_to_stability(beta))
 
 
 def wind_to_body_angles(R_body_wind: Tensor) -> tuple[Tensor, Tensor]:

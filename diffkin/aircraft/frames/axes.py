@@ -11,6 +11,7 @@ from torch import Tensor
 
 from diffkin._algebra import check_nonzero, safe_norm
 from diffkin._checks import check_broadcast, check_finite, check_floating, check_last, check_pose, check_rotation
+from diffkin.aircraft._inputs import check_same_device
 
 __all__ = [
     "attitude_enu_flu_to_ned_frd",
@@ -235,6 +236,7 @@ def broadcast_numbers(**numbers: Tensor) -> tuple[Tensor, ...]:
     """Tensors of numbers (*batch,), given by their names, checked and with their axes broadcast."""
     for name, tensor in numbers.items():
         check_floating(tensor, name)
+    check_same_device(**numbers)
     check_broadcast(**{name: tensor.shape for name, tensor in numbers.items()})
     return tuple(torch.broadcast_tensors(*numbers.values()))
 

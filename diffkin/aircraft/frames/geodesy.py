@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from diffkin._algebra import apply, safe_norm
-from diffkin._checks import check_finite, check_last
+from diffkin._checks import broadcast, check_finite, check_last
+from diffkin.aircraft._inputs import check_same_device
 from diffkin.aircraft.frames.axes import enu_to_ned, ned_to_enu, safe_atan2
 
 __all__ = [
@@ -130,13 +131,13 @@ def ecef_to_ned(ecef: Tensor, origin: Tensor) -> Tensor:
         diffkin.errors.ShapeError: A last axis is not 3.
         diffkin.errors.NonFiniteError: A tensor holds NaN or infinity.
     """
-    _check(ecef, "ecef")
+    _check_pair(origin, ecef=ecef)
     return apply(ecef_to_ned_rotation(origin), ecef - geodetic_to_ecef(origin))
 
 
 def ned_to_ecef(ned: Tensor, origin: Tensor) -> Tensor:
     """The inverse of ``ecef_to_ned``, with the same origin and errors."""
-    _check(ned, "ned")
+    _check_pair(origin, ned=ned)
     return geodetic_to_ecef(origin) + apply(ecef_to_ned_rotation(origin).mT, ned)
 
 
@@ -173,3 +174,11 @@ def enu_to_geodetic(enu: Tensor, origin: Tensor) -> Tensor:
 def _check(tensor: Tensor, name: str) -> None:
     check_last(tensor, (3,), name)
     check_finite(tensor, name)
+
+
+def _check_pair(origin: Tensor, **vector: Tensor) -> None:
+    pair = {**vector, "origin": origin}
+    for name, tensor in pair.items():
+        _check(tensor, name)
+    check_same_device(**pair)
+    broadcast(**{name: tensor.shape[:-1] for name, tensor in pair.items()})

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from diffkin._algebra import matmul, unit
+from diffkin._algebra import matmul, promote, unit
 from diffkin._checks import check_broadcast, has_values
+from diffkin.aircraft._inputs import check_same_device
 from diffkin.errors import AttitudeError
 
 __all__ = ["attitude_from_two", "axes_of_two", "check_not_parallel", "sine_between"]
@@ -37,6 +38,7 @@ def attitude_from_two(
         diffkin.errors.AttitudeError: Two directions of a pair are parallel.
     """
     check_broadcast(**{name: vector.shape[:-1] for name, vector in {**body, **reference}.items()})
+    check_same_device(**body, **reference)
     found = []
     for pair in (body, reference):
         axes, sine = axes_of_two(*pair.values())
@@ -62,7 +64,7 @@ def axes_of_two(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         (*batch, 3, 3) the axes as columns, the last two zero where the directions are parallel, and (*batch,) the sine
         of the angle between the directions, without gradient.
     """
-    first, second = torch.broadcast_tensors(unit(first), unit(second))
+    first, second = torch.broadcast_tensors(*promote(unit(first), unit(second)))
     across = torch.linalg.cross(first, second)
     normal = unit(across)
     axes = torch.stack((first, normal, torch.linalg.cross(first, normal)), dim=-1)
@@ -72,5 +74,5 @@ def axes_of_two(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 def sine_between(first: Tensor, second: Tensor) -> Tensor:
     """Sine of the angle between two directions (*batch, 3) of any length, (*batch,), without gradient."""
     with torch.no_grad():
-        a, b = torch.broadcast_tensors(unit(first), unit(second))
+        a, b = torch.broadcast_tensors(*promote(unit(first), unit(second)))
         return torch.linalg.vector_norm(torch.linalg.cross(a, b), dim=-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -115,3 +116,41 @@ def test_bad_input() -> None:
         ray_jacobian(airframe, "noze", eye)
     with pytest.raises(RotationError, match="R_ned_body"):
         ray_jacobian(airframe, "nose", 2.0 * eye)
+
+
+@pytest.mark.parametrize("method", ["geometric", "backward_seeds", "reverse", "forward"])
+@pytest.mark.parametrize("jacobian", [(point_jacobian, "camera"), (ray_jacobian, "boresight")])
+def test_inference_mode_gives_the_same_jacobian(jacobian: tuple[Callable[..., torch.Tensor], str], method: str) -> None:
+    function, name = jacobian
+    airframe = load_airframe("fixed_wing")
+    with torch.inference_mode():
+        frozen = load_airframe("fixed_wing")
+        R = rotations.random_rotation((4,), 1)
+        q = 0.3 * torch.ones(4, airframe.dof, dtype=torch.float64)
+        within = function(airframe, name, R, None, q, method=method)
+        of_frozen = function(frozen, name, R, None, q, method=method)
+    assert R.is_inference() and q.is_inference()
+    outside = function(airframe, name, R, None, q, method=method)
+    expected = function(airframe, name, R.clone(), None, q.clone())
+    assert float(expected[..., 6:].abs().max()) > 0.01
+    for found in (within, of_frozen, outside, function(frozen, name, R.clone(), None, q.clone(), method=method)):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["geometric", "backward_seeds", "reverse", "forward"])
+def test_a_graph_is_kept_where_gradients_are_wanted_and_only_there(method: str) -> None:
+    airframe = load_airframe("fixed_wing")
+    R = rotations.random_rotation((2,), 1)
+    q = torch.full((2, airframe.dof), 0.3, dtype=torch.float64, requires_grad=True)
+    assert point_jacobian(airframe, "camera", R, None, q, method=method).requires_grad
+    with torch.no_grad():
+        assert not point_jacobian(airframe, "camera", R, None, q, method=method).requires_grad
+
+
+def test_an_airframe_loaded_under_inference_mode_is_differentiable_later() -> None:
+    with torch.inference_mode():
+        frozen = load_airframe("fixed_wing")
+    R, position, q = states(frozen, 3)
+    found = torch.autograd.functional.jacobian(lambda q: frozen.points_ned(R, position, q, ["camera"]).sum(0), q)
+    expected = point_jacobian(load_airframe("fixed_wing"), "camera", R, position, q)[..., 6:]
+    torch.testing.assert_close(found.squeeze(0).movedim(1, 0), expected, rtol=0, atol=1e-12)

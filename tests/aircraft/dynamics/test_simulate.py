@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
@@ -319,9 +320,91 @@ def test_long_runs_have_gradients_through_thousands_of_steps() -> None:
         ({"torque": 1.0}, OptionError, "torque"),
         ({"torque": lambda k, R, omega: torch.zeros(2, dtype=F)}, ShapeError, "feedback"),
         ({"rotor_momentum": torch.zeros(2, dtype=F)}, ShapeError, "rotor_momentum"),
+        ({"dt": None}, OptionError, "dt"),
+        ({"dt": "0.1"}, OptionError, "dt"),
+        ({"dt": True}, OptionError, "dt"),
+        ({"dt": torch.full((2,), 0.1)}, OptionError, "dt"),
+        ({"steps": True}, OptionError, "steps"),
+        ({"steps": None}, OptionError, "steps"),
+        ({"steps": "4"}, OptionError, "steps"),
+        ({"damping": "a"}, OptionError, "damping"),
+        ({"integrator": None}, UnknownNameError, "rk4"),
+        ({"integrator": ["rk4"]}, UnknownNameError, "rk4"),
+        ({"torque": "a"}, OptionError, "torque"),
+        ({"torque": lambda k, R, omega: omega.sum()}, ShapeError, "feedback function returned"),
+        ({"torque": lambda k, R, omega: omega[:1]}, ShapeError, "feedback function returned"),
+        ({"torque": lambda k, R, omega: 0.0}, DtypeError, "feedback function"),
+        ({"torque": lambda k, R, omega: None}, DtypeError, "feedback function"),
+        ({"torque": lambda k, R, omega: omega.to("meta")}, DtypeError, "feedback function on meta"),
+        ({"omega0": torch.zeros(3, dtype=F, device="meta")}, DtypeError, "omega0 on meta"),
     ],
 )
 def test_bad_input(change: dict, error: type[Exception], words: str) -> None:
     given = {"R0": EYE, "omega0": torch.zeros(3, dtype=F), "inertia": FULL, "torque": None, "dt": 0.1, "steps": 4}
     with pytest.raises(error, match=words):
         aircraft.simulate_attitude(**{**given, **change})
+
+
+@pytest.mark.parametrize("steps", [np.int64(4), np.uint8(4), torch.tensor(4)])
+def test_whole_numbers_of_other_libraries_are_steps(steps: object) -> None:
+    R, _ = aircraft.simulate_attitude(EYE, draw(3), FULL, dt=np.float32(0.5), steps=steps)
+    torch.testing.assert_close(R, aircraft.simulate_attitude(EYE, draw(3), FULL, dt=0.5, steps=4)[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("torque", [None, lambda k, R, omega: -omega])
+@pytest.mark.parametrize(("dtype", "size"), [(F, 8), (torch.float32, 4)])
+def test_histories_that_cannot_fit_are_refused_with_their_size(torque: object, dtype: torch.dtype, size: int) -> None:
+    omega0 = torch.zeros(5, 3, dtype=dtype)
+    count = (10**12 + 1) * 5 * 12 * (2 if torque else 1) * size
+    with pytest.raises(OptionError, match=rf"1000000000000 steps of the batch \(5,\) would take {count} bytes"):
+        aircraft.simulate_attitude(EYE.to(dtype), omega0, FULL.to(dtype), torque, dt=0.1, steps=10**12)
+
+
+@pytest.mark.parametrize("backend", [None, "reference"])
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_a_feedback_function_may_change_what_it_gets(backend: str | None, checkpoint: bool) -> None:
+    """What it is given is its own: neither the caller's tensors nor the run change."""
+
+    def quiet(k: int, R: torch.Tensor, omega: torch.Tensor) -> torch.Tensor:
+        return -0.01 * omega
+
+    def rough(k: int, R: torch.Tensor, omega: torch.Tensor) -> torch.Tensor:
+        R.zero_()
+        return omega.mul_(-0.01)
+
+    R0, omega0 = rotations.random_rotation((2,), 1), draw(2, 3)
+    kept = R0.clone(), omega0.clone()
+    gain = omega0.clone().requires_grad_()
+    runs = []
+    for torque in (quiet, rough):
+        run = aircraft.simulate_attitude(
+            R0, gain * 1.0, FULL, torque, dt=0.1, steps=5, backend=backend, checkpoint=checkpoint
+        )
+        runs.append((*run, torch.autograd.grad(run[1].square().sum() + run[0][..., 0, 1].sum(), gain)[0]))
+        aircraft.simulate_attitude(R0, omega0, FULL, torque, dt=0.1, steps=5, backend=backend, checkpoint=checkpoint)
+        assert torch.equal(R0, kept[0]) and torch.equal(omega0, kept[1])
+    torch.testing.assert_close(runs[1], runs[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("backend", [None, "reference"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_torque_that_is_no_number_is_named(backend: str | None, bad: float) -> None:
+    def feedback(k: int, R: torch.Tensor, omega: torch.Tensor) -> torch.Tensor:
+        tau = torch.zeros_like(omega)
+        tau[1] = bad if k >= 3 else 0.0
+        return tau
+
+    with pytest.raises(NonFiniteError, match="The torque of the feedback function at step 3 .* at batch element 1"):
+        aircraft.simulate_attitude(EYE, draw(2, 3), FULL, feedback, dt=0.1, steps=6, backend=backend)
+
+
+@pytest.mark.parametrize("backend", [None, "reference"])
+@pytest.mark.parametrize("torque", [None, lambda k, R, omega: 0.0 * omega])
+def test_steps_far_too_large_say_so(backend: str | None, torque: object) -> None:
+    fast = torch.stack([draw(3) * 0.0, draw(3) + 10.0])
+    with pytest.raises(
+        NonFiniteError, match=r"left the range of numbers at step \d+ of batch element 1: dt = 1e\+06 s"
+    ):
+        aircraft.simulate_attitude(EYE, fast, FULL, torque, dt=1e6, steps=40, backend=backend)
+    inside = torch.func.vmap(lambda w: aircraft.simulate_attitude(EYE, w, FULL, torque, dt=1e6, steps=40)[1])(fast)
+    assert not bool(inside[1].isfinite().all())  # nothing can be looked at inside a transform

@@ -1,4 +1,4 @@
-"""Complementary filters: against the published formulas in scalar form, convergence, gradients; runs of any filter."""
+"""Complementary filters: against the published formulas in scalar form, convergence, gradients."""
 
 import math
 
@@ -8,7 +8,7 @@ import torch
 from torch.autograd import gradcheck
 
 from diffkin import aircraft, rotations
-from diffkin.errors import OptionError, ShapeError
+from diffkin.errors import DtypeError, OptionError, ShapeError
 from tests.aircraft.estimation.sensor_records import DT, records
 
 F = torch.float64
@@ -132,27 +132,6 @@ def test_gradients_to_gains_states_and_measurements() -> None:
         assert gradcheck(run, inputs, fast_mode=True)
 
 
-def test_checkpointing_changes_no_gradient() -> None:
-    _, R, _, gyro, accel, mag = records(3, 40, accel=0.3, seed=2)
-    found = []
-    for checkpoint in (False, True):
-        gain = torch.tensor(1.5, dtype=F, requires_grad=True)
-        run = aircraft.run_filter(
-            aircraft.mahony_step,
-            aircraft.initial_state((3,)),
-            gyro,
-            accel,
-            mag,
-            DT,
-            aircraft.MahonyGains(gain, 2.0, 0.1),
-            checkpoint=checkpoint,
-        )
-        loss = (rotations.quat_xyzw_to_matrix(run.quat_xyzw) - R).square().sum()
-        found.append(torch.autograd.grad(loss, gain)[0])
-    torch.testing.assert_close(found[0], found[1], rtol=1e-12, atol=0)
-    assert float(found[0].abs()) > 0
-
-
 def test_silent_sensors_are_ignored_without_nan() -> None:
     quat = rotations.matrix_to_quat_xyzw(rotations.random_rotation((), 1))
     zero = torch.zeros(3, dtype=F, requires_grad=True)
@@ -191,18 +170,6 @@ def test_initial_state_is_level_and_north() -> None:
     assert float(state.bias.abs().max()) == 0.0
 
 
-def test_a_run_is_its_steps_one_after_another() -> None:
-    _, _, _, gyro, accel, mag = records(2, 5, gyro=0.02, accel=0.2, seed=4)
-    gains = aircraft.MahonyGains(2.0, 1.0, 0.1)
-    run = aircraft.run_filter(aircraft.mahony_step, aircraft.initial_state(), gyro, accel, mag, DT, gains)
-    assert isinstance(run, aircraft.FilterState)
-    state = aircraft.initial_state((2,))
-    for k in range(5):
-        state = aircraft.mahony_step(state, gyro[:, k], accel[:, k], mag[:, k], DT, gains)
-        torch.testing.assert_close(run.quat_xyzw[:, k], state.quat_xyzw, rtol=0, atol=0)
-        torch.testing.assert_close(run.bias[:, k], state.bias, rtol=0, atol=0)
-
-
 def test_bad_input() -> None:
     state = aircraft.initial_state()
     three = torch.ones(3, dtype=F)
@@ -210,9 +177,23 @@ def test_bad_input() -> None:
         aircraft.mahony_step(state, three, three, None, 0.0, aircraft.MahonyGains())
     with pytest.raises(ShapeError, match="accel"):
         aircraft.madgwick_step(state, three, three[:2], None, DT, aircraft.MadgwickGains())
-    many = torch.ones(5, 3, dtype=F)
-    with pytest.raises(ShapeError, match="mag"):
-        aircraft.run_filter(aircraft.mahony_step, state, many, many, many[:4], DT, aircraft.MahonyGains())
-    wide = aircraft.initial_state((3,))
-    with pytest.raises(ShapeError, match="do not broadcast: gyro .*state"):
-        aircraft.run_filter(aircraft.mahony_step, wide, many.expand(2, 5, 3), many, None, DT, aircraft.MahonyGains())
+    with pytest.raises(OptionError, match="gains must be MadgwickGains, got MahonyGains"):
+        aircraft.madgwick_step(state, three, three, None, DT, aircraft.MahonyGains())
+    with pytest.raises(ShapeError, match=r"gains\.beta"):
+        aircraft.madgwick_step(state, three, three, None, DT, aircraft.MadgwickGains(beta=torch.ones(2, dtype=F)))
+    with pytest.raises(OptionError, match=r"gains\.integral must be a finite number"):
+        aircraft.mahony_step(state, three, three, None, DT, aircraft.MahonyGains(integral=math.nan))
+
+
+@pytest.mark.parametrize("bad", [None, "a", 5, (2.0,), (-1,), (True,), (10**14,)])
+def test_batches_of_a_start_that_are_none(bad: object) -> None:
+    with pytest.raises(OptionError, match="batch"):
+        aircraft.initial_state(bad)
+
+
+def test_a_start_of_no_dtype_or_device() -> None:
+    for bad in (torch.int64, "float64", None):
+        with pytest.raises(DtypeError, match="dtype"):
+            aircraft.initial_state(dtype=bad)
+    with pytest.raises(OptionError, match="device"):
+        aircraft.initial_state(device="nowhere")

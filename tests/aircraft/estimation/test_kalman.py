@@ -7,7 +7,7 @@ import scipy.linalg
 import torch
 
 from diffkin import aircraft, rotations
-from diffkin.errors import OptionError, ShapeError
+from diffkin.errors import DtypeError, NonFiniteError, OptionError, ShapeError
 from tests.aircraft.estimation.sensor_records import DT, FIELD, GRAVITY, records
 
 F = torch.float64
@@ -117,3 +117,86 @@ def test_bad_input() -> None:
         aircraft.mekf_step(state, three, three, None, -1.0, aircraft.MEKFNoise())
     with pytest.raises(ShapeError, match="mag"):
         aircraft.mekf_step(state, three, three, three[:2], DT, aircraft.MEKFNoise())
+
+
+@pytest.mark.parametrize("name", ["accel", "mag"])
+@pytest.mark.parametrize("bad", [0.0, -0.1, math.nan, math.inf, None, "0.1", True, torch.zeros(()), torch.tensor(-1.0)])
+def test_readings_without_noise_are_refused(name: str, bad: object) -> None:
+    _, _, _, gyro, accel, mag = records(2, 3, seed=3)
+    state = aircraft.initial_mekf_state(aircraft.initial_state((2,)).quat_xyzw)
+    noise = aircraft.MEKFNoise(**{name: bad})
+    with pytest.raises((OptionError, NonFiniteError), match=rf"noise\.{name}"):
+        aircraft.mekf_step(state, gyro[:, 0], accel[:, 0], mag[:, 0], DT, noise)
+    with pytest.raises((OptionError, NonFiniteError), match=rf"noise\.{name}"):
+        aircraft.run_filter(aircraft.mekf_step, state, gyro, accel, mag, DT, noise)
+    with pytest.raises((OptionError, NonFiniteError), match="sigma"):
+        aircraft.mekf_update(state, mag[:, 0], FIELD, bad)
+
+
+@pytest.mark.parametrize("name", ["gyro", "bias"])
+def test_a_gyroscope_without_noise_is_one_and_a_negative_is_none(name: str) -> None:
+    _, _, _, gyro, _, _ = records(2, 1, seed=3)
+    state = aircraft.initial_mekf_state(aircraft.initial_state((2,)).quat_xyzw)
+    found = aircraft.mekf_predict(state, gyro[:, 0], DT, aircraft.MEKFNoise(**{name: 0.0}))
+    assert bool(found.covariance.isfinite().all())
+    with pytest.raises(OptionError, match=rf"noise\.{name}"):
+        aircraft.mekf_predict(state, gyro[:, 0], DT, aircraft.MEKFNoise(**{name: -1e-3}))
+
+
+def test_vectors_of_the_noise_that_are_none() -> None:
+    _, _, _, gyro, accel, mag = records(2, 1, seed=3)
+    state = aircraft.initial_mekf_state(aircraft.initial_state((2,)).quat_xyzw)
+    for name, bad, error in (
+        ("gravity", (0.0, 9.8), ShapeError),
+        ("field", (0.5, math.nan, 0.8), NonFiniteError),
+        ("gravity", "down", DtypeError),
+        ("field", None, NonFiniteError),
+    ):
+        with pytest.raises((error, ShapeError), match=rf"noise\.{name}"):
+            aircraft.mekf_step(state, gyro[:, 0], accel[:, 0], mag[:, 0], DT, aircraft.MEKFNoise(**{name: bad}))
+    with pytest.raises(OptionError, match="MEKFNoise"):
+        aircraft.mekf_step(state, gyro[:, 0], accel[:, 0], mag[:, 0], DT, aircraft.MahonyGains())
+
+
+@pytest.mark.parametrize("sigma", [0.1, 1e-3, 1e-5, 1e-7, (1e-4, 3e-3, 1e-2)])
+def test_a_good_sensor_is_not_lost_in_float32(sigma: float | tuple[float, ...]) -> None:
+    """The noise may be far below what the covariance makes of the reading: the gain stays that of float64."""
+    R = rotations.random_rotation((200,), 1)
+    quat = rotations.matrix_to_quat_xyzw(R)
+    turn = 0.1 * torch.randn(200, 3, generator=torch.Generator().manual_seed(2), dtype=F)
+    reading = -((R @ rotations.rotvec_to_matrix(turn)).mT @ GRAVITY)
+    deviation = torch.tensor(sigma, dtype=F)
+    exact = aircraft.mekf_update(aircraft.initial_mekf_state(quat), reading, -GRAVITY, deviation)
+    start = aircraft.initial_mekf_state(quat.float())
+    found = aircraft.mekf_update(start, reading.float(), -GRAVITY.float(), deviation.float())
+    torch.testing.assert_close(found.quat_xyzw.double(), exact.quat_xyzw, rtol=0, atol=5e-6)
+    torch.testing.assert_close(found.covariance.double(), exact.covariance, rtol=0, atol=1e-5)
+
+
+def test_noise_by_axis_is_bayes_rule() -> None:
+    """The information form, for a noise that differs from axis to axis."""
+    draw = torch.Generator().manual_seed(5)
+    quat = rotations.matrix_to_quat_xyzw(rotations.random_rotation((), draw))
+    A = torch.randn(6, 6, generator=draw, dtype=F)
+    state = aircraft.MEKFState(quat, torch.zeros(3, dtype=F), 1e-8 * (A @ A.T + torch.eye(6, dtype=F)))
+    R, sigma = rotations.quat_xyzw_to_matrix(quat), torch.tensor([1e-4, 3e-4, 5e-5], dtype=F)
+    H = torch.cat([rotations.hat(R.T @ FIELD), torch.zeros(3, 3, dtype=F)], 1)
+    after = torch.linalg.inv(torch.linalg.inv(state.covariance) + H.T @ torch.diag(sigma**-2) @ H)
+    got = aircraft.mekf_update(state, R.T @ FIELD, FIELD, sigma)
+    torch.testing.assert_close(got.covariance, after, rtol=1e-9, atol=1e-18)
+
+
+def test_noise_whose_square_vanishes_is_refused() -> None:
+    state = aircraft.initial_mekf_state(torch.tensor([0.0, 0.0, 0.0, 1.0]), 0.5)
+    with pytest.raises(OptionError, match="too small for the precision"):
+        aircraft.mekf_update(state, torch.tensor([0.0, 0.0, 9.8]), torch.tensor([0.0, 0.0, 9.8]), 1e-30)
+
+
+def test_each_body_may_have_its_own_start() -> None:
+    quat = aircraft.initial_state((2,)).quat_xyzw
+    found = aircraft.initial_mekf_state(quat, torch.tensor([0.1, 0.2], dtype=F, requires_grad=True), 0.0)
+    assert found.covariance[1].diagonal().tolist() == pytest.approx([0.04] * 3 + [0.0] * 3)
+    assert found.covariance.requires_grad
+    for bad in ("a", None, math.nan, torch.full((3,), 0.1, dtype=F)):
+        with pytest.raises((OptionError, ShapeError), match="attitude_sigma"):
+            aircraft.initial_mekf_state(quat, bad)
