@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from diffkin._gate import is_plain, is_transformed, is_watched, kernel
-from diffkin.errors import DtypeError, NonFiniteError, RotationError, ShapeError
+from diffkin.errors import DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
 
 __all__ = [
     "ROTATION_TOLERANCE",
+    "as_count",
+    "as_generator",
+    "as_tensor",
     "broadcast",
     "check_broadcast",
     "check_finite",
@@ -25,12 +30,138 @@ __all__ = [
     "check_pose",
     "check_rotation",
     "has_values",
+    "ordinary",
 ]
 
 ROTATION_TOLERANCE = 1e-5
 """Largest entry of ``|R^T R - I|`` for which a matrix still counts as a rotation."""
 
 _ROWS = 65536  # matrices looked at at a time
+_ARRAY_DTYPES = (np.float16, np.float32, np.float64)
+_MOST_AXES = 64  # of a nested list, as NumPy has it; one that holds itself would have no end
+
+
+def as_tensor(
+    value: Any, name: str, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+) -> Tensor:
+    """The tensor that a user means: a tensor as it is, or the numbers of an array or of a (nested) list.
+
+    Args:
+        value: A tensor; a NumPy array, or whatever gives one; a number; lists and tuples of these, tensors with
+            gradients among them.
+        name: Under which the user knows it.
+        dtype: Of Python's numbers, float64 if None. Tensors and arrays keep their own.
+        device: Of all that is no tensor yet, the CPU if None.
+
+    Returns:
+        The tensor itself, an ordinary copy of one made under inference mode that is used outside of it, or a new one.
+
+    Raises:
+        diffkin.errors.DtypeError: It holds something other than real floating-point numbers (Python's integers count).
+        diffkin.errors.ShapeError: Its lists have different lengths.
+    """
+    if isinstance(value, Tensor):
+        return ordinary(value) if value.is_inference() and not torch.is_inference_mode_enabled() else value
+    if isinstance(value, (list, tuple)):
+        kinds = _kinds(value, name)
+        if any(issubclass(kind, Tensor) for kind in kinds):
+            return _stacked(value, name, dtype, device)
+        own = any(issubclass(kind, (np.ndarray, np.generic)) and kind is not np.float64 for kind in kinds)
+    else:
+        kinds, own = {type(value)}, hasattr(value, "__array__") and not isinstance(value, float)
+    numbers = (int, float, np.floating, np.ndarray)
+    strange = sorted(
+        kind.__name__ for kind in kinds if issubclass(kind, bool) or not (issubclass(kind, numbers) or own)
+    )
+    if strange:
+        raise DtypeError(
+            f"{name} must be a tensor, an array or a list of numbers, got {_shown_kind(value, strange[0])}."
+        )
+    try:
+        array = np.asarray(value)
+    except (ValueError, OverflowError) as error:
+        raise ShapeError(f"{name} must be a regular (nested) list of numbers: {error}.") from error
+    if not own and array.dtype.kind in "iu":
+        array = array.astype(np.float64)
+    if array.dtype.type not in _ARRAY_DTYPES:
+        raise DtypeError(
+            f"{name} must hold real floating-point numbers, got an array of {array.dtype}. "
+            "Convert it with .astype(float)."
+        )
+    made = torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C", copy=True))
+    return made.to(dtype=made.dtype if own else dtype or torch.float64, device=device)
+
+
+def _kinds(value: Any, name: str, depth: int = 0) -> set[type]:
+    """The types of what stands in nested lists."""
+    if depth > _MOST_AXES:
+        raise ShapeError(f"{name} is nested more than {_MOST_AXES} lists deep.")
+    kinds = {type(each) for each in value}
+    if any(issubclass(kind, (list, tuple)) for kind in kinds):
+        inner = [_kinds(each, name, depth + 1) for each in value if isinstance(each, (list, tuple))]
+        kinds = {kind for kind in kinds if not issubclass(kind, (list, tuple))}.union(*inner)
+    return kinds
+
+
+def _shown_kind(value: Any, strange: str) -> str:
+    return f"{type(value).__name__} with {strange} in it" if isinstance(value, (list, tuple)) else strange
+
+
+def _stacked(value: Any, name: str, dtype: torch.dtype | None, device: torch.device | str | None) -> Tensor:
+    """Nested lists with tensors in them, whose dtype and device the numbers among them take."""
+    tensors = [each for each in _leaves(value) if isinstance(each, Tensor)]
+    for tensor in tensors:
+        check_floating(tensor, name)
+    shared = tensors[0].dtype
+    for tensor in tensors[1:]:
+        shared = torch.promote_types(shared, tensor.dtype)
+
+    def build(part: Any) -> Tensor:
+        if not isinstance(part, (list, tuple)):
+            return as_tensor(part, name).to(shared)
+        rows = [build(each) for each in part]
+        shapes = {tuple(row.shape) for row in rows}
+        if len(shapes) > 1:
+            raise ShapeError(f"{name} is a list of tensors of different shapes: {sorted(shapes)}.")
+        return torch.stack([row.to(tensors[0].device) for row in rows]) if rows else tensors[0].new_zeros(0)
+
+    return build(value)
+
+
+def _leaves(value: Any) -> list[Any]:
+    if not isinstance(value, (list, tuple)):
+        return [value]
+    return [leaf for each in value for leaf in _leaves(each)]
+
+
+def ordinary(tensor: Tensor) -> Tensor:
+    """The tensor itself, or an ordinary copy of one made under inference mode, which autograd would not take."""
+    if not tensor.is_inference():
+        return tensor
+    with torch.inference_mode(False):
+        return tensor.clone()
+
+
+def as_count(value: Any, name: str, least: int = 0, most: int = 2**31 - 1) -> int:
+    """A whole number between bounds; NumPy's integers count, bool does not.
+
+    Raises:
+        diffkin.errors.OptionError: It is no whole number, or out of bounds.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and least <= value <= most:
+        return int(value)
+    raise OptionError(f"{name} must be a whole number from {least} to {most}, got {value!r}.")
+
+
+def as_generator(seed: Any, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator: the one given, which goes on from where it is, or a new one of a whole number.
+
+    Raises:
+        diffkin.errors.OptionError: The seed is neither, or a number that torch cannot take.
+    """
+    if isinstance(seed, torch.Generator):
+        return seed
+    return torch.Generator(device).manual_seed(as_count(seed, "seed", -(2**63), 2**64 - 1))
 
 
 def has_values(*tensors: Tensor) -> bool:

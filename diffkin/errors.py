@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "AttitudeError",
+    "ChangedError",
+    "DeviceError",
     "DiffkinError",
     "DtypeError",
+    "GradientError",
     "JointError",
     "LimitsError",
     "MissingDependencyError",
@@ -33,6 +37,14 @@ class ShapeError(DiffkinError, ValueError):
 
 class DtypeError(DiffkinError, TypeError):
     """A tensor has a dtype that cannot hold coordinates, for instance an integer one."""
+
+
+class DeviceError(DiffkinError, RuntimeError):
+    """Tensors that are computed with together lie on different devices."""
+
+
+class GradientError(DiffkinError, RuntimeError):
+    """There is no graph to differentiate: gradients were switched off while the output was computed."""
 
 
 class NonFiniteError(DiffkinError, ValueError):
@@ -74,12 +86,21 @@ class AttitudeError(DiffkinError, ValueError):
     """Data does not determine an attitude, or describes a body that cannot exist."""
 
 
+class ChangedError(DiffkinError, RuntimeError):
+    """A robot, which never changes, was changed in place."""
+
+
 class MissingDependencyError(DiffkinError, ImportError):
     """An optional package is needed for this call; the message says what to install."""
 
 
+_FEW = 12  # names that are shown all
+_NEIGHBOURS = 40  # names that are compared letter by letter, around its place in alphabetical order
+_LONGEST = 64  # letters of a name that are compared or shown
+
+
 def closest(name: object, choices: Iterable[str], kind: str) -> UnknownNameError:
-    """The error for an unknown name, naming the closest valid ones.
+    """The error for an unknown name, naming the closest valid ones, and all where they are few.
 
     Args:
         name: What was given.
@@ -89,9 +110,43 @@ def closest(name: object, choices: Iterable[str], kind: str) -> UnknownNameError
     Returns:
         The exception, to be raised by the caller.
     """
-    known = list(choices)
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    shown = ", ".join(repr(choice) for choice in (near or known[:12]))
-    more = "" if near or len(known) <= 12 else f" and {len(known) - 12} more"
-    hint = f"Closest: {shown}." if near else f"Valid: {shown}{more}." if known else "There are none."
-    return UnknownNameError(f"Unknown {kind} {name!r}. {hint}")
+    known = [str(choice) for choice in choices]
+    near = _near(str(name), known)
+    hints = [f"Closest: {_listed(near)}."] if near else []
+    if not known:
+        hints.append("There are none.")
+    elif len(known) <= _FEW:
+        hints.append(f"Valid: {_listed(known)}.")
+    elif not near:
+        hints.append(f"Valid: {_listed(known[:_FEW])} and {len(known) - _FEW} more.")
+    return UnknownNameError(f"Unknown {kind} {_shown(name)}. {' '.join(hints)}")
+
+
+def _near(name: str, known: Sequence[str]) -> list[str]:
+    """The three names most like one. Of many, only those that begin or end most like it are compared."""
+    if len(known) > 2 * _NEIGHBOURS:
+        ahead, behind = sorted(known), sorted(choice[::-1] for choice in known)
+        known = [*_around(name, ahead), *(choice[::-1] for choice in _around(name[::-1], behind))]
+    by_letters: dict[str, str] = {}
+    for choice in known:
+        by_letters.setdefault(_shortened(choice), choice)
+    found = difflib.get_close_matches(_shortened(name), list(by_letters), n=3, cutoff=0.5)
+    return [by_letters[letters] for letters in found]
+
+
+def _around(name: str, ordered: Sequence[str]) -> Sequence[str]:
+    place = bisect_left(ordered, name)
+    return ordered[max(0, place - _NEIGHBOURS // 2) : place + _NEIGHBOURS // 2]
+
+
+def _shortened(text: str) -> str:
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]}...{text[-half:]}"
+
+
+def _shown(name: object) -> str:
+    return _shortened(repr(name))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(_shown, names))

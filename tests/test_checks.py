@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 
 from diffkin._checks import (
     ROTATION_TOLERANCE,
+    as_count,
+    as_generator,
+    as_tensor,
     broadcast,
     check_finite,
     check_floating,
@@ -18,8 +22,9 @@ from diffkin._checks import (
     check_pose,
     check_rotation,
     has_values,
+    ordinary,
 )
-from diffkin.errors import DtypeError, NonFiniteError, RotationError, ShapeError
+from diffkin.errors import DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
 from diffkin.rotations import random_rotation
 from diffkin.transforms import pose
 
@@ -182,3 +187,144 @@ def test_values_are_not_looked_at_where_there_are_none() -> None:
     check_pose(bad.to("meta"), "T")
     with pytest.raises(ShapeError):
         torch.func.vmap(lambda matrix: (check_pose(matrix[:3], "T"), matrix)[1])(bad)
+
+
+class Arraylike:
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return np.ones(2, np.float32)
+
+
+def endless() -> list:
+    circle: list = []
+    circle.append(circle)
+    return circle
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "numbers"),
+    [
+        (1.5, torch.float64, 1.5),
+        (3, torch.float64, 3.0),
+        (np.float64(2.0), torch.float64, 2.0),
+        (np.float32(2.0), torch.float32, 2.0),
+        (np.arange(3, dtype=np.float32), torch.float32, [0.0, 1.0, 2.0]),
+        (np.arange(3.0)[::-1], torch.float64, [2.0, 1.0, 0.0]),
+        (np.arange(3, dtype=">f8"), torch.float64, [0.0, 1.0, 2.0]),
+        (np.arange(2, dtype=np.float16), torch.float16, [0.0, 1.0]),
+        ([1, 2.5], torch.float64, [1.0, 2.5]),
+        (([1, 2], (3.0, 4)), torch.float64, [[1.0, 2.0], [3.0, 4.0]]),
+        ([np.ones(2, np.float32), np.zeros(2, np.float32)], torch.float32, [[1.0, 1.0], [0.0, 0.0]]),
+        ([torch.ones(2), [3, 4]], torch.float32, [[1.0, 1.0], [3.0, 4.0]]),
+        ([torch.tensor(1.0), torch.tensor(2.0).double(), 3], torch.float64, [1.0, 2.0, 3.0]),
+        ([], torch.float64, []),
+        (Arraylike(), torch.float32, [1.0, 1.0]),
+    ],
+)
+def test_arrays_and_lists_become_tensors(value: object, dtype: torch.dtype, numbers: object) -> None:
+    before = torch.get_default_dtype()
+    for default in (torch.float32, torch.float64, torch.float16):  # which plays no part
+        torch.set_default_dtype(default)
+        try:
+            made = as_tensor(value, "q")
+        finally:
+            torch.set_default_dtype(before)
+        assert made.dtype == dtype
+        assert made.device.type == "cpu"
+        assert made.tolist() == numbers
+
+
+def test_tensors_stay_what_they_are() -> None:
+    for tensor in (torch.ones(2), torch.ones(2, dtype=torch.int64), torch.ones(2, requires_grad=True)):
+        assert as_tensor(tensor, "q", torch.float16) is tensor
+
+
+def test_an_array_is_copied_and_may_be_read_only() -> None:
+    array = np.ones(3)
+    array.flags.writeable = False
+    made = as_tensor(array, "q")
+    made[0] = 5.0
+    assert array.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_the_dtype_asked_for_is_that_of_plain_numbers() -> None:
+    assert as_tensor([1.0, 2], "q", torch.float32).dtype == torch.float32
+    assert as_tensor(np.ones(2), "q", torch.float32).dtype == torch.float64
+    assert as_tensor([1.0, 2], "q", device="meta").is_meta
+
+
+def test_gradients_flow_through_lists() -> None:
+    angle = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    made = as_tensor([[angle, 0], [1, 2.0 * angle]], "q")
+    assert torch.autograd.grad(made.sum(), angle)[0].item() == 3.0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "a",
+        b"a",
+        True,
+        1j,
+        {},
+        {1.0},
+        object(),
+        float,
+        10**400,
+        [1, "a"],
+        [None],
+        [True],
+        [[1.0, {}]],
+        range(3),
+        np.array([1, 2]),
+        np.array(["a"]),
+        np.array([None]),
+        np.ones(2, complex),
+        np.longdouble(1),
+        [np.array([1, 2])],
+        [torch.ones(2, dtype=torch.int64)],
+        [torch.ones(2), None],
+    ],
+    ids=repr,
+)
+def test_what_holds_no_numbers_is_no_tensor(value: object) -> None:
+    with pytest.raises(DtypeError, match="^q "):
+        as_tensor(value, "q")
+
+
+@pytest.mark.parametrize(
+    "value", [[[1], [1, 2]], [1.0, [2.0]], [torch.ones(2), torch.ones(3)], [np.ones(2), np.ones(3)], endless()], ids=str
+)
+def test_ragged_lists(value: object) -> None:
+    with pytest.raises(ShapeError, match="^q is|^q must be a regular"):
+        as_tensor(value, "q")
+
+
+def test_tensors_of_inference_mode_become_ordinary_outside_of_it() -> None:
+    with torch.inference_mode():
+        made = torch.ones(2)
+        assert as_tensor(made, "q") is made
+        assert not ordinary(made).is_inference()
+    assert not as_tensor(made, "q").is_inference()
+    plain = torch.ones(2)
+    assert ordinary(plain) is plain
+
+
+def test_counts() -> None:
+    assert as_count(np.int64(3), "count") == 3
+    assert type(as_count(np.int64(3), "count")) is int
+    for wrong in (-1, True, 1.0, "a", None, 2**31, torch.ones(2)):
+        with pytest.raises(OptionError, match="count must be a whole number from 0"):
+            as_count(wrong, "count")
+
+
+def test_generators() -> None:
+    generator = torch.Generator().manual_seed(3)
+    assert as_generator(generator) is generator
+    for seed in (3, np.int64(3), np.uint8(3)):
+        assert torch.equal(as_generator(seed).get_state(), generator.get_state())
+    as_generator(2**64 - 1)
+    as_generator(-(2**63))
+    for wrong in (2**70, -(2**70), True, None, "a", 1.0):
+        with pytest.raises(OptionError, match="seed must be a whole number"):
+            as_generator(wrong)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import random
+import time
 
 import pytest
 
@@ -25,6 +27,8 @@ def test_every_error_is_one_of_ours_and_shows_its_message(kind: type[DiffkinErro
     [
         (errors.ShapeError, ValueError),
         (errors.DtypeError, TypeError),
+        (errors.DeviceError, RuntimeError),
+        (errors.GradientError, RuntimeError),
         (errors.NonFiniteError, ValueError),
         (errors.RotationError, ValueError),
         (errors.UnknownNameError, KeyError),
@@ -42,7 +46,7 @@ def test_callers_may_catch_what_python_would_raise(kind: type[Exception], builti
 
 
 def test_the_list_above_is_whole() -> None:
-    assert len(KINDS) == 13
+    assert len(KINDS) == 16
 
 
 def test_every_error_of_the_module_is_public() -> None:
@@ -55,11 +59,39 @@ def test_an_unknown_name_is_shown_without_quotes_around_the_message() -> None:
     assert str(UnknownNameError()) == ""
 
 
-def test_close_names_come_first() -> None:
+def test_close_names_come_first_and_few_are_shown_all() -> None:
     error = closest("lnk1", ["link1", "link2", "hand"], "link")
     assert isinstance(error, UnknownNameError)
-    assert str(error).startswith("Unknown link 'lnk1'. Closest: 'link1'")
-    assert "'hand'" not in str(error)
+    assert str(error) == "Unknown link 'lnk1'. Closest: 'link1', 'link2'. Valid: 'link1', 'link2', 'hand'."
+    many = ["link1", "link2", *(f"hand{letter}" for letter in "abcdefghijkl")]
+    assert str(closest("lnk1", many, "link")) == "Unknown link 'lnk1'. Closest: 'link1', 'link2'."
+
+
+LENGTHS = (3, 30, 300)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("letters", ["a", "ab", "abcdefghijklmnopqrstuvwxyz"])
+def test_of_many_long_names_the_closest_is_found_at_once(length: int, letters: str) -> None:
+    draw = random.Random(0)
+    shared = "".join(draw.choices(letters, k=length))
+    known = [f"{shared}_{number}_{shared[::-1]}" for number in range(20_000)]
+    for place in (0, 12_345):
+        right = known[place]
+        for wrong in (right[1:], right[:-1], right + "x", "x" + right, right[: length // 2] + right[length // 2 + 1 :]):
+            began = time.process_time()
+            message = str(closest(wrong, known, "link"))
+            assert time.process_time() - began < 0.5  # of the order of 0.05 on an idle machine, 30 s without bounds
+            assert "Closest: " in message
+            assert len(message) < 600
+            if length == 3:
+                assert repr(right) in message
+
+
+def test_names_that_are_no_short_text() -> None:
+    assert len(str(closest("a" * 10**6, ["a" * 10**6 + "b"] * 3, "link"))) < 600
+    assert str(closest(None, ["arm"], "robot")) == "Unknown robot None. Valid: 'arm'."
+    assert str(closest(["arm"], ["arm"], "robot")).startswith("Unknown robot ['arm'].")
 
 
 def test_a_name_like_nothing_gets_the_valid_ones() -> None:

@@ -42,7 +42,7 @@ def kernel_applies(backend: str | None, tree: KinematicTree, *tensors: Tensor | 
         if backend not in BACKENDS:
             raise closest(backend, BACKENDS, "backend")
         return False
-    if tree.dof == 0 or tree.has_gradient or tree.steps is None:
+    if tree.dof == 0 or tree.has_gradient:
         return False
     return kernels_apply(tree.origins, *tensors)
 

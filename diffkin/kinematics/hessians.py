@@ -45,6 +45,7 @@ def hessian(
 
 
 def _one_coordinate_a_joint(tree: KinematicTree, q: Tensor) -> tuple[KinematicTree, Tensor]:
+    tree.check_unchanged()
     multiplier = torch.tensor(tree.multiplier, dtype=q.dtype, device=q.device)
     offset = torch.tensor(tree.offset, dtype=q.dtype, device=q.device)
     values = q[..., list(tree.coordinate)] * multiplier + offset

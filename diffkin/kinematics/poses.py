@@ -43,6 +43,7 @@ def forward(
 
 def in_dtype_of(tree: KinematicTree, q: Tensor, base: Tensor | None) -> tuple[KinematicTree, Tensor, Tensor | None]:
     """Promote tree, coordinates and base pose to one dtype, as torch promotes the operands of a product."""
+    tree.check_unchanged()
     dtype = tree.dtype
     if q.dtype == dtype and (base is None or base.dtype == dtype):
         return tree, q, base

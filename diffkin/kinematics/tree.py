@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffkin.errors import ChangedError
+from diffkin.kinematics.kept import Cache, Watch, keep, outside_modes, rebuilt
+
 __all__ = ["PRISMATIC", "REVOLUTE", "KinematicTree"]
 
 REVOLUTE = 0
@@ -35,9 +38,8 @@ class KinematicTree:
         origins: (joints, 4, 4) pose of each joint in its parent joint's frame at value zero.
         axes: (joints, 3) unit axis of each joint in its own frame.
         link_offsets: (links, 4, 4) pose of each link in the frame of its joint.
-        steps: (joints, 6, 6) derived from the above: what the forward pass multiplies by. Not to be given.
-        mounts: (links, 4, 6) derived likewise. Not to be given.
-        cache: What others derived from the tree (kernel plans, start tables), kept as long as the tree.
+        cache: What others derived from the tree (kernel plans), kept as long as the tree. Not to be given.
+        watch: Tells whether its tensors were changed in place. Not to be given.
     """
 
     parents: tuple[int, ...]
@@ -50,17 +52,28 @@ class KinematicTree:
     origins: Tensor
     axes: Tensor
     link_offsets: Tensor
-    steps: Tensor | None = field(init=False, repr=False, default=None)
-    mounts: Tensor | None = field(init=False, repr=False, default=None)
-    cache: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
+    cache: Cache = field(init=False, repr=False, default_factory=Cache)
+    watch: Watch = field(init=False, repr=False)
+    _constants: tuple[Tensor, Tensor] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        # Where gradients flow to the geometry the derived tensors are made in each call instead, so that every call
-        # has a graph of its own to go backward through.
+        kept, watch = keep(self.origins, self.axes, self.link_offsets)
+        for name, value in zip(("origins", "axes", "link_offsets", "watch"), (*kept, watch), strict=True):
+            object.__setattr__(self, name, value)
         if not self.has_gradient:
-            steps, mounts = self.derive()
-            object.__setattr__(self, "steps", steps)
-            object.__setattr__(self, "mounts", mounts)
+            object.__setattr__(self, "_constants", self.derive())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuilt(self)
+
+    def __repr__(self) -> str:
+        kinds = [self.kinds.count(REVOLUTE), self.kinds.count(PRISMATIC)]
+        shown = ", ".join(f"{count} {name}" for count, name in zip(kinds, ("revolute", "prismatic")) if count)
+        number = str(self.dtype).removeprefix("torch.")
+        return (
+            f"KinematicTree({self.joints} joints{f' ({shown})' if shown else ''}, dof={self.dof}, "
+            f"{len(self.link_joint)} links, {number} on {self.device})"
+        )
 
     @property
     def joints(self) -> int:
@@ -81,6 +94,28 @@ class KinematicTree:
     def has_gradient(self) -> bool:
         """Whether gradients are asked for with respect to origins, axes or link offsets."""
         return self.origins.requires_grad or self.axes.requires_grad or self.link_offsets.requires_grad
+
+    @property
+    def steps(self) -> Tensor | None:
+        """(joints, 6, 6) what the forward pass multiplies by, see ``derive``.
+
+        None where gradients flow to the geometry: then it is derived in each call, so that every call has a graph of
+        its own to go backward through.
+        """
+        return None if self._constants is None or self.has_gradient else self._constants[0]
+
+    @property
+    def mounts(self) -> Tensor | None:
+        """(links, 4, 6) likewise the links from the rows of their joints."""
+        return None if self._constants is None or self.has_gradient else self._constants[1]
+
+    def check_unchanged(self) -> None:
+        """Raise ``diffkin.errors.ChangedError`` if its tensors were changed in place and something is kept of them."""
+        if self.watch.changed() and not self.has_gradient:
+            raise ChangedError(
+                "Origins, axes or link offsets were changed in place, but a robot never changes: what was made from "
+                "them no longer fits. Load it again, and make changed robots by robot.replace(origins=...)."
+            )
 
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> KinematicTree:
         """The same tree with its tensors in another dtype or on another device."""
@@ -123,6 +158,10 @@ class KinematicTree:
             ``steps`` (joints, 6, 6): the rows of a joint before its motion from those of its parent after its own.
             ``mounts`` (links, 4, 6): the axes x, y, z and the origin of each link from the rows of its joint.
         """
+        with outside_modes(self.device.type):
+            return self._derive()
+
+    def _derive(self) -> tuple[Tensor, Tensor]:
         turn = _turn_z_to(self.axes)
         root = torch.eye(3, dtype=self.dtype, device=self.device)[None]
         padded = torch.cat((turn, root))  # index -1 is the base

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffkin.errors import JointError, LimitsError, closest
+from diffkin.errors import JointError, LimitsError, NonFiniteError, RotationError, closest
 from diffkin.kinematics import PRISMATIC, REVOLUTE, KinematicTree
 from diffkin.robot.description import FREE, MOVING, Description, JointDescription
+from diffkin.robot.inertia import masses_of
 from diffkin.robot.mimics import Drive, resolve_mimic
-from diffkin.robot.topology import below, below_root_pose, check_tree, children_of, way_between
+from diffkin.robot.topology import Children, arm_below, below, below_root_pose, check_tree, children_of, way_between
 
 if TYPE_CHECKING:
     from diffkin.robot.robot import Robot
@@ -39,8 +40,8 @@ def build_robot(make: type[Robot], description: Description, base: str | None = 
 
     Raises:
         diffkin.errors.TopologyError: Links and joints make no tree, or ``tip`` is not below ``base``.
-        diffkin.errors.JointError: A mimic has no source or drives itself, or a floating or planar joint is not at the
-            root.
+        diffkin.errors.JointError: A mimic has no source or drives itself, a floating or planar joint is not at the root,
+            a joint is of a kind that a robot cannot have, or numbers are too large together.
         diffkin.errors.LimitsError: A lower limit is above its upper limit.
         diffkin.errors.UnknownNameError: There is no link named ``base`` or ``tip``.
     """
@@ -54,17 +55,31 @@ def build_robot(make: type[Robot], description: Description, base: str | None = 
     children = children_of(description)
     start = below_root_pose(root, children) if base is None else base
     way = way_between(description, start, tip, where) if tip is not None else below(start, children)
-    for joint in way:
-        if joint.kind in FREE:
-            raise JointError(
-                f"{where}: the {joint.kind} joint {joint.name!r} is not at the root. Such joints are the base pose of "
-                f"a robot; load the part below it with base={joint.child!r}, or a part without it with base and tip."
-            )
     drives: dict[str, Drive] = {}
     for joint in way:
+        if joint.kind in FREE or joint.problem:
+            raise _not_possible(joint, where, children)
         if joint.kind in MOVING:  # a mimic on a fixed joint says nothing
             resolve_mimic(joint, by_name, drives, where)
-    return _assemble(make, description, start, tip, way, drives)
+    for drive in drives.values():
+        if drive.source.problem:
+            raise _not_possible(drive.source, where, children)
+    try:
+        return _assemble(make, description, start, tip, way, drives, children)
+    except (NonFiniteError, RotationError) as error:  # numbers that are each possible, and together are not
+        raise JointError(f"{where}: {error}") from error
+
+
+def _not_possible(joint: JointDescription, where: str, children: Children) -> JointError:
+    """The error for a joint that a robot cannot have, with a part of the model that makes one."""
+    hint = arm_below(children, joint.parent)
+    part = f" A part without such joints is base={hint!r}." if hint is not None else ""
+    if joint.problem:
+        return JointError(f"{where}: {joint.problem} Load a part without it, with base and tip.{part}")
+    return JointError(
+        f"{where}: the {joint.kind} joint {joint.name!r} is not at the root. Such joints are the base pose of "
+        f"a robot; load the part below it with base={joint.child!r}, or a part without it with base and tip.{part}"
+    )
 
 
 def _where(description: Description) -> str:
@@ -89,13 +104,14 @@ def _assemble(
     tip: str | None,
     way: list[JointDescription],
     drives: dict[str, Drive],
+    children: Children,
 ) -> Robot:
     moving = [joint for joint in way if joint.name in drives]
     drive = [drives[joint.name] for joint in moving]
     on_the_way = {joint.name: joint for joint in moving if joint.mimic is None}
     sources = {**on_the_way, **{each.source.name: each.source for each in drive}}
     coordinate = {name: index for index, name in enumerate(sources)}
-    limits = torch.tensor([_limits(joint) for joint in sources.values()], dtype=torch.float64).reshape(-1, 2)
+    limits = torch.from_numpy(np.array([_limits(joint) for joint in sources.values()]).reshape(-1, 4).T.copy())
 
     # The joint that carries each link, and the link's pose in that joint's frame: this is where fixed joints vanish.
     carrier: dict[str, int] = {base: -1}
@@ -125,6 +141,7 @@ def _assemble(
         axes=_stack([joint.axis for joint in moving], (3,)),
         link_offsets=_stack([mount[link] for link in links], (4, 4)),
     )
+    masses, centers = masses_of(description, links, way, children)
     return make(
         name=description.name,
         tree=tree,
@@ -132,15 +149,21 @@ def _assemble(
         link_names=tuple(links),
         base=base,
         tip=tip if tip is not None else (leaves[0] if len(leaves) == 1 else None),
-        lower=limits[:, 0].clone(),
-        upper=limits[:, 1].clone(),
+        lower=limits[0],
+        upper=limits[1],
         source=description.source,
         leaves=leaves,
+        max_velocity=limits[2],
+        max_effort=limits[3],
+        link_masses=torch.from_numpy(masses),
+        link_centers=torch.from_numpy(centers),
     )
 
 
-def _limits(joint: JointDescription) -> tuple[float, float]:
-    return (-np.inf, np.inf) if joint.kind == "continuous" else (joint.lower, joint.upper)
+def _limits(joint: JointDescription) -> tuple[float, float, float, float]:
+    """Lower and upper limit, largest speed and effort."""
+    lower, upper = (-np.inf, np.inf) if joint.kind == "continuous" else (joint.lower, joint.upper)
+    return lower, upper, joint.velocity, joint.effort
 
 
 def _stack(arrays: list[NDArray[np.float64]], shape: tuple[int, ...]) -> torch.Tensor:

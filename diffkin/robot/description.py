@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FREE", "KINDS", "MOVING", "Description", "JointDescription", "Mimic"]
+__all__ = ["FREE", "KINDS", "MOVING", "Description", "Inertial", "JointDescription", "Mimic"]
 
 MOVING = ("revolute", "continuous", "prismatic")
 """The kinds of joints that have a value."""
@@ -40,6 +41,9 @@ class JointDescription:
         lower: Lower limit [rad or m], -inf if unlimited.
         upper: Upper limit [rad or m], inf if unlimited.
         mimic: The joint it copies, if any.
+        velocity: Largest speed [rad/s or m/s], inf if there is no limit.
+        effort: Largest torque or force [Nm or N], inf if there is no limit.
+        problem: Why the joint cannot be part of a robot; empty if it can. It matters where the joint is on the way.
     """
 
     name: str
@@ -51,6 +55,22 @@ class JointDescription:
     lower: float = -np.inf
     upper: float = np.inf
     mimic: Mimic | None = None
+    velocity: float = np.inf
+    effort: float = np.inf
+    problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Inertial:
+    """The mass of a link.
+
+    Attributes:
+        mass: [kg]; NaN where the file does not let it be known.
+        center: (3,) float64 centre of mass in the link's frame [m].
+    """
+
+    mass: float
+    center: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +83,7 @@ class Description:
         joints: All joints, in file order.
         source: Path of the file, or its text where it was given as one; what a simulator can load.
         hidden: Links that a format needs between two joints but that nobody would name; a robot does not list them.
+        inertials: Of the links that have a mass.
     """
 
     name: str
@@ -70,3 +91,4 @@ class Description:
     joints: tuple[JointDescription, ...]
     source: str
     hidden: frozenset[str] = frozenset()
+    inertials: Mapping[str, Inertial] = field(default_factory=dict)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,23 +12,34 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from diffkin import kinematics
-from diffkin._checks import check_finite, check_floating, check_last, check_pose
-from diffkin.errors import OptionError, ShapeError, TopologyError, closest
+from diffkin._checks import as_tensor, check_finite, check_floating, check_last, check_pose, has_values
+from diffkin.errors import ChangedError, ModelFileError, OptionError, ShapeError, TopologyError, closest
 from diffkin.kinematics import REVOLUTE, KinematicTree
-from diffkin.kinematics.ranges import sampling_range
+from diffkin.kinematics.center_of_mass import center_of_mass
+from diffkin.kinematics.kept import Cache, Watch, keep, rebuilt
+from diffkin.robot import frames, sampling
 from diffkin.robot.build import build_robot
-from diffkin.robot.dh import read_dh
-from diffkin.robot.mjcf import read_mjcf
-from diffkin.robot.urdf import read_urdf
+from diffkin.robot.checks import check_base, check_robot
+from diffkin.robot.conversion import converted, wanted
+from diffkin.robot.formats.dh import arm_from_dh
+from diffkin.robot.formats.mjcf import read_mjcf
+from diffkin.robot.formats.srdf import with_srdf
+from diffkin.robot.formats.urdf import read_urdf
+from diffkin.robot.xml import Model
 
 __all__ = ["Robot"]
 
-_TREE_FIELDS = {"origins", "axes", "link_offsets"}
+_TREE_FIELDS = ("origins", "axes", "link_offsets")
+_TENSORS = ("lower", "upper", "max_velocity", "max_effort", "link_masses", "link_centers")
+_MOST_SHOWN = 12
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Robot:
     """A mechanism with named joints and links. It never changes; ``to`` and ``replace`` return a new one.
+
+    It is checked as a whole when it is made, and it notices when one of its tensors is changed in place: calls raise
+    ``diffkin.errors.ChangedError`` then.
 
     Attributes:
         name: Name of the robot.
@@ -42,6 +52,14 @@ class Robot:
         upper: (dof,) upper limits [rad or m], inf where there is none.
         source: Path or text of the model it was loaded from, for simulators; empty if there is none.
         leaves: Links at the ends of the tree.
+        max_velocity: (dof,) largest speeds [rad/s or m/s], inf where there is no limit.
+        max_effort: (dof,) largest torques or forces [Nm or N], inf where there is no limit.
+        link_masses: (links,) [kg], NaN where the model does not say. What hangs on a link by joints that are not part
+            of the robot is counted to it.
+        link_centers: (links, 3) centre of mass of each link in its own frame [m].
+        configurations: Named values of ``q``, (dof,) each, from an SRDF file.
+        disabled_pairs: Pairs of links that need no check for collision, from an SRDF file; names in order.
+        cache: What others derived from the robot, its limits included; a copy starts without. Not to be given.
     """
 
     name: str
@@ -54,17 +72,47 @@ class Robot:
     upper: Float[Tensor, " dof"]
     source: str = ""
     leaves: tuple[str, ...] = ()
+    max_velocity: Float[Tensor, " dof"] = None  # type: ignore[assignment]  # filled in below
+    max_effort: Float[Tensor, " dof"] = None  # type: ignore[assignment]
+    link_masses: Float[Tensor, " links"] = None  # type: ignore[assignment]
+    link_centers: Float[Tensor, "links 3"] = None  # type: ignore[assignment]
+    configurations: Mapping[str, Float[Tensor, " dof"]] = field(default_factory=dict)
+    disabled_pairs: frozenset[tuple[str, str]] = frozenset()
+    cache: Cache = field(init=False, default_factory=lambda: Cache(8))
+    _watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tree, KinematicTree):
+            raise OptionError(f"tree must be a KinematicTree, got {type(self.tree).__name__}.")
+        like, dof, links = self.tree.origins, self.tree.dof, len(self.tree.link_joint)
+        absent: dict[str, Any] = {name: like.detach().new_full((dof,), torch.inf) for name in _TENSORS[2:4]}
+        absent |= {"link_masses": like.detach().new_zeros(links), "link_centers": like.detach().new_zeros(links, 3)}
+        for name, value in absent.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        check_robot(self)
+        kept, watch = keep(*(getattr(self, name) for name in _TENSORS))
+        for name, value in zip((*_TENSORS, "_watch"), (*kept, watch), strict=True):
+            object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuilt(self)
 
     # -- making one -------------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_urdf(cls, path_or_xml: str | os.PathLike[str], base: str | None = None, tip: str | None = None) -> Robot:
+    def from_urdf(
+        cls, path_or_xml: Model, base: str | None = None, tip: str | None = None, *, srdf: Model | None = None
+    ) -> Robot:
         """Load a URDF.
 
+        A xacro file is expanded first where the package ``xacrodoc`` is installed.
+
         Args:
-            path_or_xml: Path of a file, a ``package://`` address, or the XML text itself.
+            path_or_xml: Path of a file, a ``package://`` address, the XML text itself (str or bytes), or an open file.
             base: Link whose frame poses are given in; the root of the file if None.
             tip: Last link of a serial chain; None takes the whole tree below ``base``.
+            srdf: The SRDF file that belongs to it, for ``configurations`` and ``disabled_pairs``; as ``path_or_xml``.
 
         Returns:
             The robot, float64 on the CPU.
@@ -74,66 +122,127 @@ class Robot:
                 subclasses tell limits, joints and topology apart.
             diffkin.errors.UnknownNameError: There is no link named ``base`` or ``tip``.
         """
-        return build_robot(cls, read_urdf(path_or_xml), base, tip)
+        robot = build_robot(cls, read_urdf(path_or_xml), base, tip)
+        return robot if srdf is None else with_srdf(robot, srdf)
 
     @classmethod
-    def from_mjcf(cls, path_or_xml: str | os.PathLike[str], base: str | None = None, tip: str | None = None) -> Robot:
+    def from_mjcf(cls, path_or_xml: Model, base: str | None = None, tip: str | None = None) -> Robot:
         """Load a MuJoCo model (MJCF); needs the package ``mujoco``. Arguments, result and errors as ``from_urdf``."""
         return build_robot(cls, read_mjcf(path_or_xml), base, tip)
 
     @classmethod
-    def from_dh(cls, rows: Any, convention: str = "standard") -> Robot:
-        """Make a serial arm of revolute joints from Denavit-Hartenberg parameters.
+    def from_dh(
+        cls,
+        rows: Any,
+        convention: str = "standard",
+        kinds: str | None = None,
+        lower: Any = None,
+        upper: Any = None,
+        base: Any = None,
+        tool: Any = None,
+    ) -> Robot:
+        """Make a serial arm from Denavit-Hartenberg parameters; gradients flow to all that is given as tensors.
 
         Args:
-            rows: (n, 4) numbers a [m], alpha [rad], d [m], theta [rad] (added to the joint's angle).
+            rows: (n, 4) numbers a [m], alpha [rad], d [m], theta [rad]. The joint's value is added to theta, or to d
+                where it slides.
             convention: "standard" (Denavit & Hartenberg 1955) or "modified" (Craig, Introduction to Robotics, ch. 3).
+            kinds: A letter for each joint, R (revolute) or P (prismatic), such as "RRPRRR"; all R if None.
+            lower: (n,) lower limits [rad or m]; none if None.
+            upper: (n,) upper limits [rad or m]; none if None.
+            base: (4, 4) pose of the table's first frame in the robot's base; the identity if None.
+            tool: (4, 4) pose of the tool in the last frame, the tip ``tool`` then; none if None.
 
         Returns:
-            The robot, float64, with unlimited joints ``joint1`` ... and links ``base``, ``link1`` ...
+            The robot, float64, with joints ``joint1`` ... and links ``base``, ``link1`` ...
 
         Raises:
-            diffkin.errors.ShapeError: ``rows`` is not (n, 4).
-            diffkin.errors.OptionError: Unknown convention.
+            diffkin.errors.ShapeError: Something has the wrong shape.
+            diffkin.errors.NonFiniteError: A number of the table or of a pose is NaN or infinite.
+            diffkin.errors.OptionError: Unknown convention, or ``kinds`` that are not R and P, one for each row.
+            diffkin.errors.RotationError: ``base`` or ``tool`` is no rigid pose.
+            diffkin.errors.LimitsError: A lower limit is above its upper one, or NaN.
         """
-        return build_robot(cls, read_dh(rows, convention), None, None)
+        return arm_from_dh(cls, rows, convention, kinds, lower, upper, base, tool)
 
-    def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Robot:
-        """The same robot in another dtype or on another device."""
-        return dataclasses.replace(
-            self,
-            tree=self.tree.to(dtype=dtype, device=device),
-            lower=self.lower.to(dtype=dtype, device=device),
-            upper=self.upper.to(dtype=dtype, device=device),
-        )
+    def to(self, *arguments: Any, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Robot:
+        """The same robot in another dtype or on another device, asked for as with ``Tensor.to``.
+
+        Args:
+            *arguments: A dtype, a device or its name, or a tensor that has both, in any order.
+            dtype: The dtype by name.
+            device: The device by name.
+
+        Returns:
+            The robot; itself if nothing changes.
+
+        Raises:
+            diffkin.errors.DtypeError: No floating-point dtype.
+            diffkin.errors.DeviceError: There is no such device.
+            diffkin.errors.OptionError: Something else was given.
+        """
+        return converted(self, *wanted(*arguments, dtype=dtype, device=device))
 
     def replace(self, **changes: Any) -> Robot:
-        """A robot with some attributes changed; gradients flow to tensors given here.
+        """A robot with some attributes changed, checked as a whole; gradients flow to tensors given here.
 
         Args:
             **changes: Any attribute of ``Robot``, and of its tree ``origins`` (joints, 4, 4), ``axes`` (joints, 3) and
-                ``link_offsets`` (links, 4, 4).
+                ``link_offsets`` (links, 4, 4). Tensors, arrays and lists are brought to the robot's dtype and device.
 
         Returns:
             The new robot.
+
+        Raises:
+            diffkin.errors.UnknownNameError: A robot has no such attribute, or no link of that name.
+            diffkin.errors.ShapeError: Something has the wrong shape, or names are too few or too many.
+            diffkin.errors.LimitsError: A lower limit is above its upper one, or NaN.
+            diffkin.errors.RotationError: An origin is not rigid, or an axis has not length one.
+            diffkin.errors.NonFiniteError: A number of the geometry is NaN or infinite.
         """
-        names = {f.name for f in dataclasses.fields(self)} | _TREE_FIELDS
+        names = [each.name for each in dataclasses.fields(self) if each.init] + list(_TREE_FIELDS)
         for name in changes:
             if name not in names:
                 raise closest(name, names, "attribute of a robot")
-        for name in _TREE_FIELDS & set(changes):
-            check_floating(changes[name], name)
-            expected = tuple(getattr(self.tree, name).shape)
-            if tuple(changes[name].shape) != expected:
-                raise ShapeError(f"{name} must have shape {expected}, got {tuple(changes[name].shape)}.")
-        for name in {"lower", "upper"} & set(changes):
-            check_last(changes[name], (self.dof,), name)
-        geometry = {name: changes.pop(name) for name in _TREE_FIELDS & set(changes)}
+        tree = changes.get("tree", self.tree)
+        if not isinstance(tree, KinematicTree):
+            raise OptionError(f"tree must be a KinematicTree, got {type(tree).__name__}.")
+        for name in changes.keys() & {*_TREE_FIELDS, *_TENSORS}:
+            given = as_tensor(changes[name], name)
+            check_floating(given, name)
+            shape = tuple(getattr(tree if name in _TREE_FIELDS else self, name).shape)
+            if "tree" not in changes and tuple(given.shape) != shape:
+                raise ShapeError(f"{name} must have shape {shape}, got {tuple(given.shape)}.")
+            changes[name] = given.to(dtype=tree.dtype, device=tree.device)
+        geometry = {name: changes.pop(name) for name in _TREE_FIELDS if name in changes}
+        self.check_unchanged()
         if geometry:
-            changes["tree"] = dataclasses.replace(changes.get("tree", self.tree), **geometry)
-        if changes.get("tip") is not None:
-            self.link_index(changes["tip"])
-        return dataclasses.replace(self, **changes)
+            changes["tree"] = dataclasses.replace(tree, **geometry)
+        changed = dataclasses.replace(self, **changes)
+        if changed.base != self.base:
+            check_base(changed)
+        return changed
+
+    def with_frame(self, name: str, parent: str, pose: Any, tip: bool = False) -> Robot:
+        """The robot with a frame of your own, a tool centre or a camera, as a link like any other.
+
+        Args:
+            name: Of the new link.
+            parent: The link that it is fixed to.
+            pose: (4, 4) pose ``T_parent_frame``, differentiable.
+            tip: Whether it becomes the tip.
+
+        Returns:
+            The new robot. Its new link has no mass.
+
+        Raises:
+            diffkin.errors.UnknownNameError: There is no link ``parent``.
+            diffkin.errors.TopologyError: There is a link ``name`` already.
+            diffkin.errors.RotationError: ``pose`` is not rigid.
+            diffkin.errors.ShapeError: ``pose`` is not (4, 4).
+            diffkin.errors.NonFiniteError: ``pose`` holds NaN or infinity.
+        """
+        return frames.with_frame(self, name, parent, pose, tip)
 
     # -- what it is -------------------------------------------------------------------------------------------------
 
@@ -156,15 +265,47 @@ class Robot:
     def periodic(self) -> Bool[Tensor, " dof"]:
         """(dof,) whether a coordinate may be wrapped by full turns: unlimited, its joints turned by whole turns."""
         free = torch.isinf(self.lower) & torch.isinf(self.upper)
-        whole = torch.ones(self.dof, dtype=torch.bool)
+        whole = torch.ones(self.dof, dtype=torch.bool, device="cpu")
         for joint, coordinate in enumerate(self.tree.coordinate):
             turns = self.tree.kinds[joint] == REVOLUTE and float(self.tree.multiplier[joint]).is_integer()
             whole[coordinate] &= turns
         return free & whole.to(free.device)
 
+    @property
+    def mass(self) -> Float[Tensor, ""]:
+        """() mass of all links [kg], the base's and what its links carry included.
+
+        Raises:
+            diffkin.errors.ModelFileError: The model does not let the mass of a link be known.
+        """
+        self.check_unchanged()
+        if has_values(self.link_masses) and bool(torch.isnan(self.link_masses.detach()).any()):
+            link = self.link_names[int(torch.isnan(self.link_masses.detach()).nonzero()[0])]
+            raise ModelFileError(
+                f"The mass of link {link!r} of robot {self.name!r} is not known: its model has an <inertial> that "
+                "cannot be, or takes it from a mesh. Correct it there, or give robot.replace(link_masses=...)."
+            )
+        return self.link_masses.sum()
+
     def __repr__(self) -> str:
-        joints = ", ".join(self.joint_names)
-        return f"Robot({self.name!r}, dof={self.dof}, base={self.base!r}, tip={self.tip!r}, joints=[{joints}])"
+        def listed(names: Sequence[str]) -> str:
+            more = f", and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+            return ", ".join(names[:_MOST_SHOWN]) + more
+
+        ends = f"tip={self.tip!r}" if self.tip is not None else f"tip=None, leaves=[{listed(self.leaves)}]"
+        return (
+            f"Robot({self.name!r}, dof={self.dof}, base={self.base!r}, {ends}, joints=[{listed(self.joint_names)}], "
+            f"{len(self.link_names)} links, {str(self.dtype).removeprefix('torch.')} on {self.device})"
+        )
+
+    def check_unchanged(self) -> None:
+        """Raise ``diffkin.errors.ChangedError`` if a tensor of the robot was changed in place."""
+        self.tree.check_unchanged()
+        if self._watch.changed() and not any(getattr(self, name).requires_grad for name in _TENSORS):
+            raise ChangedError(
+                f"Limits or masses of robot {self.name!r} were changed in place, but a robot never changes. Load it "
+                "again, and make changed robots by robot.replace(lower=..., upper=...)."
+            )
 
     def link_index(self, name: str | None) -> int:
         """Index of a link in ``link_names``; of the tip if ``name`` is None."""
@@ -191,15 +332,12 @@ class Robot:
 
         Returns:
             (count, dof) coordinates [rad or m].
+
+        Raises:
+            diffkin.errors.OptionError: ``count`` is no whole number or takes more memory than there is, or ``seed`` is
+                neither a whole number nor a generator.
         """
-        if not isinstance(count, int) or count < 0:
-            raise OptionError(f"count must be a whole number of samples, got {count!r}.")
-        generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-        unit = torch.rand(count, self.dof, generator=generator, dtype=torch.float64, device=generator.device)
-        limits = (side.to(device=unit.device, dtype=torch.float64) for side in (self.lower, self.upper))
-        low, high = sampling_range(self.tree, *limits)
-        drawn = low + unit * (high - low)
-        return torch.minimum(torch.maximum(drawn.to(self.lower), self.lower), self.upper)
+        return sampling.sample(self, count, seed)
 
     # -- poses and derivatives --------------------------------------------------------------------------------------
 
@@ -232,11 +370,13 @@ class Robot:
             diffkin.errors.UnknownNameError: There is no such link.
             diffkin.errors.TopologyError: No links are named and the tree has several leaves.
         """
-        self._check(q, base)
+        q, base, _ = self._ready(q, base)
         if links is None:
             return kinematics.forward(self.tree, q, self.link_index(None), base, backend=backend)
         if isinstance(links, str):
             raise OptionError(f"links must be a list of names, got the single name {links!r}. Write links=[{links!r}].")
+        if not isinstance(links, Iterable):
+            raise OptionError(f"links must be a list of names, got {type(links).__name__}.")
         return kinematics.forward(self.tree, q, [self.link_index(link) for link in links], base, backend=backend)
 
     def jacobian(
@@ -273,7 +413,7 @@ class Robot:
             diffkin.errors.ShapeError: Wrong shape of ``q``, ``point`` or ``base``.
             diffkin.errors.NonFiniteError: NaN or infinity in them.
         """
-        self._check(q, base, point)
+        q, base, point = self._ready(q, base, point)
         index = self.link_index(link)
         return kinematics.jacobian(
             self.tree, q, index, point=point, frame=frame, method=method, base=base, backend=backend
@@ -302,7 +442,7 @@ class Robot:
         Raises:
             As ``jacobian``.
         """
-        self._check(q, base, point)
+        q, base, point = self._ready(q, base, point)
         return kinematics.hessian(self.tree, q, self.link_index(link), point=point, base=base)
 
     def manipulability(self, q: Float[Tensor, "*batch dof"], link: str | None = None) -> Float[Tensor, "*batch"]:
@@ -321,10 +461,49 @@ class Robot:
         Raises:
             As ``jacobian``.
         """
-        self._check(q)
+        q = self._ready(q)[0]
         return kinematics.manipulability(self.tree, q, self.link_index(link))
 
-    def _check(self, q: Tensor, base: Tensor | None = None, point: Tensor | None = None) -> None:
+    def link_poses(
+        self, q: Float[Tensor, "*batch dof"], base: Float[Tensor, "*batch 4 4"] | None = None
+    ) -> dict[str, Float[Tensor, "*batch 4 4"]]:
+        """Poses of all links by their names, differentiable; arguments and errors as ``forward_kinematics``."""
+        q, base, _ = self._ready(q, base)
+        poses = kinematics.forward(self.tree, q, range(len(self.link_names)), base)
+        return dict(zip(self.link_names, poses.unbind(-3), strict=True))
+
+    def center_of_mass(
+        self, q: Float[Tensor, "*batch dof"], base: Float[Tensor, "*batch 4 4"] | None = None
+    ) -> Float[Tensor, "*batch 3"]:
+        """Centre of mass of all links, differentiable in ``q``, ``base``, the geometry and the masses.
+
+        ``sum m_i p_i / sum m_i`` over the links (Siciliano et al., Robotics: Modelling, Planning and Control, 7.2.2). The
+        base's own mass counts, and what links carry by joints that are not part of the robot, at value zero.
+
+        Args:
+            q: (*batch, dof) coordinates [rad or m].
+            base: (*batch, 4, 4) pose of the base in the world.
+
+        Returns:
+            (*batch, 3) [m] in base axes, or in the world's where ``base`` is given.
+
+        Raises:
+            diffkin.errors.ModelFileError: No link has a mass, or a mass is not known.
+            As ``forward_kinematics`` otherwise.
+        """
+        q, base, _ = self._ready(q, base)
+        whole = self.mass.detach()
+        if has_values(whole) and not float(whole) > 0:
+            raise ModelFileError(
+                f"No link of robot {self.name!r} has a mass, so it has no centre of mass. Add <inertial> to its model, "
+                "or give robot.replace(link_masses=..., link_centers=...)."
+            )
+        return center_of_mass(self.tree, q, self.link_masses, self.link_centers, base)
+
+    def _ready(self, q: Any, base: Any = None, point: Any = None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Coordinates, base pose and point as tensors, checked."""
+        dtype, device = self.tree.dtype, self.tree.device
+        q = as_tensor(q, "q", dtype, device)
         check_floating(q, "q")
         if q.ndim == 0 or q.shape[-1] != self.dof:
             raise ShapeError(
@@ -333,7 +512,10 @@ class Robot:
             )
         check_finite(q, "q")
         if base is not None:
+            base = as_tensor(base, "base", dtype, device)
             check_pose(base, "base")
         if point is not None:
+            point = as_tensor(point, "point", dtype, device)
             check_last(point, (3,), "point")
             check_finite(point, "point")
+        return q, base, point

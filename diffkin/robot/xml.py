@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.parsers import expat
 
 import numpy as np
@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from diffkin.errors import ModelFileError
 
-__all__ = ["MAX_BYTES", "Document", "find_file", "numbers", "open_document"]
+__all__ = ["MAX_BYTES", "Document", "Model", "find_file", "numbers", "open_document"]
+
+Model = str | os.PathLike[str] | bytes | IO[str] | IO[bytes]
+"""What a model is read from: its path, its text or bytes, or a file that is open for reading."""
 
 MAX_BYTES = 64 * 2**20
 """Largest model file that is read. Descriptions of real robots are far below one megabyte."""
@@ -44,11 +47,13 @@ class Document:
     is_text: bool
 
 
-def open_document(path_or_xml: str | os.PathLike[str], *root_tags: str) -> Document:
+def open_document(path_or_xml: Model, *root_tags: str) -> Document:
     """Read and parse XML, refusing what a model file has no use for: document types and entities of any kind.
 
+    A namespace that stands for all elements (``xmlns="..."``) is taken off, as other readers of models do not see it.
+
     Args:
-        path_or_xml: Path of a file, a ``package://`` address, or the text itself.
+        path_or_xml: Path of a file, a ``package://`` address, the text itself (str or bytes), or an open file.
         root_tags: The names that the root element may have.
 
     Returns:
@@ -58,30 +63,93 @@ def open_document(path_or_xml: str | os.PathLike[str], *root_tags: str) -> Docum
         diffkin.errors.ModelFileError: It cannot be found or read, is too large, is not well-formed XML, declares a
             document type or entities, or its root is another element.
     """
-    if not isinstance(path_or_xml, (str, os.PathLike)):
-        raise ModelFileError(f"A model is given as a path or as XML text (str), got {type(path_or_xml).__name__}.")
     wanted = " or ".join(f"<{tag}>" for tag in root_tags)
-    if isinstance(path_or_xml, str) and path_or_xml.lstrip("\ufeff \t\r\n").startswith("<"):
+    content, source, label = _read(path_or_xml)
+    encoding, is_text = None, isinstance(content, str)
+    if isinstance(content, str):
         # An encoding that the text declares was that of a file; as UTF-8 it reaches both parsers.
-        source, label, encoding = path_or_xml.lstrip("\ufeff \t\r\n"), "the XML text", "utf-8"
-        content = source.encode("utf-8", errors="surrogatepass")
-        _check_size(len(content), label)
-    else:
-        path = find_file(path_or_xml)
-        source, label, encoding = str(path), str(path), None
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ModelFileError(f"Cannot read {label}: {error.strerror}.") from error
-        if not content.strip():
-            raise ModelFileError(f"{label} is empty; a model file with {wanted} was expected.")
+        content = source = content.strip(_AROUND)
+        content, encoding = content.encode("utf-8", errors="surrogatepass"), "utf-8"
+    content = _trimmed(content)
+    _check_size(len(content), label)
+    if not content:
+        raise ModelFileError(f"{label} is empty; a model file with {wanted} was expected.")
     root = _parse(content, encoding, label)
+    _take_off_namespaces(root)
     if root.tag not in root_tags:
-        hint = {"robot": " A URDF is loaded by from_urdf.", "mujoco": " A MuJoCo model is loaded by from_mjcf."}
         raise ModelFileError(
-            f"{label} holds <{root.tag}>, expected {wanted} as the outermost element.{hint.get(root.tag, '')}"
+            f"{label} holds <{root.tag}>, expected {wanted} as the outermost element.{_HINTS.get(root.tag, '')}"
         )
-    return Document(root, source, label, encoding is not None)
+    if not source:  # bytes: the text that they are
+        is_text = True
+        source = content.decode(root.getroottree().docinfo.encoding or "utf-8", errors="replace").strip(_AROUND)
+    return Document(root, source, label, is_text)
+
+
+_AROUND = "\ufeff \t\r\n\0"
+_HINTS = {
+    "robot": " A URDF is loaded by from_urdf.",
+    "mujoco": " A MuJoCo model is loaded by from_mjcf.",
+    "sdf": " SDF is not supported; convert it to URDF or MJCF, which are.",
+    "world": " It looks like SDF, which is not supported; convert it to URDF or MJCF.",
+}
+
+
+def _read(model: Model) -> tuple[str | bytes, str, str]:
+    """The content, its source where it is known already, and how messages call it."""
+    if isinstance(model, (bytes, bytearray, memoryview)):
+        if b"<" not in (content := bytes(model)):
+            raise ModelFileError("Bytes are taken as XML, and these hold none. Give a path as text (str) or a Path.")
+        return content, "", "the XML text"
+    if hasattr(model, "read"):
+        return _read_open(model)
+    if not isinstance(model, (str, os.PathLike)):
+        raise ModelFileError(
+            f"A model is given as a path, as XML text (str or bytes) or as an open file, got {type(model).__name__}."
+        )
+    if isinstance(model, str) and model.lstrip(_AROUND).startswith("<"):
+        return model, "", "the XML text"
+    path = find_file(model)
+    try:
+        return path.read_bytes(), str(path), str(path)
+    except OSError as error:
+        raise ModelFileError(f"Cannot read {path}: {error.strerror}.") from error
+
+
+def _read_open(file: Any) -> tuple[str | bytes, str, str]:
+    name = getattr(file, "name", None)
+    label = name if isinstance(name, str) else "the open file"
+    try:
+        content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # closed, for writing, no text in its encoding
+        raise ModelFileError(f"Cannot read {label}: {error}. Open it for reading.") from error
+    if not isinstance(content, (str, bytes)):
+        raise ModelFileError(f"Reading {label} gave {type(content).__name__}, expected text or bytes.")
+    return content, "", label
+
+
+def _trimmed(content: bytes) -> bytes:
+    """Without blank space and zero bytes before and after, which other readers pass over."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return content.decode("utf-16").strip(_AROUND).encode("utf-16")
+        except UnicodeDecodeError:
+            return content  # the parser says what is wrong
+    if b"\0" in content[:4]:  # another encoding of several bytes a letter
+        return content
+    mark = b"\xef\xbb\xbf" if content.startswith(b"\xef\xbb\xbf") else b""
+    inside = content[len(mark) :].strip(b" \t\r\n\0")
+    return mark + inside if inside else b""
+
+
+def _take_off_namespaces(root: Any) -> None:
+    from lxml import etree
+
+    found = [each for each in root.iter() if isinstance(each.tag, str) and each.tag[0] == "{" and each.prefix is None]
+    for element in found:
+        element.tag = etree.QName(element).localname
+    if found:
+        etree.cleanup_namespaces(root)
 
 
 def find_file(path: str | os.PathLike[str]) -> Path:

@@ -10,9 +10,8 @@ import torch
 
 from diffkin.robot import Robot
 from diffkin.robot.description import FREE, KINDS, MOVING, Description, JointDescription, Mimic
-from diffkin.robot.dh import read_dh
-from diffkin.robot.mjcf import read_mjcf
-from diffkin.robot.urdf import read_urdf
+from diffkin.robot.formats.mjcf import read_mjcf
+from diffkin.robot.formats.urdf import read_urdf
 
 URDF = """<robot name="arm"><link name="base"/><link name="link1"/><link name="link2"/>
 <joint name="joint1" type="continuous"><parent link="base"/><child link="link1"/><axis xyz="0 0 1"/></joint>
@@ -24,7 +23,7 @@ DH = [[0.0, 0.0, 0.0, 0.0], [0.5, 0.0, 0.2, 0.0]]  # modified: a, alpha, d, thet
 
 
 def described() -> list[Description]:
-    return [read_urdf(URDF), read_mjcf(MJCF), read_dh(DH, "modified")]
+    return [read_urdf(URDF), read_mjcf(MJCF)]
 
 
 def test_kinds() -> None:
@@ -32,7 +31,7 @@ def test_kinds() -> None:
     assert len(KINDS) == 6
 
 
-@pytest.mark.parametrize("description", described(), ids=["urdf", "mjcf", "dh"])
+@pytest.mark.parametrize("description", described(), ids=["urdf", "mjcf"])
 def test_every_loader_says_the_same_of_the_same_arm(description: Description) -> None:
     assert [joint.name for joint in description.joints] == ["joint1", "joint2"]
     assert len(description.links) == 3

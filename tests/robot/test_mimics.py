@@ -9,8 +9,8 @@ import torch
 
 from diffkin.errors import JointError
 from diffkin.robot import Robot
+from diffkin.robot.formats.urdf import read_urdf
 from diffkin.robot.mimics import Drive, resolve_mimic
-from diffkin.robot.urdf import read_urdf
 from tests.robot.models import urdf
 
 

@@ -67,7 +67,7 @@ def test_replace_moves_the_tip(iiwa: dk.Robot) -> None:
         ),
         ({"axes": torch.zeros(2, 5, 3)}, ShapeError, r"axes must have shape \(5, 3\), got \(2, 5, 3\)"),
         ({"axes": torch.zeros(5, 3, dtype=torch.long)}, DtypeError, "axes must be floating point"),
-        ({"lower": torch.zeros(2)}, ShapeError, r"lower must have shape \(\*batch, 3\), got \(2,\)"),
+        ({"lower": torch.zeros(2)}, ShapeError, r"lower must have shape \(3,\), got \(2,\)"),
     ],
 )
 def test_what_cannot_be_replaced(mixed: dk.Robot, changes: dict, error: type[Exception], said: str) -> None:

@@ -7,8 +7,8 @@ import torch
 
 from diffkin.errors import JointError, TopologyError
 from diffkin.robot import Robot
+from diffkin.robot.formats.urdf import read_urdf
 from diffkin.robot.topology import below, below_root_pose, check_tree, children_of, way_between
-from diffkin.robot.urdf import read_urdf
 from tests.robot.models import TREE, urdf
 
 

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from diffkin.errors import JointError, LimitsError, ModelFileError
 from diffkin.robot import Robot
-from diffkin.robot.urdf import read_urdf
+from diffkin.robot.formats.urdf import read_urdf
 
 LIMIT = '<limit lower="-1" upper="2" effort="1" velocity="1"/>'
 
