@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,16 @@ from torch import Tensor
 from diffkin import rotations, transforms
 from diffkin._algebra import apply
 from diffkin.ik.tasks import Task
-from diffkin.kinematics import KinematicTree
+from diffkin.ik.turns import nearest_turn, turning
+from diffkin.kernels.ik.scales import NEAR2, ROUNDING
+from diffkin.kinematics import PRISMATIC, REVOLUTE, KinematicTree
 from diffkin.kinematics.jacobians import poses_and_jacobians
 from diffkin.kinematics.poses import forward
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
-__all__ = ["FREE_BASE", "Problem", "State", "make_problem"]
+__all__ = ["FREE_BASE", "Problem", "Rounding", "State", "make_problem"]
 
 FREE_BASE = {None: 0, "rotation": 3, "pose": 6}
 """How many base coordinates each choice of ``free_base`` adds."""
@@ -56,6 +58,23 @@ class State:
 
 
 @dataclass(frozen=True, eq=False)
+class Rounding:
+    """What the rounding of forward kinematics is told by: an angle's grows with it and moves all that is behind it.
+
+    Attributes:
+        turns: (dof,) angle of all joints that a coordinate turns, per unit of it.
+        slides: (dof,) likewise of those it slides.
+        constant: Roundings whatever the coordinates.
+        length: Of the mechanism [m], its slides at zero.
+    """
+
+    turns: Tensor
+    slides: Tensor
+    constant: float
+    length: float
+
+
+@dataclass(frozen=True, eq=False)
 class Problem:
     """Tasks on a mechanism, with limits.
 
@@ -66,6 +85,10 @@ class Problem:
         tasks: The tasks, their targets flattened to the batch.
         links: For each task the indices of its links.
         movable: (dof,) False for locked coordinates.
+        rounding: What hides in errors.
+        slides: (dof,) which coordinates move joints along their axes.
+        turns: (dof,) which coordinates a whole turn leads back, see ``diffkin.ik.turns``; none that is locked.
+        farthest: The largest coordinate [rad] that whole turns may lead to.
         free_base: 0, 3 (rotation) or 6 (pose) base coordinates, perturbed on the right: ``base @ exp(xi)``.
         position_tolerance: [m].
         rotation_tolerance: [rad].
@@ -77,6 +100,10 @@ class Problem:
     tasks: Sequence[Task]
     links: Sequence[tuple[int, ...]]
     movable: Tensor
+    rounding: Rounding
+    slides: Tensor
+    turns: Tensor
+    farthest: float
     free_base: int
     position_tolerance: float
     rotation_tolerance: float
@@ -149,9 +176,19 @@ class Problem:
                 rotation = rotation if turned is None else torch.maximum(rotation, turned)
         return position, rotation
 
+    def errors_at_most(self, state: State) -> tuple[Tensor, Tensor]:
+        """The errors and what rounding may have hidden of them: see ``Rounding``."""
+        position, rotation = self.errors(state)
+        q, rounding = state.q.abs(), self.rounding
+        doubt = ROUNDING * (rounding.constant + 2.0 * q @ rounding.turns)
+        extent = rounding.length + q @ rounding.slides
+        if state.base is not None:
+            extent = extent + torch.linalg.vector_norm(state.base[:, :3, 3], dim=-1)
+        return position + doubt * extent, rotation + doubt
+
     def met(self, state: State) -> Tensor:
         """Whether both tolerances are met, (n,); never where an error is NaN."""
-        position, rotation = self.errors(state)
+        position, rotation = self.errors_at_most(state)
         return (position <= self.position_tolerance) & (rotation <= self.rotation_tolerance)
 
     def move(self, state: State, step: Tensor) -> State:
@@ -164,6 +201,31 @@ class Problem:
             shift = step[:, dof : dof + 3] if self.free_base == 6 else torch.zeros_like(turn)
             base = base @ transforms.pose(rotations.rotvec_to_matrix(turn), shift)
         return State(q, base, state.problem, state.grace)
+
+    def near(self, q: Tensor, reference: Tensor) -> Tensor:
+        """Coordinates (n, dof) moved by whole turns, as near to a reference as limits and rounding allow."""
+        return nearest_turn(q, reference, self.lower, self.upper, self.turns, self.farthest)
+
+    def far(self, cost: Tensor) -> Tensor:
+        """(n,) whether the target is farther than turning alone might ever reach, from half the squared residual."""
+        return 2.0 * cost > self.near2
+
+    @property
+    def near2(self) -> float:
+        """The squared residual beyond which a target is far."""
+        heaviest = max((float(torch.as_tensor(task.weight).max()) for task in self.tasks), default=1.0)
+        return NEAR2 * max(1.0, heaviest) ** 2
+
+    def strides(self, cost: Tensor) -> Tensor:
+        """The longest steps (n, dof + free base) to be taken at once [rad or m]: 1; of a slide all the way where it is far.
+
+        Turning, a step is only worth as much as the tangent is near to the circle; sliding, they are one.
+        """
+        slides = torch.cat((self.slides, self.slides.new_zeros(self.free_base)))
+        if self.free_base == 6:
+            slides[self.tree.dof : self.tree.dof + 3] = True
+        whole = torch.where(self.far(cost), (2.0 * cost).sqrt(), torch.ones_like(cost))
+        return torch.where(slides, whole.unsqueeze(-1), torch.ones_like(whole).unsqueeze(-1))
 
     def free(self, state: State, gradient: Tensor) -> Tensor:
         """Which coordinates may move downhill, (n, dof + free base): not those on a limit and pushed outward."""
@@ -216,6 +278,7 @@ def make_problem(
     free_base: str | None = None,
     position_tolerance: float = 1.0,
     rotation_tolerance: float = 1.0,
+    farthest: float = torch.inf,
 ) -> Problem:
     """The problems of a robot in float64, their targets expanded to a batch and flattened.
 
@@ -227,18 +290,48 @@ def make_problem(
         free_base: A name of ``FREE_BASE``.
         position_tolerance: [m].
         rotation_tolerance: [rad].
+        farthest: The largest coordinate [rad] that whole turns may lead to.
 
     Returns:
         The problems.
     """
+    tree, lower, upper = robot.tree.in_dtype(torch.float64), robot.lower.double(), robot.upper.double()
+    links = [tuple(robot.link_index(link) for link in task.links) for task in tasks]
     return Problem(
-        tree=robot.tree.in_dtype(torch.float64),
-        lower=robot.lower.double(),
-        upper=robot.upper.double(),
+        tree=tree,
+        lower=lower,
+        upper=upper,
         tasks=[task.for_batch(batch, torch.float64, robot.device) for task in tasks],
-        links=[tuple(robot.link_index(link) for link in task.links) for task in tasks],
+        links=links,
         movable=movable,
+        rounding=_rounding(tree, links),
+        slides=_sizes(tree, range(tree.joints), PRISMATIC) > 0,
+        turns=turning(tree, lower, upper) & movable,
+        farthest=farthest,
         free_base=FREE_BASE[free_base],
         position_tolerance=position_tolerance,
         rotation_tolerance=rotation_tolerance,
+    )
+
+
+def _sizes(tree: KinematicTree, joints: Iterable[int], kind: int) -> Tensor:
+    """(dof,) how much a coordinate moves joints of a kind, in all."""
+    sizes = [0.0] * tree.dof
+    for joint in joints:
+        if tree.kinds[joint] == kind:
+            sizes[tree.coordinate[joint]] += abs(tree.multiplier[joint])
+    return torch.tensor(sizes, dtype=torch.float64, device=tree.device)
+
+
+def _rounding(tree: KinematicTree, links: Sequence[tuple[int, ...]]) -> Rounding:
+    """Of the ways to some links."""
+    carriers = {tree.link_joint[link] for each in links for link in each}
+    joints = sorted({joint for carrier in carriers for joint in tree.path(carrier)})
+    way = tree.origins[joints, :3, 3].detach().norm(dim=-1).sum() if joints else 0.0
+    mounts = [float(tree.link_offsets[link, :3, 3].detach().norm()) for each in links for link in each]
+    return Rounding(
+        turns=_sizes(tree, joints, REVOLUTE),
+        slides=_sizes(tree, joints, PRISMATIC),
+        constant=16.0 * (len(joints) + 1) + 2.0 * sum(abs(tree.offset[joint]) for joint in joints),
+        length=float(way) + max(mounts, default=0.0),
     )

@@ -77,7 +77,7 @@ def search(
             rows = slice(k * len(pending), (k + 1) * len(pending))
             open_ = hits[pending] < nearest_of
             q, met, value = end.state.q[rows], end.met[rows], end.cost[rows]
-            away = (q - first.q[pending]).square().sum(-1)
+            away = (problem.near(q, first.q[pending]) - first.q[pending]).square().sum(-1)
             if nearest_of > 1:
                 improved = torch.where(met, away < near[pending], (hits[pending] == 0) & (value < cost[pending]))
             else:

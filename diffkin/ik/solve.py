@@ -21,6 +21,7 @@ from diffkin.ik.result import IKResult
 from diffkin.ik.search import Found, Progress, search
 from diffkin.ik.starts import Starts
 from diffkin.ik.tasks import PoseTask, Task
+from diffkin.kernels.ik.scales import farthest_turn
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
@@ -124,7 +125,12 @@ def _solve(
         robot, tasks, batch, movable, free_base,
         options.margin * options.position_tolerance, options.margin * options.rotation_tolerance,
     )  # fmt: skip
-    first = None if q0 is None else _flat(q0, batch, robot.dof).clamp(whole.lower, whole.upper)
+    least = min(options.position_tolerance, options.rotation_tolerance)
+    farthest = farthest_turn(least, int(whole.turns.sum()), options.dtype == torch.float32)
+    whole = dataclasses.replace(whole, farthest=farthest)
+    given = None if q0 is None else _flat(q0, batch, robot.dof)
+    first = None if given is None else given.clamp(whole.lower, whole.upper)
+    first = None if first is None else whole.near(first, first)
     placed = None if base is None else _flat(base, batch, 4, 4)
     if count:
         middle = torch.zeros(1, robot.dof, dtype=torch.float64, device=robot.device).clamp(whole.lower, whole.upper)
@@ -140,19 +146,19 @@ def _solve(
                 progress(rows.stop, count)
         else:
             found = search(problem, options, Starts(problem, options, begin, at, count), count, progress)
-        return _result(robot, problem, options, found)
+        return _result(robot, problem, options, found, None if given is None else given[rows])
 
     return _in_slices(solved, count, kernel_route.SLICE if by_kernel else count, batch)
 
 
-def _result(robot: Robot, problem: Problem, options: Options, found: Found) -> IKResult:
-    """Wrap, round to the robot's dtype, and judge what is returned in float64."""
-    turns = torch.where(robot.periodic & problem.movable, found.q, torch.zeros_like(found.q))
-    wrapped = found.q - 2.0 * torch.pi * torch.ceil((turns - torch.pi) / (2.0 * torch.pi))
+def _result(robot: Robot, problem: Problem, options: Options, found: Found, q0: Tensor | None) -> IKResult:
+    """Turn to where ``q0`` is, or to zero; round to the robot's dtype, and judge what is returned in float64."""
+    wrapped = problem.near(found.q, torch.zeros_like(found.q) if q0 is None else q0)
     q = torch.minimum(torch.maximum(wrapped.to(robot.dtype), robot.lower), robot.upper)
     every = torch.arange(len(q), device=q.device)
     position, rotation = problem.errors(State(q.double(), found.base, every))
-    success = (position <= options.position_tolerance) & (rotation <= options.rotation_tolerance)
+    most, turned = problem.errors_at_most(State(q.double(), found.base, every))
+    success = (most <= options.position_tolerance) & (turned <= options.rotation_tolerance)
     base = None if found.base is None or not problem.free_base else found.base.to(robot.dtype)
     history = None if found.history is None else found.history.transpose(0, 1)
     return IKResult(q, success, position, rotation, found.iterations, found.restarts, base, history)

@@ -59,7 +59,8 @@ def all_solutions(
 def _solved(robot: Robot, T_target: Tensor, q0: Tensor) -> Tensor:
     targets = T_target.expand(len(q0), 4, 4)
     found = solve_ik(robot, targets, q0=torch.clamp(q0, robot.lower, robot.upper), max_restarts=0)
-    return found.q[found.success]
+    q = found.q[found.success]
+    return torch.where(robot.periodic, wrapped(robot, q), q)
 
 
 def _thinned(q: Tensor, spacing: float) -> Tensor:

@@ -136,6 +136,7 @@ class Adam:
         unbiased = (1.0 - second**time).sqrt() / (1.0 - first**time)
         held = (slope == 0).to(slope.dtype)  # a coordinate held by a limit does not coast on its momentum
         step = -(rate * unbiased).unsqueeze(-1) * mean / (square.sqrt() + 1e-12) * (1.0 - held)
+        step = step * problem.strides(memory.cost)
         moved = problem.move(state, step)
         cost, _, slope = _evaluate(problem, moved)
         return moved, _Moments(cost, slope, mean, square, time)
@@ -184,7 +185,7 @@ class LBFGS:
         direction = self._direction(slope, moves, bends)
         uphill = _dot(direction, slope) >= 0
         direction = torch.where(uphill.unsqueeze(-1), -slope, direction)
-        longest = direction.abs().amax(-1, keepdim=True)
+        longest = (direction.abs() / problem.strides(cost)).amax(-1, keepdim=True)
         step = direction * length.unsqueeze(-1) / longest.clamp_min(1.0)
         moved = problem.move(state, step)
         new_cost, new_gradient, new_slope = _evaluate(problem, moved)

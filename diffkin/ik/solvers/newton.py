@@ -80,8 +80,8 @@ class LevenbergMarquardt:
     """Damped least squares whose damping is proportional to the squared error (Sugihara 2011; Chan & Lawrence 1988).
 
     ``dq = -(J^T J + g (mu |r|^2 + 1e-9) I)^-1 J^T r``; a step that does not lower the error is taken back and g grows.
-    Coordinates on a limit that the gradient pushes outward leave the equations, so that the rest converges along the
-    boundary.
+    Beyond the reach of turning, where only slides come from, the damping grows no more. Coordinates on a limit that the
+    gradient pushes outward leave the equations, so that the rest converges along the boundary.
 
     The fused kernel and the plain torch path take these settings in the same meaning, but for the unit of length: in the
     kernel a residual's positions are in lengths of the arm, so that an arm of any size is treated alike.
@@ -127,7 +127,8 @@ class LevenbergMarquardt:
     def step(self, problem: Problem, state: State, memory: _Damped) -> tuple[State, _Damped]:
         cost, residual, derivative, growth = memory.cost, memory.residual, memory.derivative, memory.growth
         free = problem.free(state, apply(derivative.mT, residual))
-        step = damped_step(residual, derivative, free, growth * (self.damping * 2.0 * cost + FLOOR))
+        size = (2.0 * cost).clamp(max=problem.near2)
+        step = damped_step(residual, derivative, free, growth * (self.damping * size + FLOOR))
         moved = problem.move(state, step)
         new_cost, new_residual, new_derivative = _linear(problem, moved)
         better = new_cost < cost  # False for NaN: such a step is taken back
@@ -137,7 +138,7 @@ class LevenbergMarquardt:
             derivative=torch.where(better[:, None, None], new_derivative, derivative),
             growth=torch.where(better, (growth * self.shrink).clamp_min(1.0), growth * self.grow),
             spent=memory.spent + 1.0,
-            patience=memory.patience,
+            patience=memory.patience + (problem.far(cost) & problem.slides.any()),
         )
 
 
@@ -162,7 +163,8 @@ class _Undamped(_Linear):
 
 @dataclass(frozen=True)
 class GaussNewton:
-    """Least squares without damping: ``dq = -J^+ r``, every step taken, no coordinate by more than ``max_step``."""
+    """Least squares without damping: ``dq = -J^+ r``, every step taken, no coordinate by more than ``max_step``, but that
+    slides go all the way to a target far out of the reach of turning."""
 
     max_iterations: int = 64
     max_restarts: int = 100
@@ -178,7 +180,7 @@ class GaussNewton:
         residual, derivative = memory.residual, memory.derivative
         free = problem.free(state, apply(derivative.mT, residual))
         step = damped_step(residual, derivative, free, torch.full_like(memory.cost, _FLOOR))
-        longest = step.abs().amax(-1, keepdim=True)
+        longest = (step.abs() / problem.strides(memory.cost)).amax(-1, keepdim=True)
         step = step * (self.max_step / longest.clamp_min(self.max_step))
         moved = problem.move(state, step)
         cost, residual, derivative = _linear(problem, moved)

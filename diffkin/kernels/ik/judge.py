@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import inline, kernel
+from diffkin.kernels.ik.chain import ANGLE, DISTANCE, SLIDE, TURN
 from diffkin.kernels.ik.layout import (
     DOF,
     JOINTS,
@@ -18,6 +19,7 @@ from diffkin.kernels.ik.layout import (
     open_block,
     open_call,
 )
+from diffkin.kernels.ik.scales import ROUNDING
 from diffkin.kernels.ik.step import error, frames
 from diffkin.kernels.vectors.strict import W
 
@@ -38,9 +40,11 @@ def load_target(l, t, targets, last, length, target):
 
 @inline
 def judge_block(begin, end, call, block, targets, q, out_errors, out_success):
-    """Errors of ``q[begin:end]`` over the axes that count, in m and rad, and whether both are within tolerance.
+    """Errors of ``q[begin:end]`` over the axes that count, in m and rad, and whether both are within tolerance whatever
+    the rounding on the way.
 
-    With the switch SINGLE the coordinates are rounded to float32 first.
+    With the switch SINGLE the coordinates are rounded to float32 first. Every joint's angle is rounded in proportion to
+    its size, and everything behind it by as much as to its own; a length, in proportion to all that slides add to it.
     """
     settings, switches, moving, last, length = call.settings, call.switches, call.moving, call.last, call.length[0]
     start, joints, column = call.start, call.joints, call.column
@@ -64,7 +68,13 @@ def judge_block(begin, end, call, block, targets, q, out_errors, out_success):
                     r += residual[3 + i, l] ** 2
             p, r = length * np.sqrt(p), np.sqrt(r)
             out_errors[POSITION_ERROR, b + l], out_errors[ROTATION_ERROR, b + l] = p, r
-            out_success[b + l] = (p <= settings[POSITION]) & (r <= settings[ROTATION])
+            turned, extent = 16.0, 1.0
+            for j in range(joints.shape[0]):
+                v = value[column[j], l]
+                turned += 16.0 + 2.0 * (abs(joints[j, TURN] * v) + abs(joints[j, ANGLE]))
+                extent += abs(joints[j, SLIDE] * v) + abs(joints[j, DISTANCE])
+            doubt = ROUNDING * turned
+            out_success[b + l] = (p + doubt * extent * length <= settings[POSITION]) & (r + doubt <= settings[ROTATION])
 
 
 @kernel

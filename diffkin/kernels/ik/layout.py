@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from diffkin.errors import OptionError
 from diffkin.kernels.ik.chain import COLUMNS, Chain
+from diffkin.kernels.ik.scales import NEAR2, ROUNDING, farthest_turn
 from diffkin.kernels.vectors.strict import W
 
 __all__ = [
@@ -102,9 +103,11 @@ class Settings(NamedTuple):
 
 
 # places in Call.settings: the squared tolerances of the search, the first in squared lengths of the chain; the damping;
-# when to give up; the tolerances that the answer is judged by, in m and rad; six weights
+# when to give up; the tolerances that the answer is judged by, in m and rad; the largest coordinate that whole turns may
+# lead to; the squared residual beyond which the damping grows no more, and what a step beyond it adds to the patience;
+# six weights
 POSITION2, ROTATION2, DAMPING, FLOOR, GROW, SHRINK, EARLY, GRACE, MOST_ITERATIONS, PATIENCE, FAR2 = range(11)
-POSITION, ROTATION, WEIGHTS = 11, 12, 13
+POSITION, ROTATION, FARTHEST, BEYOND, WAIT, WEIGHTS = range(11, 17)
 SETTINGS = WEIGHTS + 6
 # places in Call.switches: counts of joints, moving coordinates and coordinates; of starts, of solutions to choose from;
 # whether there are first starts; starts taken from the table; number of the sequence's first point after them; whether
@@ -132,7 +135,7 @@ class Call(NamedTuple):
     switches: Any  # (SWITCHES,)
     cells: Any  # (4,) of the table of starts
     moving: Any  # (m,) indices of the moving coordinates
-    wraps: Any  # (m,) 1 where a turn of 2 pi leads back
+    wraps: Any  # (m,) 1 where a turn of 2 pi leads back and the limits leave room for one
     column: Any  # (n,) the moving coordinate of each joint
     first: Any  # (n,) 1 where a joint is the first that its coordinate moves
 
@@ -177,6 +180,11 @@ def open_call(reals, integers):
     )  # fmt: skip
 
 
+def _aim(tolerance: float, margin: float, doubt: float) -> float:
+    """What the search aims at, so that the judge, who takes off a doubt, agrees."""
+    return min(margin * tolerance, max(tolerance - doubt, 0.2 * tolerance))
+
+
 class Ranges(NamedTuple):
     """Limits and ranges of the coordinates of a program.
 
@@ -185,7 +193,8 @@ class Ranges(NamedTuple):
         upper: (m,)
         low: (m,) where they are sampled, finite; high likewise.
         high: (m,)
-        wraps: (m,) whether a turn of 2 pi leads back.
+        wraps: (m,) whether a turn of 2 pi leads back and the limits leave room for one.
+        slides: (m,) whether a coordinate moves along and not about an axis.
         step: (m,) of the sequence of samples.
         least: (dof,) limits of all coordinates; greatest likewise.
         greatest: (dof,)
@@ -196,6 +205,7 @@ class Ranges(NamedTuple):
     low: Floats
     high: Floats
     wraps: NDArray[np.bool_]
+    slides: NDArray[np.bool_]
     step: Floats
     least: Floats
     greatest: Floats
@@ -223,12 +233,18 @@ def pack_call(
     integers[[JOINTS, MOVING, DOF]] = n, m, dof
     call = open_call(reals, integers)
     s, w = settings, np.array(settings.weights, dtype=np.float64)
-    call.settings[POSITION2] = (s.margin * s.position_tolerance / chain.length) ** 2
-    call.settings[ROTATION2] = (s.margin * s.rotation_tolerance) ** 2
+    doubt = ROUNDING * 64.0 * (n + 1)  # what the judge takes off a tolerance, about
+    call.settings[POSITION2] = (_aim(s.position_tolerance, s.margin, doubt * chain.length) / chain.length) ** 2
+    call.settings[ROTATION2] = _aim(s.rotation_tolerance, s.margin, doubt) ** 2
     call.settings[[DAMPING, FLOOR, GROW, SHRINK]] = s.damping, s.floor, s.grow, s.shrink
     call.settings[[EARLY, GRACE]] = min(s.early_iterations, s.max_iterations), s.grace
     call.settings[[MOST_ITERATIONS, PATIENCE, FAR2]] = s.max_iterations, s.patience, s.far**2
     call.settings[[POSITION, ROTATION]] = s.position_tolerance, s.rotation_tolerance
+    call.settings[FARTHEST] = farthest_turn(
+        min(s.position_tolerance, s.rotation_tolerance), int(ranges.wraps.sum()), s.single
+    )
+    call.settings[BEYOND] = NEAR2 * max(1.0, float(w.max())) ** 2
+    call.settings[WAIT] = 1.0 if ranges.slides.any() else 0.0
     call.settings[WEIGHTS:] = w
     call.start[:], call.joints[:], call.last[:], call.length[:] = chain.start, chain.joints, chain.last, chain.length
     call.lower[:], call.upper[:], call.low[:], call.high[:] = ranges.lower, ranges.upper, ranges.low, ranges.high

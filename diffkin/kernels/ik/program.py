@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkin.kernels.ik.chain import Chain, pack_chain, way_to
+from diffkin.kernels.ik.chain import Chain, pack_chain
 from diffkin.kernels.ik.judge import judge
 from diffkin.kernels.ik.layout import Ranges, Settings, Workspace, new_rows, pack_call
 from diffkin.kernels.ik.roberts import roberts_steps
@@ -35,7 +35,7 @@ _SEED_STRIDE = 7919  # points of the sequence between two seeds
 class Solution(NamedTuple):
     """What ``solve`` found for B targets."""
 
-    q: Floats  # (B, dof) within limits, unlimited revolute coordinates in (-pi, pi]
+    q: Floats  # (B, dof) within limits; where turns lead back, the turn nearest to q0, else that in (-pi, pi]
     whole: NDArray[np.int64]  # (2, B) rank and iterations, in one array for the kernel
     errors: Floats  # (2, B) of position [m] and rotation [rad], likewise
     success: NDArray[np.bool_]  # (B,) both errors within tolerance
@@ -124,19 +124,18 @@ def make_program(
     chain = pack_chain(mechanism, frame)
     moving = chain.moving
     slides, whole = np.zeros(mechanism.dof, bool), np.ones(mechanism.dof, bool)
-    for joint in way_to(mechanism, frame):
-        c = mechanism.coordinate[joint]
+    for joint, c in enumerate(mechanism.coordinate):  # all of them: a turn shall lead back for the whole mechanism
         slides[c] |= mechanism.kind[joint] == PRISMATIC
         whole[c] &= float(mechanism.multiplier[joint]).is_integer()
-    free = np.isinf(lower) & np.isinf(upper) & ~slides
-    # without limits a coordinate comes back within a turn, if a turn of it leads back; else it must stay within one
-    stays = free & ~whole
+    with np.errstate(over="ignore"):
+        room = np.asarray(upper, np.float64) - lower >= 2.0 * math.pi
     ranges = Ranges(
-        lower=np.where(stays, -math.pi, lower)[moving],
-        upper=np.where(stays, math.pi, upper)[moving],
+        lower=np.asarray(lower, np.float64)[moving],
+        upper=np.asarray(upper, np.float64)[moving],
         low=np.asarray(low, np.float64)[moving],
         high=np.asarray(high, np.float64)[moving],
-        wraps=(free & whole)[moving],
+        wraps=(room & whole & ~slides)[moving],
+        slides=slides[moving],
         step=roberts_steps(len(moving)),
         least=np.asarray(lower, np.float64),
         greatest=np.asarray(upper, np.float64),

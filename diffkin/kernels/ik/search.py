@@ -23,6 +23,7 @@ from diffkin.kernels.ik.layout import (
     ANSWER_STEPS,
     BEGIN,
     BEST,
+    BEYOND,
     BOUND,
     BUSY,
     CELL,
@@ -35,6 +36,7 @@ from diffkin.kernels.ik.layout import (
     END,
     ERROR,
     FAR2,
+    FARTHEST,
     FIRST_POINT,
     FLOOR,
     FOUND,
@@ -64,6 +66,7 @@ from diffkin.kernels.ik.layout import (
     TAKEN,
     TARGET,
     VALUE,
+    WAIT,
     WANTED,
     WEIGHTED,
     WEIGHTS,
@@ -102,6 +105,8 @@ def verdict(state, residual, q, trial, settings, weighted):
     store(state, GROWTH, select(taken, maximum(growth * settings[SHRINK], 1.0), growth * settings[GROW]))
     store(state, SPENT, count)
     store(state, TAKEN, select(taken, 1.0, 0.0))
+    if settings[WAIT] > 0.0:  # on a slide, patience begins within reach
+        store(state, PATIENT, load(state, PATIENT) + select(least > settings[BEYOND], settings[WAIT], 0.0))
     for c in range(q.shape[0]):
         store(q, c, select(taken, load(trial, c), load(q, c)))
     stalled = (count >= load(state, PATIENT)) & (least >= settings[FAR2])
@@ -133,9 +138,11 @@ def propose(state, jac, residual, q, lower, upper, settings, y, trial):
     """The next trial: a damped least-squares step over the coordinates that are free to take it, cut off at the bounds.
 
     The damping follows the squared error (Sugihara, "Solvability-unconcerned inverse kinematics by the
-    Levenberg-Marquardt method", 2011; Chan and Lawrence 1988) and grows while trials are refused.
+    Levenberg-Marquardt method", 2011; Chan and Lawrence 1988), up to that of the farthest target that turning alone might
+    reach, and grows while trials are refused.
     """
-    damping = load(state, GROWTH) * fma(load(state, ERROR), settings[DAMPING], settings[FLOOR])
+    size = minimum(load(state, ERROR), settings[BEYOND])
+    damping = load(state, GROWTH) * fma(size, settings[DAMPING], settings[FLOOR])
     freeze(jac, q, lower, upper, residual)
     damped_solve(jac, residual, damping, y)
     if freeze(jac, q, lower, upper, y):
@@ -192,10 +199,23 @@ def release(l, state, lanes, slots):
 
 
 @inline
+def nearest_turn(v, reference, lower, upper, farthest):
+    """``v`` moved by whole turns, as near to a reference as limits and rounding allow; of two equally near, the upper."""
+    turn = 2.0 * np.pi
+    least = np.ceil((v - min(upper, farthest)) / turn)
+    most = np.floor((v - max(lower, -farthest)) / turn)
+    count = min(max(np.ceil((v - reference - np.pi) / turn), least), most)
+    if least > most or count == 0.0:
+        return v
+    return min(max(v - turn * count, lower), upper)
+
+
+@inline
 def finish(s, desk, call, q0, out_q, out_whole):
     """Write the answer for the target in slot ``s``, and free the slot."""
     slots, answers, counts, switches = desk.slots, desk.answers, desk.counts, call.switches
     moving, wraps, rest, lowest, highest = call.moving, call.wraps, call.rest, call.least, call.greatest
+    lower, upper, farthest = call.lower, call.upper, call.settings[FARTHEST]
     b, found, wanted = slots[s, TARGET], slots[s, FOUND], switches[WANTED]
     m = moving.shape[0]
     for i in range(out_q.shape[1]):
@@ -207,9 +227,10 @@ def finish(s, desk, call, q0, out_q, out_whole):
         for k in range(found if wanted > 1 else 0):
             d = 0.0
             for c in range(m):
-                t = answers[s, k, COORDINATES + c] - q0[b, moving[c]]
+                v = answers[s, k, COORDINATES + c]
                 if wraps[c]:
-                    t -= 2 * np.pi * np.rint(t / (2 * np.pi))
+                    v = nearest_turn(v, q0[b, moving[c]], lower[c], upper[c], farthest)
+                t = v - q0[b, moving[c]]
                 d += t * t
             if d < least:
                 least, pick = d, k
@@ -218,7 +239,8 @@ def finish(s, desk, call, q0, out_q, out_whole):
     for c in range(m):
         v = answers[s, pick, COORDINATES + c]
         if wraps[c]:
-            v -= 2 * np.pi * np.ceil((v - np.pi) / (2 * np.pi))
+            reference = q0[b, moving[c]] if switches[HAS_Q0] else 0.0
+            v = nearest_turn(v, reference, lower[c], upper[c], farthest)
         out_q[b, moving[c]] = v
     total = 0
     for r in range(slots[s, BOUND] + 1):
@@ -288,7 +310,8 @@ def begin(l, s, block, desk, call, ids, q0):
             q[c, l] = answers[s, switches[WANTED], COORDINATES + c]
     elif r < switches[HAS_Q0]:
         for c in range(m):
-            q[c, l] = min(max(q0[slots[s, TARGET], moving[c]], lower[c]), upper[c])
+            v = min(max(q0[slots[s, TARGET], moving[c]], lower[c]), upper[c])
+            q[c, l] = nearest_turn(v, v, lower[c], upper[c], settings[FARTHEST]) if call.wraps[c] else v
     else:
         r -= switches[HAS_Q0]
         if r < switches[TABLE_STARTS]:
