@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diffkin.errors import MissingDependencyError, closest
+from diffkin.robot.build import build_robot
+from diffkin.robot.formats.mjcf import read_mjcf
+from diffkin.robot.formats.urdf import read_urdf
 from diffkin.robot.robot import Robot
-from diffkin.robot.xml import open_document
+from diffkin.robot.xml import Model, open_document
 
 __all__ = ["load_robot", "robot_names"]
 
@@ -52,12 +55,12 @@ def robot_names() -> tuple[str, ...]:
     return tuple(_ROBOTS)
 
 
-def load_robot(name_or_path: str | os.PathLike[str], base: str | None = None, tip: str | None = None) -> Robot:
+def load_robot(name_or_path: Model, base: str | None = None, tip: str | None = None) -> Robot:
     """Load a robot by name or from a file.
 
     Args:
-        name_or_path: One of ``robot_names()``, the path of a URDF or MuJoCo model, its XML text, or a ``package://``
-            address.
+        name_or_path: One of ``robot_names()``, the path of a URDF or MuJoCo model, its XML text (str or bytes), an open
+            file, or a ``package://`` address.
         base: Link whose frame poses are given in; the root if None.
         tip: Last link. None means the usual tip of a named robot, and the whole tree of a file.
 
@@ -69,15 +72,16 @@ def load_robot(name_or_path: str | os.PathLike[str], base: str | None = None, ti
         diffkin.errors.MissingDependencyError: The package that holds the robot's file is not installed.
         diffkin.errors.ModelFileError: The file cannot be read or describes a mechanism that cannot be.
     """
-    text = os.fspath(name_or_path) if isinstance(name_or_path, (str, os.PathLike)) else repr(name_or_path)
-    if text in _ROBOTS:
+    text = os.fspath(name_or_path) if isinstance(name_or_path, (str, os.PathLike)) else None
+    if isinstance(text, str) and text in _ROBOTS:
         entry = _ROBOTS[text]
         robot = Robot.from_urdf(_locate(text, entry), base, tip or entry.tip)
         return dataclasses.replace(robot, name=text)
-    if isinstance(name_or_path, str) and _is_name(text):
-        raise closest(text, _ROBOTS, "robot")
-    is_mjcf = open_document(name_or_path, "robot", "mujoco").root.tag == "mujoco"
-    return (Robot.from_mjcf if is_mjcf else Robot.from_urdf)(name_or_path, base, tip)
+    if isinstance(name_or_path, str) and _is_name(name_or_path):
+        raise closest(name_or_path, _ROBOTS, "robot")
+    document = open_document(name_or_path, "robot", "mujoco")
+    read = read_mjcf if document.root.tag == "mujoco" else read_urdf
+    return build_robot(Robot, read(document), base, tip)
 
 
 def _is_name(text: str) -> bool:

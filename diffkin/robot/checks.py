@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from diffkin._checks import ROTATION_TOLERANCE, has_values
@@ -47,7 +50,7 @@ def check_robot(robot: Robot) -> None:
         diffkin.errors.RotationError: An origin is not rigid or an axis has not length one.
         diffkin.errors.LimitsError: A limit is NaN, a lower one is above its upper one, or one of speed or effort is
             negative.
-        diffkin.errors.ModelFileError: A mass is negative.
+        diffkin.errors.ModelFileError: A mass is negative or infinite.
     """
     tree = robot.tree
     if _CHECKED not in tree.cache:
@@ -57,6 +60,7 @@ def check_robot(robot: Robot) -> None:
     _check_names(robot)
     _check_limits(robot)
     _check_masses(robot)
+    _check_semantics(robot)
 
 
 def _check_structure(tree: KinematicTree) -> None:
@@ -95,9 +99,7 @@ def _kind(thing: object) -> str:
 def _check_geometry(robot: Robot) -> None:
     """Finite numbers of a possible size, rigid poses, axes of length one; rounding to the dtype is allowed for."""
     tree = robot.tree
-    ratios = torch.tensor([tree.multiplier, tree.offset], dtype=torch.float64, device="cpu").T
-    if len(bad := _beyond(ratios)):
-        joint = int(bad[0])
+    for joint in _beyond(np.array([tree.multiplier, tree.offset], dtype=np.float64).T):
         raise NonFiniteError(
             f"{_joint(robot, joint)} follows its source by the factor {tree.multiplier[joint]:g} and the offset "
             f"{tree.offset[joint]:g}; both must be finite and at most {LARGEST:g}. Correct its mimic."
@@ -105,37 +107,41 @@ def _check_geometry(robot: Robot) -> None:
     if not has_values(tree.origins, tree.axes, tree.link_offsets):
         return
     tolerance = max(ROTATION_TOLERANCE, 16 * torch.finfo(tree.dtype).eps)
-    axes = tree.axes.detach().double().cpu()
-    off = ~((axes.norm(dim=-1) - 1.0).abs() <= tolerance)
-    if bool(off.any()):
-        joint = int(off.nonzero()[0])
+    axes = _array(tree.axes)
+    for joint in np.flatnonzero(~(np.abs(np.linalg.norm(axes, axis=-1) - 1.0) <= tolerance)).tolist():
         raise RotationError(
             f"The axis of {_joint(robot, joint)} is {axes[joint].tolist()}, which has not length one. "
             "Give a direction, axis / axis.norm()."
         )
-    for poses, what in ((tree.origins, "origin"), (tree.link_offsets, "link offset")):
-        exact = poses.detach().double().cpu()
-        place = (lambda k: _joint(robot, k)) if what == "origin" else (lambda k: f"link {_named(robot.link_names, k)}")
-        if len(bad := _beyond(exact.flatten(1))):
+    for tensor, what in ((tree.origins, "origin"), (tree.link_offsets, "link offset")):
+        poses = _array(tensor)
+        place = _joint if what == "origin" else _link
+        for index in _beyond(poses.reshape(len(poses), 16)):
             raise NonFiniteError(
-                f"The {what} of {place(int(bad[0]))} holds a number that is not finite or above {LARGEST:g}: "
-                f"{exact[int(bad[0]), :3, 3].tolist()}. Correct the model."
+                f"The {what} of {place(robot, index)} holds a number that is not finite or above {LARGEST:g}: "
+                f"{poses[index, :3, 3].tolist()}. Correct the model."
             )
-        turn, last = exact[:, :3, :3], exact[:, 3]
-        gap = (turn.mT @ turn - torch.eye(3, dtype=torch.float64, device="cpu")).abs().amax((1, 2))
-        gap = gap.maximum((last - last.new_tensor([0.0, 0.0, 0.0, 1.0])).abs().amax(1))
-        wrong = (gap > tolerance) | (torch.linalg.det(turn) < 0)
-        if bool(wrong.any()):
-            bad_one = int(wrong.nonzero()[0])
+        turn = poses[:, :3, :3]
+        gap = np.abs(turn.transpose(0, 2, 1) @ turn - np.eye(3)).max((1, 2), initial=0.0)
+        gap = np.maximum(gap, np.abs(poses[:, 3] - [0.0, 0.0, 0.0, 1.0]).max(1, initial=0.0))
+        for index in np.flatnonzero((gap > tolerance) | (np.linalg.det(turn) < 0.0)).tolist():
             raise RotationError(
-                f"The {what} of {place(bad_one)} is not a rigid pose: |R^T R - I| or its last row is off by "
-                f"{float(gap[bad_one]):.3g}, or it is a reflection. Use rotations.nearest_rotation(...) on its rotation."
+                f"The {what} of {place(robot, index)} is not a rigid pose: |R^T R - I| or its last row is off by "
+                f"{gap[index]:.3g}, or it is a reflection. Use rotations.nearest_rotation(...) on its rotation."
             )
 
 
-def _beyond(numbers: Tensor) -> Tensor:
+def _array(tensor: Tensor) -> NDArray[np.float64]:
+    return tensor.detach().cpu().double().numpy()
+
+
+def _beyond(numbers: NDArray[np.float64]) -> list[int]:
     """Indices of the rows that hold a number which is not finite or too large."""
-    return (~(numbers.abs() <= LARGEST)).any(dim=-1).nonzero()[:, 0]
+    return [int(row) for row in np.flatnonzero(~(np.abs(numbers) <= LARGEST).all(axis=-1))]
+
+
+def _link(robot: Robot, link: int) -> str:
+    return f"link {_named(robot.link_names, link)} of robot {robot.name!r}"
 
 
 def _joint(robot: Robot, joint: int) -> str:
@@ -153,6 +159,9 @@ def _named(names: tuple[str, ...], index: int) -> str:
 
 def _check_names(robot: Robot) -> None:
     tree = robot.tree
+    for what in ("name", "source"):
+        if not isinstance(getattr(robot, what), str):
+            raise OptionError(f"{what} must be text, got {getattr(robot, what)!r:.80}.")
     for what, count in (("joint_names", tree.dof), ("link_names", len(tree.link_joint)), ("leaves", None)):
         names = getattr(robot, what)
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
@@ -213,7 +222,22 @@ def _check_masses(robot: Robot) -> None:
     like, links = robot.tree.origins, len(robot.tree.link_joint)
     _check_tensor(robot.link_masses, "link_masses", (links,), like)
     _check_tensor(robot.link_centers, "link_centers", (links, 3), like)
-    if not has_values(robot.link_masses) or not links or not bool((robot.link_masses.detach() < 0).any()):
+    if not has_values(robot.link_masses, robot.link_centers):
         return
-    link = int((robot.link_masses.detach() < 0).nonzero()[0])
-    raise ModelFileError(f"Link {robot.link_names[link]!r} has a negative mass. Correct it.")
+    masses = _array(robot.link_masses)
+    for link in np.flatnonzero((masses < 0.0) | np.isinf(masses)).tolist():
+        raise ModelFileError(
+            f"The {_link(robot, link)} cannot have the mass {masses[link]:g}. Correct it; NaN is one that is not known."
+        )
+    for link in _beyond(_array(robot.link_centers)):
+        raise NonFiniteError(f"The centre of mass of {_link(robot, link)} is not finite. Correct it.")
+
+
+def _check_semantics(robot: Robot) -> None:
+    if not isinstance(robot.configurations, Mapping) or not isinstance(robot.disabled_pairs, frozenset):
+        raise OptionError("configurations must be a dictionary of (dof,) tensors, disabled_pairs a frozenset of pairs.")
+    for name, q in robot.configurations.items():
+        _check_tensor(q, f"configurations[{name!r:.80}]", (robot.tree.dof,), robot.tree.origins)
+    for pair in robot.disabled_pairs:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(link, str) for link in pair)):
+            raise OptionError(f"disabled_pairs must hold pairs of names, got {pair!r:.80}.")

@@ -21,6 +21,8 @@ def with_frame(robot: Robot, name: str, parent: str, pose: Any, tip: bool = Fals
     """The robot with one more link; arguments, result and errors as ``Robot.with_frame``."""
     if not isinstance(name, str) or not name:
         raise OptionError(f"name must be the name of the new frame, got {name!r:.80}.")
+    if parent is None:  # would mean the tip
+        raise OptionError("parent must be the name of a link, got None.")
     if name in robot.link_names:
         raise TopologyError(f"Robot {robot.name!r} has a link {name!r} already. Choose another name.")
     if not isinstance(tip, bool):

@@ -47,13 +47,14 @@ class Document:
     is_text: bool
 
 
-def open_document(path_or_xml: Model, *root_tags: str) -> Document:
+def open_document(path_or_xml: Model | Document, *root_tags: str) -> Document:
     """Read and parse XML, refusing what a model file has no use for: document types and entities of any kind.
 
     A namespace that stands for all elements (``xmlns="..."``) is taken off, as other readers of models do not see it.
 
     Args:
-        path_or_xml: Path of a file, a ``package://`` address, the text itself (str or bytes), or an open file.
+        path_or_xml: Path of a file, a ``package://`` address, the text itself (str or bytes), an open file, or a
+            document that was read before.
         root_tags: The names that the root element may have.
 
     Returns:
@@ -63,7 +64,9 @@ def open_document(path_or_xml: Model, *root_tags: str) -> Document:
         diffkin.errors.ModelFileError: It cannot be found or read, is too large, is not well-formed XML, declares a
             document type or entities, or its root is another element.
     """
-    wanted = " or ".join(f"<{tag}>" for tag in root_tags)
+    if isinstance(path_or_xml, Document):
+        _check_root(path_or_xml.root, path_or_xml.label, root_tags)
+        return path_or_xml
     content, source, label = _read(path_or_xml)
     encoding, is_text = None, isinstance(content, str)
     if isinstance(content, str):
@@ -73,13 +76,10 @@ def open_document(path_or_xml: Model, *root_tags: str) -> Document:
     content = _trimmed(content)
     _check_size(len(content), label)
     if not content:
-        raise ModelFileError(f"{label} is empty; a model file with {wanted} was expected.")
+        raise ModelFileError(f"{label} is empty; a model file with {_listed(root_tags)} was expected.")
     root = _parse(content, encoding, label)
     _take_off_namespaces(root)
-    if root.tag not in root_tags:
-        raise ModelFileError(
-            f"{label} holds <{root.tag}>, expected {wanted} as the outermost element.{_HINTS.get(root.tag, '')}"
-        )
+    _check_root(root, label, root_tags)
     if not source:  # bytes: the text that they are
         is_text = True
         source = content.decode(root.getroottree().docinfo.encoding or "utf-8", errors="replace").strip(_AROUND)
@@ -93,6 +93,16 @@ _HINTS = {
     "sdf": " SDF is not supported; convert it to URDF or MJCF, which are.",
     "world": " It looks like SDF, which is not supported; convert it to URDF or MJCF.",
 }
+
+
+def _check_root(root: Any, label: str, tags: tuple[str, ...]) -> None:
+    if root.tag not in tags:
+        hint = _HINTS.get(root.tag, "")
+        raise ModelFileError(f"{label} holds <{root.tag}>, expected {_listed(tags)} as the outermost element.{hint}")
+
+
+def _listed(tags: tuple[str, ...]) -> str:
+    return " or ".join(f"<{tag}>" for tag in tags)
 
 
 def _read(model: Model) -> tuple[str | bytes, str, str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import io
 import math
+import pickle
+import threading
 
 import pytest
 import torch
@@ -34,6 +38,118 @@ def test_another_dtype(mixed: dk.Robot) -> None:
     assert single.joint_names == mixed.joint_names
     assert mixed.dtype == torch.float64
     assert mixed.to(device="meta").lower.device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, lambda robot: pickle.loads(pickle.dumps(robot)), lambda robot: through_torch(robot)],
+    ids=["copy", "deepcopy", "pickle", "torch.save"],
+)
+def test_a_copy_is_the_same_robot_without_its_caches(copied) -> None:
+    robot = dk.load_robot("planar_3r").replace(configurations={"home": torch.zeros(3).double()})
+    q = robot.sample(3)
+    dk.solve_ik(robot, robot.forward_kinematics(q))
+    robot.cache["lock"] = threading.Lock()
+    robot.tree.cache["lock"] = threading.Lock()
+    twin = copied(robot)
+    assert type(twin) is dk.Robot
+    assert len(twin.cache) == 0
+    assert "lock" not in twin.tree.cache or twin.tree is robot.tree  # what ``copy.copy`` does not go into
+    assert torch.equal(twin.forward_kinematics(q), robot.forward_kinematics(q))
+    for field in dataclasses.fields(robot):
+        if field.init and isinstance(getattr(robot, field.name), torch.Tensor):
+            assert torch.equal(getattr(twin, field.name), getattr(robot, field.name))
+    assert twin.joint_names == robot.joint_names
+    assert twin.configurations["home"].tolist() == [0.0, 0.0, 0.0]
+    twin.lower.mul_(0.5)  # its own memory
+    robot.check_unchanged()
+    assert bool(dk.solve_ik(robot, robot.forward_kinematics(q)).success.all())
+
+
+def through_torch(robot: dk.Robot) -> dk.Robot:
+    file = io.BytesIO()
+    torch.save(robot, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+def test_a_copy_follows_its_tensors(iiwa: dk.Robot) -> None:
+    learning = iiwa.replace(origins=iiwa.tree.origins.clone().requires_grad_())
+    twin = copy.deepcopy(learning)
+    assert twin.tree.origins.requires_grad
+    twin.forward_kinematics(iiwa.sample(2)).sum().backward()
+    assert twin.tree.origins.grad is not None
+    assert learning.tree.origins.grad is None
+
+
+class Poses(torch.utils.data.Dataset):
+    def __init__(self, robot: dk.Robot) -> None:
+        self.robot = robot
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return self.robot.forward_kinematics(self.robot.sample(1, seed=index), backend="reference")[0]
+
+
+@pytest.mark.parametrize("context", ["spawn", "fork"])
+def test_workers_of_a_data_loader(context: str) -> None:
+    robot = dk.load_robot("planar_3r")
+    poses = Poses(robot)
+    robot.forward_kinematics(robot.sample(2))
+    loader = torch.utils.data.DataLoader(poses, batch_size=2, num_workers=1, multiprocessing_context=context)
+    found = torch.cat(list(loader))
+    torch.testing.assert_close(found, torch.stack([poses[index] for index in range(4)]))
+    robot.check_unchanged()  # what a worker shares is not what the robot computes with
+    assert robot.forward_kinematics(robot.sample(2)).shape == (2, 4, 4)
+
+
+@pytest.mark.parametrize("change", ["numpy", "in place", "data"])
+@pytest.mark.parametrize("field", ["lower", "upper", "max_velocity", "link_masses"])
+def test_limits_changed_in_place_are_noticed(field: str, change: str) -> None:
+    robot = dk.load_robot("scara")
+    tensor = getattr(robot, field)
+    if change == "numpy":
+        tensor.numpy()[:] = 0.25
+    else:
+        (tensor.data if change == "data" else tensor).fill_(0.25)
+    for call in (
+        robot.check_unchanged,
+        lambda: robot.sample(2),
+        lambda: robot.mass,
+        robot.replace,
+        lambda: robot.to("cpu"),
+    ):
+        with pytest.raises(dk.errors.ChangedError, match=r"robot\.replace"):
+            call()
+
+
+def test_memory_that_was_given_may_be_reused(iiwa: dk.Robot) -> None:
+    lower = iiwa.lower.numpy().copy()
+    robot = iiwa.replace(lower=torch.from_numpy(lower))
+    lower[:] = 0.0
+    assert torch.equal(robot.lower, iiwa.lower)
+    robot.check_unchanged()
+
+
+def test_a_robot_made_or_moved_in_inference_mode_can_be_differentiated_later() -> None:
+    with torch.inference_mode():
+        made = dk.load_robot("kuka_iiwa")
+        moved = made.to(torch.float32)
+        framed = made.with_frame("tcp", made.tip, torch.eye(4), tip=True).replace(upper=made.upper + 0.1)
+    for robot in (made, moved, framed):
+        q = robot.sample(3).requires_grad_()
+        for backend in (None, "reference"):
+            (gradient,) = torch.autograd.grad(robot.forward_kinematics(q, backend=backend)[:, :3, 3].sum(), q)
+            assert bool((gradient != 0).any())
+        (gradient,) = torch.autograd.grad(robot.center_of_mass(q).sum(), q)
+        assert bool((gradient != 0).any())
+        limits = robot.lower.clone().requires_grad_()
+        assert robot.replace(lower=limits).lower.requires_grad
+    origins = moved.tree.origins.clone().requires_grad_()
+    moved.replace(origins=origins).forward_kinematics(moved.sample(1)).sum().backward()
+    assert bool((origins.grad != 0).any())
 
 
 def test_replace_hands_geometry_to_the_tree(iiwa: dk.Robot) -> None:
@@ -140,7 +256,95 @@ def test_counts_that_are_none(panda: dk.Robot, count: object) -> None:
         panda.sample(count)  # type: ignore[arg-type]
 
 
-CALLS = ["forward_kinematics", "jacobian", "hessian", "manipulability"]
+CALLS = ["forward_kinematics", "jacobian", "hessian", "manipulability", "link_poses", "center_of_mass"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_arrays_and_lists_are_coordinates(iiwa: dk.Robot, call: str) -> None:
+    function, q = getattr(iiwa, call), iiwa.sample(4).reshape(2, 2, 7)
+    expected = function(q)
+    for given in (q.numpy(), q.tolist(), [list(row) for row in q]):
+        found = function(given)
+        if call == "link_poses":
+            expected, found = expected[iiwa.tip], found[iiwa.tip]
+        assert torch.equal(found, expected)
+        expected = function(q)
+    base = torch.eye(4, dtype=torch.float64).tolist()
+    if call != "manipulability":
+        assert function(q.tolist(), base=base) is not None
+    single = iiwa.to(torch.float32)
+    found = getattr(single, call)(q.tolist())
+    assert (found[iiwa.tip] if call == "link_poses" else found).dtype == torch.float32
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("q", [None, "q", object(), {}, [], 1.0, [[1.0], [1.0, 2.0]], True, [None] * 7, ["a"] * 7, 1j])
+def test_what_are_no_coordinates(iiwa: dk.Robot, call: str, q: object) -> None:
+    with pytest.raises(dk.errors.DiffkinError):
+        getattr(iiwa, call)(q)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, [], ["a"], torch.zeros(2), {}, object(), b"x", math.nan])
+def test_nothing_but_errors_of_diffkin(iiwa: dk.Robot, wrong: object) -> None:
+    q = iiwa.sample(2)
+    calls = [
+        lambda: iiwa.jacobian(q, frame=wrong),
+        lambda: iiwa.jacobian(q, method=wrong),
+        lambda: iiwa.with_frame("x", wrong, torch.eye(4)),
+        lambda: iiwa.with_frame("x", iiwa.tip, wrong),
+        lambda: iiwa.replace(tree=wrong),
+        lambda: iiwa.replace(lower=wrong),
+        lambda: iiwa.replace(origins=wrong),
+        lambda: iiwa.replace(joint_names=wrong),
+        lambda: iiwa.replace(base=wrong),
+        lambda: dk.Robot.from_dh(wrong),
+        lambda: dk.Robot.from_dh([[0, 0, 0, 0]], convention=wrong),
+        lambda: dk.Robot.from_urdf(wrong),
+        lambda: dk.Robot.from_mjcf(wrong),
+        lambda: dk.load_robot(wrong),
+    ]
+    if wrong is not None:
+        calls += [
+            lambda: iiwa.forward_kinematics(q, links=[wrong]),
+            lambda: iiwa.forward_kinematics(q, base=wrong),
+            lambda: iiwa.jacobian(q, link=wrong),
+            lambda: iiwa.jacobian(q, point=wrong),
+            lambda: dk.Robot.from_dh([[0, 0, 0, 0]], kinds=wrong),
+            lambda: dk.Robot.from_dh([[0, 0, 0, 0]], lower=wrong),
+            lambda: dk.Robot.from_dh([[0, 0, 0, 0]], tool=wrong),
+            lambda: dk.Robot.from_urdf('<robot name="r"><link name="a"/></robot>', base=wrong),
+            lambda: dk.Robot.from_urdf('<robot name="r"><link name="a"/></robot>', tip=wrong),
+            lambda: dk.Robot.from_urdf('<robot name="r"><link name="a"/></robot>', srdf=wrong),
+        ]
+    if wrong is not None and wrong != [] and wrong != {}:  # of no links there are no poses
+        calls.append(lambda: iiwa.forward_kinematics(q, links=wrong))
+    for number, call in enumerate(calls):
+        try:
+            call()
+        except dk.errors.DiffkinError:
+            continue
+        pytest.fail(f"call {number} took {wrong!r}")
+    assert len(calls) >= 14
+
+
+def test_all_links_at_once(mixed: dk.Robot) -> None:
+    q = mixed.sample(4)
+    poses = mixed.link_poses(q)
+    assert list(poses) == list(mixed.link_names)
+    for name, pose in poses.items():
+        torch.testing.assert_close(pose, mixed.forward_kinematics(q, [name])[:, 0], rtol=0, atol=1e-15)
+    base = dk.transforms.exp(torch.full((6,), 0.2, dtype=torch.float64))
+    torch.testing.assert_close(mixed.link_poses(q, base)["hand"], base @ poses["hand"], rtol=0, atol=1e-15)
+
+
+def test_robots_print_one_short_paragraph(iiwa: dk.Robot, mixed: dk.Robot) -> None:
+    assert repr(iiwa).endswith("8 links, float64 on cpu)")
+    assert "leaves=[hand, e]" in repr(mixed)
+    assert repr(iiwa.tree) == "KinematicTree(7 joints (7 revolute), dof=7, 8 links, float64 on cpu)"
+    assert "3 revolute, 2 prismatic" in repr(mixed.tree)
+    long = dk.Robot.from_dh([[0.1, 0, 0, 0]] * 200)
+    assert "joint12, and 188 more" in repr(long)
+    assert len(repr(long)) < 400
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -156,7 +360,7 @@ def test_every_call_checks_its_coordinates(iiwa: dk.Robot, call: str) -> None:
         function(torch.tensor([0.0, 0.0, math.nan, 0.0, 0.0, 0.0, 0.0]))
 
 
-@pytest.mark.parametrize("call", CALLS[1:])
+@pytest.mark.parametrize("call", CALLS[1:4])
 def test_every_call_takes_any_link(iiwa: dk.Robot, call: str) -> None:
     q = iiwa.sample(2)
     function = getattr(iiwa, call)

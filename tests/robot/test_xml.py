@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -122,6 +123,11 @@ def test_files_for_another_loader_say_which_one() -> None:
         ONE_LINK,
         '\ufeff<?xml version="1.0" encoding="iso-8859-1"?>' + ONE_LINK,
         "\n  " + ONE_LINK,
+        '\n \t<?xml version="1.0"?>' + ONE_LINK,
+        ONE_LINK + "\0",
+        ONE_LINK + "\n\0\0 \n",
+        '<robot name="r" xmlns="http://www.ros.org"><link name="a"/></robot>',
+        '<robot name="r" xmlns="http://www.ros.org" xmlns:g="http://gazebo"><g:x/><link name="a"/></robot>',
         "<!-- a comment -->" + ONE_LINK,
         '<robot name="r"><sensor:ray/><link name="a"/></robot>',  # a prefix without a namespace, as for Gazebo
         '<?xml version="0.0"?>' + ONE_LINK,
@@ -129,7 +135,53 @@ def test_files_for_another_loader_say_which_one() -> None:
 )
 def test_what_real_files_have_is_accepted(tmp_path: Path, text: str) -> None:
     assert Robot.from_urdf(text).link_names == ("a",)
-    assert Robot.from_urdf(write(tmp_path, text.lstrip("\ufeff\n "))).link_names == ("a",)
+    given = (
+        [text.encode(), text.encode("utf-16")] if "iso" not in text else [text.lstrip("\ufeff").encode("iso-8859-1")]
+    )
+    for content in given:
+        assert Robot.from_urdf(content).link_names == ("a",)
+        path = write(tmp_path, content)
+        assert load_robot(path).link_names == ("a",)
+        with path.open("rb") as file:
+            assert Robot.from_urdf(file).link_names == ("a",)
+    with (tmp_path / "text.urdf").open("w+", encoding="utf-8") as file:
+        file.write(text)
+        file.seek(0)
+        assert load_robot(file).link_names == ("a",)
+
+
+def test_bytes_and_open_files_keep_their_text_as_source(tmp_path: Path) -> None:
+    for model in (
+        ONE_LINK.encode(),
+        bytearray(ONE_LINK.encode()),
+        io.StringIO(ONE_LINK),
+        io.BytesIO(ONE_LINK.encode()),
+    ):
+        robot = load_robot(model)
+        assert robot.source == ONE_LINK
+        assert Robot.from_urdf(robot.source).link_names == ("a",)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    path = write(tmp_path, b"\xff\xfe\xfd<robot/>")
+    closed = path.open("rb")
+    closed.close()
+    with path.open("ab") as writing, path.open(encoding="ascii") as wrong:
+        for file in (closed, writing, wrong):
+            with pytest.raises(ModelFileError, match="Cannot read"):
+                Robot.from_urdf(file)
+
+    class Strange:
+        def read(self, count: int) -> int:
+            return count
+
+    with pytest.raises(ModelFileError, match="gave int"):
+        Robot.from_urdf(Strange())
+
+
+def test_simulators_own_formats_are_named() -> None:
+    with pytest.raises(ModelFileError, match="SDF is not supported"):
+        load_robot('<sdf version="1.6"><model name="m"/></sdf>')
 
 
 def test_names_keep_their_letters(tmp_path: Path) -> None:

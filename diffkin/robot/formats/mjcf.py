@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from diffkin.errors import JointError, MissingDependencyError, ModelFileError
 from diffkin.robot.description import Description, JointDescription, Mimic
-from diffkin.robot.xml import Document, open_document
+from diffkin.robot.xml import Document, Model, open_document
 
 __all__ = ["read_mjcf"]
 
@@ -24,7 +23,7 @@ _NOT_KINEMATIC = (
 )
 
 
-def read_mjcf(path_or_xml: str | os.PathLike[str]) -> Description:
+def read_mjcf(path_or_xml: Model | Document) -> Description:
     """Read a MuJoCo model. Meshes and textures are left alone and need not exist.
 
     Bodies and the named sites on them become links, the world is the root. Several joints of a body and joints beside

@@ -18,7 +18,7 @@ __all__ = ["read_urdf"]
 _Array = NDArray[np.float64]
 
 
-def read_urdf(path_or_xml: Model) -> Description:
+def read_urdf(path_or_xml: Model | Document) -> Description:
     """Read a URDF. Meshes and everything else that is not kinematics are left alone and need not exist.
 
     Args:

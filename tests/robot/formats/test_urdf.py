@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import time
 
 import numpy as np
+import pinocchio as pin
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
@@ -183,3 +185,88 @@ def test_a_mimic_is_read() -> None:
 def test_the_parser_is_imported_only_where_a_file_is_read() -> None:
     code = "import sys, diffkin.robot; sys.exit(any(name in sys.modules for name in ('yourdfpy', 'trimesh', 'lxml')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+HALF = "0.7071067811865476"
+QUATERNIONS = [
+    ('version="1.1"', f'quat_xyzw="0 0 {HALF} {HALF}"'),
+    ('version="1.2"', 'quat_xyzw="0.1 -0.2 0.3 0.9"'),
+    ('version="1.1"', 'quat_xyzw="1e-200 0 0 1e-200"'),
+    ('version="1.1"', 'rpy="0.3 0.4 0.5"'),
+    ('version="1.0"', f'quat_xyzw="0 0 {HALF} {HALF}"'),
+    ("", f'quat_xyzw="0 0 {HALF} {HALF}" rpy="0.1 0.2 0.3"'),
+]
+
+
+@pytest.mark.parametrize(("version", "turn"), QUATERNIONS)
+def test_quaternions_count_from_version_1_1_on_as_pinocchio_has_it(version: str, turn: str) -> None:
+    text = urdf(f'<origin xyz="1 2 3" {turn}/>' + LIMIT).replace("<robot", f"<robot {version}")
+    pose = Robot.from_urdf(text).forward_kinematics([0.0])
+    if "e-200" in turn:  # of which Pinocchio makes the identity
+        expected = Rotation.from_euler("x", math.pi / 2).as_matrix()
+    else:
+        expected = pin.buildModelFromXML(text).jointPlacements[1].rotation
+    assert np.abs(pose[:3, :3].numpy() - expected).max() < 1e-15
+    assert pose[:3, 3].tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("turn", "said"),
+    [
+        ('quat_xyzw="0 0 0 1" rpy="0 0 0"', "both rpy and quat_xyzw"),
+        ('quat_xyzw="0 0 0 0"', "zero"),
+        ('quat_xyzw="0 0 1"', "3 numbers"),
+        ('quat_xyzw="0 0 nan 1"', "finite"),
+    ],
+)
+def test_quaternions_that_cannot_be(turn: str, said: str) -> None:
+    with pytest.raises(ModelFileError, match=said):
+        Robot.from_urdf(urdf(f"<origin {turn}/>" + LIMIT).replace("<robot", '<robot version="1.1"'))
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "velocity", "effort"),
+    [
+        ("revolute", '<limit lower="-1" upper="1" velocity="2.5" effort="10"/>', 2.5, 10.0),
+        ("prismatic", '<limit upper="1" velocity="0.5"/>', 0.5, math.inf),
+        ("continuous", '<limit effort="3"/>', math.inf, 3.0),
+        ("continuous", "", math.inf, math.inf),
+        ("revolute", '<limit upper="1" velocity="inf" effort="+INF"/>', math.inf, math.inf),
+    ],
+)
+def test_speeds_and_efforts(kind: str, limit: str, velocity: float, effort: float) -> None:
+    robot = Robot.from_urdf(urdf(limit, kind))
+    assert (robot.max_velocity.tolist(), robot.max_effort.tolist()) == ([velocity], [effort])
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [('velocity="-1"', "below zero"), ('effort="nan"', "finite"), ('effort="a"', "no number")]
+)
+def test_speeds_and_efforts_that_cannot_be(limit: str, said: str) -> None:
+    with pytest.raises(LimitsError, match=said):
+        Robot.from_urdf(urdf(f'<limit upper="1" {limit}/>'))
+
+
+def test_speeds_of_a_named_robot_as_pinocchio(panda: Robot) -> None:
+    model = pin.buildModelFromUrdf(panda.source)
+    places = [model.joints[model.getJointId(name)].idx_v for name in panda.joint_names]
+    assert panda.max_velocity.tolist() == model.velocityLimit[places].tolist()
+    assert panda.max_effort.tolist() == model.effortLimit[places].tolist()
+
+
+def test_100_000_joints() -> None:
+    """A chain that long is read in seconds."""
+    count = 100_000
+    links = "".join(f'<link name="l{k}"/>' for k in range(count + 1))
+    joints = "".join(
+        f'<joint name="j{k}" type="{"continuous" if k < 3 else "fixed"}"><parent link="l{k}"/><child link="l{k + 1}"/>'
+        '<origin xyz="0.001 0 0"/></joint>'
+        for k in range(count)
+    )
+    start = time.monotonic()
+    robot = Robot.from_urdf(f'<robot name="long">{links}{joints}</robot>')
+    assert time.monotonic() - start < 60
+    assert robot.dof == 3
+    assert len(robot.link_names) == count + 1
+    end = robot.forward_kinematics([0.0, 0.0, 0.0])
+    assert end[0, 3].item() == pytest.approx(count * 0.001, rel=1e-9)
