@@ -15,7 +15,6 @@ from diffkin._gate import is_transformed
 from diffkin.aircraft._inputs import check_choice, check_kind, table, triple
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.frames.axes import flu_to_frd
-from diffkin._checks import full_precision
 from diffkin.rotations import hat, rotvec_to_matrix
 
 __all__ = ["METHODS", "point_jacobian", "ray_jacobian"]
@@ -126,10 +125,10 @@ def _by_autograd(
     def moved(x: Tensor, rotation: Tensor) -> Tensor:
         return f(matmul(rotation, rotvec_to_matrix(x[..., :3])), x[..., 3:6], x[..., 6:])
 
-    # Under inference mode torch records nothing to derive by, and autocast would round the products of a backward pass.
+    # Under inference mode torch records nothing to derive by.
     graded = torch.is_grad_enabled()
     recorded = torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext()
-    with recorded, torch.set_grad_enabled(graded), full_precision(rotation):
+    with recorded, torch.set_grad_enabled(graded):
         x = torch.cat((torch.zeros_like(position), position, q), dim=-1)
         rotation = rotation.clone() if rotation.is_inference() else rotation
         if method == "backward_seeds" and not is_transformed():
