@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -72,19 +74,21 @@ class Flow(IKNetwork):
     def loss(self, *batch: Tensor) -> Tensor:
         q, T_target = batch
         unit = ((q - self.middle) / self.radius).clamp(_EDGE - 1.0, 1.0 - _EDGE)
-        with _whole_precision(q):
+        with _plainly(q):
             return -self.flow(_pose(T_target)).log_prob(math.sqrt(2.0) * torch.erfinv(unit)).mean()
 
     def draw(self, T_target: Tensor, generator: torch.Generator) -> Tensor:
         normal = torch.randn((len(T_target), self.robot.dof), generator=generator, device="cpu").to(T_target)
-        with _whole_precision(T_target):
+        with _plainly(T_target):
             density = self.flow(_pose(T_target))
             return self.middle + self.radius * torch.erf(density.transform.inv(normal) / math.sqrt(2.0))
 
 
-def _whole_precision(like: Tensor) -> torch.autocast:
-    """Without autocast: splines of half precision are not monotonic."""
-    return torch.autocast(like.device.type, enabled=False)
+@contextmanager
+def _plainly(like: Tensor) -> Iterator[None]:
+    """Without autocast, since splines of half precision are not monotonic; new tensors, zuko's too, where the data is."""
+    with torch.autocast(like.device.type, enabled=False), torch.device(like.device):
+        yield
 
 
 def _pose(T_target: Tensor) -> Tensor:

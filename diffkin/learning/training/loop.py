@@ -126,7 +126,7 @@ def fit(problem: FitProblem, settings: FitSettings, folder: str | os.PathLike[st
             if ends or count.step % settings.checkpoint_every == 0:
                 check_weights_finite(network, count.step, last)
                 count.seconds = time.perf_counter() - begin
-                generators = torch.as_tensor(fabric.all_gather(generator.get_state())).cpu()
+                generators = torch.as_tensor(fabric.all_gather(generator.get_state()), device="cpu")
                 if fabric.is_global_zero:
                     state = {
                         "count": dict(vars(count)),
