@@ -286,7 +286,7 @@ def test_gradients_flow_through_lists() -> None:
         [torch.ones(2, dtype=torch.int64)],
         [torch.ones(2), None],
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_holds_no_numbers_is_no_tensor(value: object) -> None:
     with pytest.raises(DtypeError, match="^q "):
