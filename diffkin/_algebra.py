@@ -14,6 +14,7 @@ __all__ = [
     "apply",
     "blend_series",
     "check_nonzero",
+    "cross",
     "dot",
     "inverse",
     "matmul",
@@ -191,3 +192,8 @@ def inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
     single = torch.promote_types(matrix.dtype, torch.float32)
     found, info = torch.linalg.inv_ex(matrix.to(single))
     return found.to(matrix.dtype), info == 0
+
+
+def cross(first: Tensor, second: Tensor) -> Tensor:
+    """Cross product of vectors (*batch, 3) in the wider precision; leading axes broadcast."""
+    return torch.linalg.cross(*torch.broadcast_tensors(*promote(first, second)))

@@ -202,6 +202,8 @@ def check_floating(tensor: Tensor, name: str) -> None:
         raise DtypeError(
             f"{name} must be a torch.Tensor, got {type(tensor).__name__}. Wrap it in torch.as_tensor(...)."
         )
+    if tensor.layout is not torch.strided:
+        raise DtypeError(f"{name} must be dense, got the layout {tensor.layout}. Convert it with .to_dense().")
     if not tensor.is_floating_point():
         raise DtypeError(f"{name} must be floating point, got {tensor.dtype}. Convert it with .to(torch.float64).")
 
@@ -280,7 +282,7 @@ def check_rotation(matrix: Tensor, name: str, tolerance: float = ROTATION_TOLERA
         gap, reflection = torch.stack(found).max(dim=0).values.tolist()  # one look at the values, for speed
         if not math.isfinite(gap):
             check_finite(matrix, name)
-        if gap > tolerance:
+        if not gap <= tolerance:  # NaN too, which huge entries come to when they are squared
             raise RotationError(
                 f"{name} is not a rotation: |R^T R - I| is {gap:.3g}, at most {tolerance:g} is allowed. "
                 "Use diffkin.rotations.nearest_rotation(...) if the nearest rotation is meant."
@@ -295,7 +297,8 @@ def check_pose(pose: Tensor, name: str) -> None:
     check_finite(pose, name)
     if has_values(pose) and pose.numel():
         row = pose.detach()[..., 3, :]
-        if bool((row - row.new_tensor([0.0, 0.0, 0.0, 1.0])).abs().max() > ROTATION_TOLERANCE):
+        last = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=row.dtype, device=row.device)
+        if bool((row - last).abs().max() > ROTATION_TOLERANCE):
             raise RotationError(f"{name} must have the last row (0, 0, 0, 1), got {row.reshape(-1, 4)[0].tolist()}.")
     check_rotation(pose[..., :3, :3], name)
 

@@ -339,3 +339,23 @@ def test_memory_that_is_not_there() -> None:
     ):
         check_memory(10**15, like, "Far too many numbers")
     check_memory(10**15, torch.zeros(1, device="meta"), "Numbers that take no memory")
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e200, 1e300])
+def test_a_huge_matrix_is_no_rotation(scale: float) -> None:
+    with pytest.raises(RotationError, match="not a rotation"):
+        check_rotation(scale * random_rotation((3,), 1), "R")
+
+
+def test_sparse_tensors_are_refused_and_negative_views_are_numbers() -> None:
+    dense = torch.tensor([1.0, 0.0, 2.0], dtype=torch.float64)
+    for sparse in (dense.to_sparse(), torch.eye(3, dtype=torch.float64).to_sparse_csr()):
+        with pytest.raises(DtypeError, match="must be dense"):
+            check_floating(sparse, "q")
+    view = torch.complex(dense, -dense).conj().imag
+    assert view.is_neg()
+    check_finite(view, "q")
+    broken = torch.complex(dense, dense / 0.0).conj().imag
+    assert broken.is_neg()
+    with pytest.raises(NonFiniteError, match="q holds 3 NaN"):
+        check_finite(broken, "q")

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffkin._checks import broadcast, check_floating, has_values
+from diffkin._checks import broadcast, check_finite, check_floating, has_values
 from diffkin.errors import DtypeError, NonFiniteError, OptionError, ShapeError, closest
 
 __all__ = [
@@ -84,41 +84,27 @@ def _scalar(value: object) -> object:
     return value
 
 
-def check_gain(
-    value: object, name: str, *, sign: str = "any", last: int = 3, batch: Sequence[int] | None = None
-) -> None:
-    """Raise unless this is a number, or a tensor of finite numbers that broadcasts with vectors (*batch, last).
-
-    Args:
-        value: What was given.
-        name: Under which the user knows it.
-        sign: "any", "positive" or "not negative".
-        last: Length of the vectors that it multiplies.
-        batch: Their leading axes; not looked at if None.
+def check_gain(value: object, name: str, *, batch: Sequence[int], device: torch.device) -> None:
+    """Raise unless this is a number, or a tensor of finite numbers that multiplies vectors (*batch, 3) on a device.
 
     Raises:
-        diffkin.errors.OptionError: No number, or one of the wrong sign.
-        diffkin.errors.DtypeError: A tensor that is not floating point.
+        diffkin.errors.OptionError: It is neither.
+        diffkin.errors.DtypeError: A tensor that is not floating point, or on another device.
         diffkin.errors.ShapeError: A shape that does not fit.
         diffkin.errors.NonFiniteError: NaN or infinity.
     """
     if not isinstance(value, Tensor):
-        number(value, name, sign=sign)
+        if isinstance(value, np.ndarray):
+            raise OptionError(f"{name} must be a number or a tensor, got an array. Wrap it in torch.as_tensor(...).")
+        number(value, name)
         return
     check_floating(value, name)
-    if value.ndim and value.shape[-1] not in (1, last):
-        raise ShapeError(
-            f"{name} must be a number or have shape ({last},) or (*batch, {last}), got {tuple(value.shape)}."
-        )
-    if batch is not None:
-        broadcast(**{name: value.shape[:-1], "batch": batch})
-    if has_values(value):
-        seen = value.detach()
-        if not bool(torch.isfinite(seen).all()):
-            raise NonFiniteError(f"{name} holds NaN or infinity; every number must be finite.")
-        least, above = _BOUNDS[sign]
-        if not bool((seen > least if above else seen >= least).all()):
-            raise OptionError(f"{name} must be {sign}, got {float(seen.min()):.3g}.")
+    if value.device != device and (value.ndim or value.is_meta):  # torch takes a lone number from the processor
+        raise DtypeError(f"{name} lies on {value.device}, the rest on {device}. Move it with .to(...).")
+    if value.ndim and value.shape[-1] not in (1, 3):
+        raise ShapeError(f"{name} must be a number or have shape (3,) or (*batch, 3), got {tuple(value.shape)}.")
+    broadcast(**{name: value.shape[:-1], "batch": batch})
+    check_finite(value, name)
 
 
 def numbers_of(value: object, name: str, like: Tensor) -> Tensor:
@@ -145,7 +131,7 @@ def triple(value: Any, name: str) -> tuple[float, float, float]:
         diffkin.errors.OptionError: One of them is no finite number.
     """
     if isinstance(value, (Tensor, np.ndarray)):
-        value = value.tolist()
+        value = None if getattr(value, "is_meta", False) else value.tolist()
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:
         raise ShapeError(f"The {name} must be three numbers, got {value!r}.")
     x, y, z = (number(part, f"each number of the {name}") for part in value)

@@ -67,18 +67,19 @@ def test_what_is_no_whole_number(bad: object) -> None:
 
 def test_gains() -> None:
     for good in (1.0, torch.ones((), dtype=F), torch.ones(3, dtype=F), torch.ones(4, 1, dtype=F), torch.ones(4, 3)):
-        check_gain(good, "k", batch=(4,))
+        check_gain(good, "k", batch=(4,), device=torch.device("cpu"))
     for bad, error in (
         (torch.ones(2), ShapeError),
         (torch.ones(5, 3), ShapeError),
         (torch.ones(3, dtype=torch.int64), DtypeError),
         (torch.full((3,), math.nan), NonFiniteError),
-        (-torch.ones(3), OptionError),
+        (torch.ones(3, device="meta"), DtypeError),
+        (np.ones(()), OptionError),
         (None, OptionError),
         ("a", OptionError),
     ):
         with pytest.raises(error, match="^k|k "):
-            check_gain(bad, "k", batch=(4,), sign="not negative")
+            check_gain(bad, "k", batch=(4,), device=torch.device("cpu"))
 
 
 def test_numbers_as_tensors() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -81,9 +81,8 @@ class Airframe:
                     raise RotationError(f"The axis of ray {name!r} is zero and has no direction. Give a non-zero axis.")
 
     def __repr__(self) -> str:
-        joints = ", ".join(self.robot.joint_names) or "none"
         return (
-            f"Airframe({self.robot.name!r}{self._weight()}, {self.dof} joints: {joints}; points: {_listed(self.points)}; "
+            f"Airframe({self.robot.name!r}{self._weight()}, {self.dof} joints: {_listed(self.robot.joint_names)}; points: {_listed(self.points)}; "
             f"rays: {_listed(self.rays)}; {str(self.robot.dtype).removeprefix('torch.')} on {self.robot.device})"
         )
 
@@ -212,6 +211,7 @@ class Airframe:
         check_finite(position, "position")
         q = self.neutral() if q is None else q
         check_last(q, (self.dof,), "q")
+        check_finite(q, "q")
         check_same_device(airframe=self.robot.lower, R_ned_body=rotation, position=position, q=q)
         batch = broadcast(R_ned_body=rotation.shape[:-2], position=position.shape[:-1], q=q.shape[:-1])
         dtype = torch.promote_types(torch.promote_types(rotation.dtype, position.dtype), q.dtype)
@@ -230,10 +230,11 @@ def _names(names: Sequence[str] | None, known: Mapping[str, object]) -> Sequence
     return names
 
 
-def _listed(names: Mapping[str, object]) -> str:
+def _listed(names: Iterable[str]) -> str:
     """Up to eight names, and how many more there are."""
-    shown = ", ".join(list(names)[:8]) or "none"
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+    known = list(names)
+    shown = ", ".join(known[:8]) or "none"
+    return shown if len(known) <= 8 else f"{shown} and {len(known) - 8} more"
 
 
 def _carry_points(poses: Tensor, offsets: list[tuple[float, float, float]]) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from diffkin._algebra import apply, check_nonzero, dot, matmul, perpendicular, promote, safe_norm, unit
 from diffkin._checks import broadcast, check_finite, check_last, check_rotation
-from diffkin.aircraft._inputs import check_same_device, numbers_of
+from diffkin.aircraft._inputs import check_same_device, numbers_of, table
 from diffkin.aircraft.frames.two_vectors import attitude_from_two, axes_of_two, sine_between
 from diffkin.rotations import hat, rotvec_to_matrix
 
@@ -56,13 +56,15 @@ def point_axis(
         diffkin.errors.RotationError: A zero vector, or ``current`` is no rotation.
     """
     hints = [(up_body, "up_body"), (up, "up")]
-    for vector, name in [(axis_body, "axis_body"), (direction, "direction"), *hints]:
+    _check_vector(axis_body, "axis_body")
+    _check_vector(direction, "direction")
+    for vector, name in hints:
         if vector is not None:
             _check_vector(vector, name)
     check_same_device(axis_body=axis_body, direction=direction, up_body=up_body, up=up, current=current)
     roll = numbers_of(roll, "roll", direction)
     check_finite(roll, "roll")
-    back = direction.new_tensor([0.0, 0.0, -1.0])
+    back = table([(0.0, 0.0, -1.0)], direction)[0]
     second_body, second = (back if vector is None else vector for vector, _ in hints)
     start = torch.eye(3, dtype=direction.dtype, device=direction.device) if current is None else current
     if current is not None:

@@ -131,6 +131,9 @@ def _by_autograd(
     with recorded, torch.set_grad_enabled(graded):
         x = torch.cat((torch.zeros_like(position), position, q), dim=-1)
         rotation = rotation.clone() if rotation.is_inference() else rotation
+        if x.numel() == 0:  # an empty batch, which torch.func cannot map over
+            y = moved(x, rotation)
+            return y.new_zeros(*y.shape, x.shape[-1])
         if method == "backward_seeds" and not is_transformed():
             return _by_seeds(moved, x, rotation)
         # Inside torch.func a backward pass is torch.func's own.

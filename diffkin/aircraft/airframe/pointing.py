@@ -13,7 +13,7 @@ from torch import Tensor
 
 from diffkin._algebra import perpendicular, unit
 from diffkin._checks import check_broadcast, check_finite, check_last, check_rotation
-from diffkin.aircraft._inputs import check_choice, check_kind, check_same_device, number
+from diffkin.aircraft._inputs import check_choice, check_kind, check_same_device, number, table, whole
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.airframe.point_axis import PARALLEL, align_vectors
 from diffkin.aircraft.frames.axes import (
@@ -63,7 +63,7 @@ class RayTarget:
         if (self.point is None) == (self.direction is None):
             raise OptionError(f"Give the target of ray {self.ray!r} either a point or a direction, one of the two.")
         check_last(self.aim, (3,), "point" if self.direction is None else "direction")
-        if isinstance(self.priority, bool) or self.priority not in (0, 1):
+        if whole(self.priority, "priority") > 1:
             raise OptionError(f"priority must be 0 or 1, got {self.priority!r}.")
 
     @property
@@ -199,11 +199,16 @@ def point(
     check_finite(here, "position")
     joints = airframe.neutral() if q is None else q
     check_last(joints, (airframe.dof,), "q")
+    if R_ned_body is not None:
+        check_last(R_ned_body, (3, 3), "R_ned_body")
     aims = {f"targets[{i}]": target.aim for i, target in enumerate(wanted)}
     aims |= {f"keep_out[{i}]": cone.direction for i, cone in enumerate(cones)}
     check_same_device(airframe=robot.lower, position=here, q=joints, R_ned_body=R_ned_body, **aims)
     start = _start(airframe, wanted[0], here, joints) if R_ned_body is None else R_ned_body
     check_rotation(start, "R_ned_body")
+    max_restarts = None if max_restarts is None else whole(max_restarts, "max_restarts")
+    max_iterations = None if max_iterations is None else whole(max_iterations, "max_iterations", least=1)
+    seed = whole(seed, "seed")
     if isinstance(locked, str) or not (locked is None or isinstance(locked, Sequence)):
         raise OptionError(f"locked must be a list of names of joints, got {locked!r}.")
     if locked is None:
@@ -242,17 +247,24 @@ def point(
     return Pointing(attitude, result.q, result.success, error.expand(batch), result)
 
 
-def bank_pitch(R_ned_body: Float[Tensor, "*batch 3 3"]) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+def bank_pitch(
+    R_ned_body: Float[Tensor, "*batch 3 3"], *, degrees: bool = False
+) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
     """Bank and pitch of an attitude: the last two angles of its "ZYX" Euler triple.
 
     Args:
         R_ned_body: (*batch, 3, 3).
+        degrees: Whether the angles come in degrees.
 
     Returns:
         Bank in (-pi, pi], positive with the right wing down, and pitch in [-pi/2, pi/2], (*batch,) each [rad].
+
+    Raises:
+        diffkin.errors.ShapeError: The last axes are not (3, 3).
+        diffkin.errors.RotationError: It is no rotation.
     """
     _, pitch, bank = matrix_to_euler(R_ned_body, "ZYX").unbind(-1)
-    return bank, pitch
+    return (bank.rad2deg(), pitch.rad2deg()) if degrees else (bank, pitch)
 
 
 def _several(given: Any, kind: type, name: str) -> list[Any]:
@@ -294,12 +306,12 @@ def _start(airframe: Airframe, target: RayTarget, position: Tensor, q: Tensor) -
     toward = target.toward(position)
     check_last(toward, (3,), "target")
     axis, toward = torch.broadcast_tensors(axis, toward.to(axis))
-    down = toward.new_tensor([0.0, 0.0, 1.0]).expand_as(toward)
+    down = table([(0.0, 0.0, 1.0)], toward)[0].expand_as(toward)
     if len(_idle_joints(airframe, [target.ray])) == airframe.dof:
         vertical, aside = ((sine_between(v, down) <= PARALLEL).unsqueeze(-1) for v in (toward, axis))
         second = torch.where(vertical, perpendicular(toward), down)
         return align_vectors(axis, torch.where(aside, perpendicular(axis), down), toward, second)
-    flat = toward.new_tensor([1.0, 1.0, 0.0])
+    flat = table([(1.0, 1.0, 0.0)], toward)[0]
     aim, own = toward * flat, axis * flat
     heading = torch.atan2(aim[..., 1], aim[..., 0]) - torch.atan2(own[..., 1], own[..., 0])
     zero, one = torch.zeros_like(heading), torch.ones_like(heading)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import apply, matmul
+from diffkin._algebra import apply, cross, matmul
 from diffkin._checks import broadcast, check_floating, check_last, has_values
 from diffkin.aircraft._inputs import check_gain, check_same_device, numbers_of
 from diffkin.aircraft.dynamics.rigid_body import inertia_matrix
@@ -183,7 +183,7 @@ def _check_law(
     leading = {name: matrix.shape[:-2] for name, matrix in matrices.items()}
     batch = broadcast(**leading, **{name: vector.shape[:-1] for name, vector in vectors.items()})
     for name, gain in gains.items():
-        check_gain(gain, name, batch=batch)
+        check_gain(gain, name, batch=batch, device=R.device)
 
 
 def _rate_part(
@@ -206,7 +206,7 @@ def _rate_part(
     if alpha_desired is not None:
         acceleration = acceleration + apply(across, alpha_desired)
     if omega_desired is not None:
-        acceleration = acceleration - torch.linalg.cross(*torch.broadcast_tensors(omega, apply(across, omega_desired)))
+        acceleration = acceleration - cross(omega, apply(across, omega_desired))
     return torque + apply(J, acceleration)
 
 
@@ -214,7 +214,7 @@ def _gyroscopic(omega: Tensor, inertia: Tensor, rotor_momentum: Tensor | None) -
     """``w x (J w + h)``."""
     p = apply(inertia, omega)
     p = p if rotor_momentum is None else p + rotor_momentum
-    return torch.linalg.cross(*torch.broadcast_tensors(omega, p))
+    return cross(omega, p)
 
 
 def saturate(torque: Tensor, limit: Gain) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from diffkin._algebra import apply
 from diffkin._checks import broadcast, check_finite, check_floating, check_last, has_values
 from diffkin.aircraft._inputs import check_kind, check_same_device, number
-from diffkin.errors import OptionError, ShapeError
+from diffkin.errors import DtypeError, OptionError, ShapeError
 
 __all__ = ["QuadrotorMixer"]
 
@@ -77,7 +77,9 @@ class QuadrotorMixer:
         if min_thrust >= max_thrust:
             raise OptionError(f"The range of thrust must be positive, got {min_thrust} ... {max_thrust} N.")
         check_finite(positions, "positions")
-        if spins.is_complex() or (has_values(spins) and not bool((spins.abs() == 1).all())):
+        if spins.layout is not torch.strided or spins.is_complex() or spins.dtype == torch.bool:
+            raise DtypeError(f"spins must be a dense tensor of numbers, got {spins.dtype}, {spins.layout}.")
+        if has_values(spins) and not bool((spins.abs() == 1).all()):
             raise OptionError(f"Each of spins must be +1 (clockwise seen from above) or -1, got {spins.tolist()}.")
         spin = spins.to(positions.dtype)
         ones = torch.ones_like(spin)

@@ -56,18 +56,23 @@ def allocate_surfaces(
     check_last(torque, (3,), "torque")
     effort = number(effort, "effort", sign="positive")
     check_finite(effectiveness, "effectiveness")
+    for name, tensor, length in (
+        ("preferred", preferred, effectiveness.shape[-1]),
+        ("torque_weights", torque_weights, 3),
+    ):
+        if tensor is not None:
+            check_last(tensor, (length,), name)
+            check_finite(tensor, name)
     check_same_device(effectiveness=effectiveness, torque=torque, preferred=preferred, torque_weights=torque_weights)
     count = effectiveness.shape[-1]
     B, t = effectiveness, torque
     if torque_weights is not None:
-        check_last(torque_weights, (3,), "torque_weights")
         leading = {"effectiveness": B.shape[:-2], "torque": t.shape[:-1]}
         broadcast(**leading, torque_weights=torque_weights.shape[:-1])
         B, t = torque_weights.unsqueeze(-1) * B, torque_weights * t
     exact = torch.promote_types(B.dtype, torch.float32)  # half precision has no singular values
     size = torch.linalg.matrix_norm(B.detach().to(exact), 2).to(B.dtype)[..., None, None] * effort
     wish = torch.zeros(count, dtype=B.dtype, device=B.device) if preferred is None else preferred
-    check_last(wish, (count,), "preferred")
     pull = size * torch.eye(count, dtype=B.dtype, device=B.device)
     wishes = size.squeeze(-1) * wish
     batch = broadcast(effectiveness=B.shape[:-2], torque=t.shape[:-1], preferred=wishes.shape[:-1])

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from diffkin._algebra import apply, dot, safe_norm, unit
+from diffkin._algebra import apply, cross, dot, safe_norm, unit
 from diffkin._checks import check_memory
 from diffkin.aircraft._inputs import check_gain, whole
 from diffkin.aircraft.estimation.readings import Gain, check_readings, check_state, present, time_step
@@ -112,12 +112,12 @@ def initial_state(
     return FilterState(quat, torch.zeros(*batch, 3, dtype=dtype, device=device))
 
 
-def check_gains(gains: Any, kind: type, batch: Sequence[int]) -> None:
+def check_gains(gains: Any, kind: type, batch: Sequence[int], device: torch.device) -> None:
     """Raise unless these are gains of that kind: numbers, or tensors of finite numbers that fit vectors (*batch, 3)."""
     for field in fields(kind):
         if not hasattr(gains, field.name):
             raise OptionError(f"gains must be {kind.__name__}, got {type(gains).__name__}.")
-        check_gain(getattr(gains, field.name), f"gains.{field.name}", batch=batch)
+        check_gain(getattr(gains, field.name), f"gains.{field.name}", batch=batch, device=device)
 
 
 def _north_and_down(R: Tensor, field: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,7 +156,7 @@ def madgwick_step(
     """
     check_state(state, FilterState)
     batch = check_readings(gyro, accel, mag, state[0])
-    check_gains(gains, MadgwickGains, batch)
+    check_gains(gains, MadgwickGains, batch, state[0].device)
     return madgwick(FilterState(*state), gyro, accel, mag, time_step(dt, state[0], batch), gains)
 
 
@@ -233,7 +233,7 @@ def mahony_step(
     """
     check_state(state, FilterState)
     batch = check_readings(gyro, accel, mag, state[0])
-    check_gains(gains, MahonyGains, batch)
+    check_gains(gains, MahonyGains, batch, state[0].device)
     return mahony(FilterState(*state), gyro, accel, mag, time_step(dt, state[0], batch), gains)
 
 
@@ -245,15 +245,11 @@ def mahony(
     dt = dt.unsqueeze(-1) if isinstance(dt, Tensor) else dt
     quat = quat_xyzw_multiply(quat, rotvec_to_quat_xyzw(dt * (gyro - bias)))
     R = quat_xyzw_to_matrix(quat)
-    correction = gains.accelerometer * _cross(unit(-accel), R[..., 2, :])
+    correction = gains.accelerometer * cross(unit(-accel), R[..., 2, :])
     if mag is not None:
         field = unit(present(mag)[0])
         north, down = _north_and_down(R, field)
         expected = north * R[..., 0, :] + down * R[..., 2, :]
-        correction = correction + gains.magnetometer * _cross(field, expected)
+        correction = correction + gains.magnetometer * cross(field, expected)
     quat = quat_xyzw_multiply(quat, rotvec_to_quat_xyzw(dt * correction))
     return FilterState(quat / torch.sqrt(dot(quat, quat)), bias - dt * gains.integral * correction)
-
-
-def _cross(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.cross(*torch.broadcast_tensors(a, b))

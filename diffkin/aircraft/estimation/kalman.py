@@ -255,9 +255,10 @@ def mekf_step(
 
 def mekf(state: MEKFState, gyro: Tensor, accel: Tensor, mag: Tensor | None, dt: Gain, noise: MEKFNoise) -> MEKFState:
     """``mekf_step`` without its checks, with noise that ``check_noise`` gave."""
+    gravity, field = (torch.as_tensor(vector, device=gyro.device) for vector in (noise.gravity, noise.field))
     state = _predict(state, gyro, dt, noise)
-    state = _update(state, accel, -torch.as_tensor(noise.gravity), noise.accel)
-    return state if mag is None else _update(state, mag, torch.as_tensor(noise.field), noise.mag)
+    state = _update(state, accel, -gravity, noise.accel)
+    return state if mag is None else _update(state, mag, field, noise.mag)
 
 
 def check_noise(noise: MEKFNoise, like: Tensor, batch: Sequence[int]) -> MEKFNoise:
@@ -275,6 +276,8 @@ def check_noise(noise: MEKFNoise, like: Tensor, batch: Sequence[int]) -> MEKFNoi
     for name, part in parts.items():
         broadcast(**{f"noise.{name}": part.shape, "(*batch, 3, 3)": (*batch, 3, 3)})
     vectors = {name: _vector(getattr(noise, name), f"noise.{name}", like) for name in names[4:]}
+    for name, vector in vectors.items():
+        broadcast(**{f"noise.{name}": vector.shape[:-1], "batch": batch})
     return MEKFNoise(**parts, **vectors)
 
 

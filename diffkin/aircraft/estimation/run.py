@@ -99,7 +99,7 @@ def _without_checks(
     }
     if step in own:
         bare, wanted = own[step]
-        check_gains(gains, wanted, batch)
+        check_gains(gains, wanted, batch, like.device)
         needed: type = FilterState
     elif step is mekf_step:
         bare, gains, needed = mekf, check_noise(gains, like, batch), MEKFState

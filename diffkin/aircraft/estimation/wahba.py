@@ -100,7 +100,9 @@ def _by_kernel(v_body: Tensor, v_reference: Tensor, weights: Tensor | None) -> T
     if count == 0:
         return None
     arrays = [array(t.detach().double().expand(*shape, 3).reshape(count, n, 3)) for t in given[:2]]
-    heft = weights.detach().double() if weights is not None else torch.ones(n, dtype=torch.float64)
+    heft = (
+        weights.detach().double() if weights is not None else torch.ones(n, dtype=torch.float64, device=v_body.device)
+    )
     arrays.append(array(heft.expand(shape).reshape(count, n)))
     out, poor = np.empty((count, 3, 3)), np.empty(count, np.uint8)
     least, solve = negligible(dtype), kernel("attitude.wahba.solve")

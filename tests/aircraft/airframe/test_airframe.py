@@ -17,7 +17,7 @@ from diffkin.aircraft import (
     load_airframe,
     pose_ned_frd_to_enu_flu,
 )
-from diffkin.errors import RotationError, ShapeError, UnknownNameError
+from diffkin.errors import DtypeError, OptionError, RotationError, ShapeError, UnknownNameError
 
 NAMES = ("fixed_wing", "quadrotor")
 
@@ -122,3 +122,44 @@ def test_bad_input() -> None:
         Airframe(airframe.robot, {"x": BodyPoint("wing")})
     with pytest.raises(RotationError, match="zero"):
         Airframe(airframe.robot, {}, {"x": BodyRay("camera", (0.0, 0.0, 0.0))})
+
+
+def test_an_airframe_says_what_it_is() -> None:
+    shown = repr(load_airframe("fixed_wing"))
+    mass = float(load_airframe("fixed_wing").mass_properties().mass)
+    assert shown.startswith(f"Airframe('fixed_wing', {mass:.4g} kg, 7 joints: left_aileron, ")
+    assert "points: nose, left_wingtip, right_wingtip, tail, camera, antenna; rays: nose, boresight, antenna" in shown
+    assert shown.endswith("float64 on cpu)") and "\n" not in shown
+    robot = load_airframe("fixed_wing").robot
+    many = repr(load_airframe(robot, points={link: BodyPoint(link) for link in robot.link_names}))
+    assert "gimbal_pitch and 7 more; rays" in many or "gimbal_yaw and 7 more; rays" in many
+    bare = dk.Robot.from_urdf('<robot name="bare"><link name="body"/></robot>')
+    assert repr(load_airframe(bare)) == ("Airframe('bare', 0 joints: none; points: body; rays: body; float64 on cpu)")
+
+
+def test_points_and_rays_of_another_kind() -> None:
+    robot = load_airframe("quadrotor").robot
+    for points, error, words in (
+        ({"mark": "camera"}, OptionError, "must be of the kind BodyPoint"),
+        ({"mark": BodyPoint("camera", (1.0, 2.0))}, ShapeError, "offset"),
+        ({"mark": BodyPoint("camera", (1.0, 2.0, float("nan")))}, OptionError, "offset"),
+        ({"mark": BodyPoint(None)}, UnknownNameError, "link"),
+        ("camera", OptionError, "points"),
+    ):
+        with pytest.raises(error, match=words):
+            Airframe(robot, points)
+    with pytest.raises(OptionError, match="robot must be of the kind Robot"):
+        Airframe("quadrotor")
+    with pytest.raises(OptionError, match=r"names must be a list of names, \['nose'\]"):
+        load_airframe("quadrotor").points_body(names="nose")
+    moved = Airframe(robot, {"mark": BodyPoint("camera", [0.1, 0.2, 0.3])}).points_body()
+    torch.testing.assert_close(moved, Airframe(robot, {"mark": BodyPoint("camera", (0.1, 0.2, 0.3))}).points_body())
+
+
+def test_tensors_on_another_device() -> None:
+    airframe = load_airframe("quadrotor")
+    R = torch.eye(3, dtype=torch.float64)
+    with pytest.raises(DtypeError, match="one device, got airframe on cpu, R_ned_body on meta"):
+        airframe.points_ned(R.to("meta"))
+    with pytest.raises(DtypeError, match="q on meta"):
+        airframe.points_body(torch.zeros(2, dtype=torch.float64, device="meta"))

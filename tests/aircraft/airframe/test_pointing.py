@@ -266,3 +266,64 @@ def test_bad_input() -> None:
         point(airframe, RayTarget("nose", direction=x.expand(2, 3)), position=torch.zeros(3, 3, dtype=torch.float64))
     with pytest.raises(UnknownNameError, match="joint"):
         point(airframe, RayTarget("nose", direction=x), locked=["ruder"])
+
+
+def test_bank_and_pitch_in_degrees() -> None:
+    R = rotations.euler_to_matrix(torch.tensor([0.3, -0.2, 0.7], dtype=torch.float64), "ZYX")
+    bank, pitch = bank_pitch(R, degrees=True)
+    assert float(bank) == pytest.approx(math.degrees(0.7)) and float(pitch) == pytest.approx(math.degrees(-0.2))
+
+
+def test_a_pointing_says_what_was_solved_and_what_was_not() -> None:
+    airframe = load_airframe("quadrotor")
+    level = torch.eye(3, dtype=torch.float64)
+    behind = torch.tensor([[1.0, 0.0, 0.2], [0.0, 0.0, -1.0], [1.0, 0.2, 0.3]], dtype=torch.float64)
+    found = point(airframe, RayTarget("boresight", direction=behind), R_ned_body=level, free_attitude=False)
+    assert found.success.tolist() == [True, False, True]
+    worst = math.degrees(float(found.pointing_error[1]))
+    assert repr(found) == (
+        "Pointing(solved 2 of 3, R_ned_body (3, 3, 3), q (3, 2); "
+        f"worst pointing error {worst:.3g} deg; failed: 1, the best of them by {worst:.3g} deg)"
+    )
+    whole = point(airframe, RayTarget("nose", direction=behind), tolerance=1e-4)
+    assert repr(whole).startswith("Pointing(solved 3 of 3, ") and "failed" not in repr(whole)
+    one = point(airframe, RayTarget("boresight", direction=behind[1]), R_ned_body=level, free_attitude=False)
+    assert repr(one).startswith("Pointing(solved 0 of 1, R_ned_body (3, 3), q (2,); worst pointing error")
+    none = point(airframe, RayTarget("nose", direction=behind[:0]))
+    assert repr(none).startswith("Pointing(solved 0 of 0")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"targets": None}, "RayTarget"),
+        ({"targets": ["boresight"]}, r"targets\[0\] must be of the kind RayTarget"),
+        ({"keep_out": "sun"}, "keep_out"),
+        ({"tolerance": "1e-6"}, "tolerance"),
+        ({"tolerance": 0.0}, "tolerance"),
+        ({"max_bank": "a"}, "max_bank"),
+        ({"max_pitch": -0.1}, "max_pitch"),
+        ({"locked": "gimbal_yaw"}, "locked"),
+        ({"seed": None}, "seed"),
+        ({"max_restarts": 1.5}, "max_restarts"),
+        ({"max_iterations": 0}, "max_iterations"),
+    ],
+)
+def test_options_of_another_kind(change: dict[str, object], words: str) -> None:
+    ahead = torch.tensor([1.0, 0.0, 0.2], dtype=torch.float64)
+    given = {"targets": RayTarget("boresight", direction=ahead), **change}
+    with pytest.raises(OptionError, match=words):
+        point(load_airframe("quadrotor"), **given)
+
+
+def test_targets_of_another_kind() -> None:
+    ahead = torch.tensor([1.0, 0.0, 0.2], dtype=torch.float64)
+    for priority in (2, -1, True, 0.5, None):
+        with pytest.raises(OptionError, match="priority"):
+            RayTarget("boresight", direction=ahead, priority=priority)
+    with pytest.raises(OptionError, match="ray"):
+        RayTarget(None, direction=ahead)
+    with pytest.raises(ShapeError, match="direction"):
+        RayTarget("boresight", direction=ahead[:2])
+    with pytest.raises(OptionError, match="half_angle"):
+        KeepOut("boresight", ahead, "wide")
