@@ -4,7 +4,7 @@
 
 A run is started, killed (SIGKILL) at a moment drawn from the time that a whole run takes, resumed, perhaps killed again,
 and resumed until it is done. What it leaves must equal to the bit what the run left alone leaves, times apart, with no
-file more or less. Exits with 1 if a run differs or does not end well.
+file more or less; the half of a file that a kill left beside it (``.part``) may stay. Exits with 1 if a run differs or does not end well.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ JOBS = [
 
 
 def _names(folder: Path) -> list[str]:
-    """Files of a run; logs of Hydra apart, which tell how often it was started."""
+    """Files of a run; without Hydra's logs, which tell how often it was started, and what a kill left unfinished."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(str(path) for path in files if ".hydra" not in path.parts and path.suffix != ".log")
+    return sorted(str(path) for path in files if ".hydra" not in path.parts and path.suffix not in (".log", ".part"))
 
 
 def killed(job: Job, folder: Path, delays: list[float]) -> int:
