@@ -257,7 +257,7 @@ def _given(target: Any, robot: Robot) -> Tensor | Task | Sequence[Task]:
             "Derive your own task from diffkin.ik.Task."
         )
     if made.ndim < 2 or made.shape[-2:] != (4, 4):
-        raise ShapeError(f"A target must be a (*batch, 4, 4) pose of the tip, got shape {tuple(made.shape)}. {_HOW}")
+        raise ShapeError(f"T_target must be a (*batch, 4, 4) pose of the tip, got shape {tuple(made.shape)}. {_HOW}")
     return made
 
 
