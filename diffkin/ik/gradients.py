@@ -48,17 +48,17 @@ def attach_gradient(
     batch, dof = result.success.shape, robot.dof
     kept = [task for task in tasks if task.priority == 0]
     given = result.base if result.base is not None else base
-    placed = None if given is None else given.to(torch.float64).expand(*batch, 4, 4).reshape(-1, 4, 4)
-    movable = torch.tensor([name not in locked for name in robot.joint_names], device=robot.device)
+    placed = None if given is None else given.to(torch.float64).expand(*batch, 4, 4).reshape(batch.numel(), 4, 4)
+    movable = torch.tensor([name not in locked for name in robot.joint_names], dtype=torch.bool, device=robot.device)
     problem = make_problem(robot, kept, batch, movable, free_base)
-    q = result.q.detach().to(torch.float64).reshape(-1, dof)
+    q = result.q.detach().to(torch.float64).reshape(batch.numel(), dof)
     every = torch.arange(len(q), device=q.device)
     with torch.no_grad():
         still = None if placed is None else placed.detach()
         _, derivative = problem.linearize(State(q, still, every))
         on_limit = (q <= problem.lower) | (q >= problem.upper)
         free = torch.cat((~on_limit & movable, on_limit.new_ones(len(q), problem.free_base)), dim=-1)
-        solved = result.success.reshape(-1, 1, 1)
+        solved = result.success.reshape(batch.numel(), 1, 1)
         inverse = torch.linalg.pinv(derivative * free.unsqueeze(-2)) * free.unsqueeze(-1) * solved
     residual = problem.residual(State(q, placed, every))
     shift = -apply(inverse, residual)[:, :dof]

@@ -18,6 +18,7 @@ from diffkin.ik.result import IKResult
 from diffkin.ik.search import Found, Progress
 from diffkin.ik.solvers.newton import FAR, FLOOR, LevenbergMarquardt
 from diffkin.kinematics import dispatch
+from diffkin.kinematics.kept import Cache
 from diffkin.kinematics.ranges import sampling_range
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = ["SLICE", "program_of", "settings_of", "solve", "solve_poses", "takes"
 SLICE = 16384
 """Targets solved at a time, and between two progress reports."""
 
-_CALLS = 64  # sets of options kept ready for a program
+_CALLS = 16  # sets of options kept ready for a program
 _ONES = (1.0,) * 6
 
 
@@ -153,39 +154,27 @@ class _Ready:
     """A program and its calls made ready for options, which are told apart by identity."""
 
     program: Any
-    limits: tuple[Tensor, Tensor]
-    calls: dict[tuple[Options, tuple[float, ...], bool], Any] = field(default_factory=dict)
+    calls: Cache = field(default_factory=lambda: Cache(_CALLS))
 
     def call(self, options: Options, weights: tuple[float, ...], has_q0: bool) -> Any:
         key = (options, weights, has_q0)
         made = self.calls.get(key)
         if made is None:
-            if len(self.calls) >= _CALLS:
-                self.calls.clear()
             made = self.calls[key] = self.program.call(settings_of(options, weights, has_q0))
         return made
 
 
 def _ready(robot: Robot, link: int) -> _Ready:
-    # told by the limits' identity, which takes no time: the entry keeps them alive, and a robot never changes
-    quick = ("ik program", link, id(robot.lower), id(robot.upper))
-    entry: _Ready | None = robot.tree.cache.get(quick)
+    key = ("ik program", link)
+    entry: _Ready | None = robot.cache.get(key)
     if entry is None:
-        limits = (robot.lower, robot.upper)
-        entry = robot.tree.cache[quick] = _Ready(_program_of_limits(robot, link), limits)
-    return entry
-
-
-def _program_of_limits(robot: Robot, link: int) -> Any:
-    lower, upper = robot.lower.double(), robot.upper.double()
-    key = ("ik program", link, lower.numpy().tobytes(), upper.numpy().tobytes())
-    program = robot.tree.cache.get(key)
-    if program is None:
+        lower, upper = robot.lower.detach().double(), robot.upper.detach().double()
         low, high = sampling_range(robot.tree, lower, upper)
-        program = robot.tree.cache[key] = kernel("ik.program.make_program")(
-            dispatch.mechanism(robot.tree), link, lower.numpy(), upper.numpy(), low.numpy(), high.numpy()
-        )
-    return program
+        limits = (lower.numpy(), upper.numpy(), low.numpy(), high.numpy())
+        entry = _Ready(kernel("ik.program.make_program")(dispatch.mechanism(robot.tree), link, *limits))
+        if not (robot.lower.requires_grad or robot.upper.requires_grad):  # those may be stepped in place
+            robot.cache[key] = entry
+    return entry
 
 
 def _expresses(options: Options) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, SupportsIndex
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from diffkin.errors import OptionError, closest
 from diffkin.ik.descent import Method
@@ -26,6 +29,7 @@ SOLVERS: dict[str, type] = {
 GRACE = 0.25
 """Iterations that every further start gets in addition, where early starts are given fewer than later ones."""
 
+_MOST_RESTARTS = 10**6  # every start of a target in work is counted by itself
 _KEPT = {str, *SOLVERS.values()}  # a solver of another kind may change between two calls
 _PLAIN = {float, int, type(None)}
 _ROUNDED = {torch.float64: 0.999}
@@ -127,9 +131,10 @@ def _make(
     if isinstance(solver, str) and solver not in SOLVERS:
         raise closest(solver, SOLVERS, "solver")
     method: Any = SOLVERS[solver]() if isinstance(solver, str) else solver
-    if not hasattr(method, "step"):
+    if not hasattr(method, "step") or isinstance(method, type):
         raise OptionError(f"solver must be one of {', '.join(SOLVERS)} or an object of those classes, got {solver!r}.")
     iterations = _whole(method.max_iterations if max_iterations is None else max_iterations, "max_iterations", 1)
+    restarts = _whole(method.max_restarts if max_restarts is None else max_restarts, "max_restarts", 0, _MOST_RESTARTS)
     # methods of the caller's own need not know of early starts; a number from the caller is meant for every start
     early = getattr(method, "early_iterations", iterations) if max_iterations is None else iterations
     return Options(
@@ -138,11 +143,11 @@ def _make(
         position_tolerance=_tolerance(position_tolerance, "position_tolerance", dtype),
         rotation_tolerance=_tolerance(rotation_tolerance, "rotation_tolerance", dtype),
         margin=_ROUNDED.get(dtype, _MUCH_ROUNDED),
-        max_restarts=_whole(method.max_restarts if max_restarts is None else max_restarts, "max_restarts", 0),
+        max_restarts=restarts,
         max_iterations=iterations,
         early_iterations=min(early, iterations),
         seed=_whole(seed, "seed", 0) % 2**32,  # torch's generators take no more
-        nearest_of=_whole(nearest_of, "nearest_of", 1),
+        nearest_of=min(_whole(nearest_of, "nearest_of", 1), restarts + 1),  # no start has more than one solution
         history=bool(history),
         backend=backend,
     )
@@ -151,17 +156,22 @@ def _make(
 _make_once: Any = lru_cache(maxsize=256, typed=True)(_make)
 
 
-def _whole(value: SupportsIndex, name: str, least: int) -> int:
-    if type(value) is int and value >= least:  # the common case first, for speed
-        return value
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or value.__index__() < least:
-        raise OptionError(f"{name} must be a whole number of at least {least}, got {value!r}.")
-    return value.__index__()
+def _whole(value: SupportsIndex, name: str, least: int, most: int = 2**1000) -> int:
+    try:
+        number = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, Tensor) and value.dtype == torch.bool or not least <= number <= most:
+        bounds = f"from {least} to {most}" if most < 2**1000 else f"of at least {least}"
+        raise OptionError(f"{name} must be a whole number {bounds}, got {value!r}.")
+    return number
 
 
 def _tolerance(value: float | None, name: str, dtype: torch.dtype) -> float:
     if value is None:
         return 1e-6 if dtype == torch.float64 else 1e-5
-    if not value > 0.0 or value == float("inf"):
-        raise OptionError(f"{name} must be positive and finite, got {value!r}.")
-    return float(value)
+    single = isinstance(value, Tensor) and value.numel() == 1 and value.dtype != torch.bool
+    number = float(value) if isinstance(value, (int, float, np.number)) or single else float("nan")
+    if isinstance(value, bool) or not 0.0 < number < float("inf"):
+        raise OptionError(f"{name} must be a number, positive and finite, got {value!r}.")
+    return number

@@ -12,11 +12,14 @@ from torch import Tensor
 
 from diffkin import rotations, transforms
 from diffkin._algebra import apply
+from diffkin.errors import ShapeError
 from diffkin.ik.tasks import Task
+from diffkin.ik.tasks.picked import Picked
 from diffkin.ik.turns import nearest_turn, turning
 from diffkin.kernels.ik.scales import NEAR2, ROUNDING
 from diffkin.kinematics import PRISMATIC, REVOLUTE, KinematicTree
 from diffkin.kinematics.jacobians import poses_and_jacobians
+from diffkin.kinematics.kept import Cache
 from diffkin.kinematics.poses import forward
 
 if TYPE_CHECKING:
@@ -85,6 +88,7 @@ class Problem:
         tasks: The tasks, their targets flattened to the batch.
         links: For each task the indices of its links.
         movable: (dof,) False for locked coordinates.
+        needed: (dof,) which coordinates some task depends on.
         rounding: What hides in errors.
         slides: (dof,) which coordinates move joints along their axes.
         turns: (dof,) which coordinates a whole turn leads back, see ``diffkin.ik.turns``; none that is locked.
@@ -92,6 +96,8 @@ class Problem:
         free_base: 0, 3 (rotation) or 6 (pose) base coordinates, perturbed on the right: ``base @ exp(xi)``.
         position_tolerance: [m].
         rotation_tolerance: [rad].
+        cache: What was made from the robot, and is kept with it.
+        keeps: Whether the robot may keep anything: not where its geometry or limits are being learnt.
     """
 
     tree: KinematicTree
@@ -100,6 +106,7 @@ class Problem:
     tasks: Sequence[Task]
     links: Sequence[tuple[int, ...]]
     movable: Tensor
+    needed: Tensor
     rounding: Rounding
     slides: Tensor
     turns: Tensor
@@ -107,6 +114,8 @@ class Problem:
     free_base: int
     position_tolerance: float
     rotation_tolerance: float
+    cache: Cache
+    keeps: bool
 
     @property
     def has_second(self) -> bool:
@@ -121,10 +130,30 @@ class Problem:
         tasks, links = [self.tasks[k] for k in kept], [self.links[k] for k in kept]
         return dataclasses.replace(self, tasks=tasks, links=links)
 
-    def check_weights(self, state: State) -> None:
-        """Raise unless each task's weight fits its residual, told by the residual at a state."""
+    def tried(self, state: State, count: int) -> Problem:
+        """The problems with what is learnt by asking for each task's residual at a state.
+
+        Args:
+            state: Of one problem, the first.
+            count: How many problems there are.
+
+        Returns:
+            The problems, all coordinates ``needed`` if some task is a function of ``q`` itself.
+
+        Raises:
+            diffkin.errors.DiffkinError: A residual does not fit its weight or unit, or picks from other than ``count``
+                targets.
+        """
+        everything = False
         for task, poses in zip(self.tasks, self.poses(state), strict=True):
-            task.check_weight(task.residual(poses, state.q, state.problem).shape[-1])
+            q = state.q.detach().requires_grad_()
+            with torch.enable_grad(), Picked(type(task).__name__, state.problem, count):
+                residual = task.residual(poses, q, state.problem)
+                total = residual.sum()
+            task.check_rows(residual, len(state.q))
+            if total.requires_grad:
+                everything |= torch.autograd.grad(total, q, allow_unused=True)[0] is not None
+        return dataclasses.replace(self, needed=torch.ones_like(self.needed)) if everything else self
 
     def poses(self, state: State) -> list[Tensor]:
         """For each task the poses (n, links, 4, 4) of its links in the world."""
@@ -161,6 +190,7 @@ class Problem:
                 residual, given = self._by_autograd(task, poses[:, at], jacobians[:, at], state)
             else:
                 residual = task.residual(poses[:, at], state.q, state.problem)
+                given = self._with_base_columns(task, given)
             residuals.append(residual * weight)
             derivatives.append(given * weight.unsqueeze(-1))
         return torch.cat(residuals, dim=-1), torch.cat(derivatives, dim=-2)
@@ -235,6 +265,19 @@ class Problem:
         free = ~blocked & self.movable
         return torch.cat((free, free.new_ones(free.shape[0], self.free_base)), dim=-1)
 
+    def _with_base_columns(self, task: Task, derivative: Tensor) -> Tensor:
+        """The derivative (n, rows, dof + free base) of a task that may have given that by ``q`` alone."""
+        missing = self.tree.dof + self.free_base - derivative.shape[-1]
+        if missing == 0:
+            return derivative
+        if missing == self.free_base and not task.links:  # of q alone, so the base does not matter
+            return torch.cat((derivative, derivative.new_zeros(*derivative.shape[:-1], missing)), dim=-1)
+        raise ShapeError(
+            f"jacobian of {type(task).__name__} must have {self.tree.dof + self.free_base} columns, the "
+            f"{self.tree.dof} of q and {self.free_base} of the free base, got {derivative.shape[-1]}. Make it from the "
+            "jacobians that it is given, which have them all, or leave it out: autograd will do."
+        )
+
     def _weight(self, task: Task, like: Tensor) -> Tensor:
         weight = torch.as_tensor(task.weight, dtype=like.dtype, device=like.device)
         return weight if weight.ndim else weight[None]
@@ -297,6 +340,8 @@ def make_problem(
     """
     tree, lower, upper = robot.tree.in_dtype(torch.float64), robot.lower.double(), robot.upper.double()
     links = [tuple(robot.link_index(link) for link in task.links) for task in tasks]
+    on_the_way = _ways(tree, links)
+    moved = _sizes(tree, on_the_way, REVOLUTE) + _sizes(tree, on_the_way, PRISMATIC)
     return Problem(
         tree=tree,
         lower=lower,
@@ -304,13 +349,16 @@ def make_problem(
         tasks=[task.for_batch(batch, torch.float64, robot.device) for task in tasks],
         links=links,
         movable=movable,
-        rounding=_rounding(tree, links),
+        needed=moved > 0,
+        rounding=_rounding(tree, links, on_the_way),
         slides=_sizes(tree, range(tree.joints), PRISMATIC) > 0,
         turns=turning(tree, lower, upper) & movable,
         farthest=farthest,
         free_base=FREE_BASE[free_base],
         position_tolerance=position_tolerance,
         rotation_tolerance=rotation_tolerance,
+        cache=robot.cache,
+        keeps=not (tree.has_gradient or lower.requires_grad or upper.requires_grad),
     )
 
 
@@ -323,10 +371,14 @@ def _sizes(tree: KinematicTree, joints: Iterable[int], kind: int) -> Tensor:
     return torch.tensor(sizes, dtype=torch.float64, device=tree.device)
 
 
-def _rounding(tree: KinematicTree, links: Sequence[tuple[int, ...]]) -> Rounding:
-    """Of the ways to some links."""
+def _ways(tree: KinematicTree, links: Sequence[tuple[int, ...]]) -> list[int]:
+    """All joints that move some of the links."""
     carriers = {tree.link_joint[link] for each in links for link in each}
-    joints = sorted({joint for carrier in carriers for joint in tree.path(carrier)})
+    return sorted({joint for carrier in carriers for joint in tree.path(carrier)})
+
+
+def _rounding(tree: KinematicTree, links: Sequence[tuple[int, ...]], joints: list[int]) -> Rounding:
+    """Of the ways to some links."""
     way = tree.origins[joints, :3, 3].detach().norm(dim=-1).sum() if joints else 0.0
     mounts = [float(tree.link_offsets[link, :3, 3].detach().norm()) for each in links for link in each]
     return Rounding(

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_broadcast, check_finite, check_last, check_pose
-from diffkin.errors import OptionError, closest
+from diffkin._checks import as_tensor, check_broadcast, check_finite, check_last, check_pose, ordinary
+from diffkin.errors import OptionError, ShapeError, closest
 from diffkin.ik import kernel_route
 from diffkin.ik.descent import Method
 from diffkin.ik.gradients import attach_gradient
 from diffkin.ik.options import Options, make_options
 from diffkin.ik.problem import FREE_BASE, Problem, State, make_problem
+from diffkin.ik.reach import out_of_reach
 from diffkin.ik.result import IKResult
 from diffkin.ik.search import Found, Progress, search
 from diffkin.ik.starts import Starts
 from diffkin.ik.tasks import PoseTask, Task
 from diffkin.kernels.ik.scales import farthest_turn
+from diffkin.kinematics.kept import outside_modes
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
 __all__ = ["solve_ik"]
+
+_HOW = (
+    "For a position alone give diffkin.ik.PositionTask(None, point) with a point of three numbers: planar arms move in "
+    "the plane z = 0, and a point (x, y) is (x, y, 0) there."
+)
 
 
 def solve_ik(
@@ -90,22 +100,41 @@ def solve_ik(
         robot.dtype, solver, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of,
         history, backend,
     )  # fmt: skip
+    robot.check_unchanged()
+    if progress is not None and not callable(progress):
+        raise OptionError(f"progress must be called as progress(finished, total), got {progress!r}.")
+    q0, base = (
+        part if part is None or isinstance(part, Tensor) else as_tensor(part, name, robot.dtype, robot.device)
+        for part, name in ((q0, "q0"), (base, "base"))
+    )
+    target = _given(target, robot)
     differentiated = differentiable and torch.is_grad_enabled()
     if isinstance(target, Tensor) and base is None and not (free_base or locked):
         result = kernel_route.solve_poses(options, robot, target, q0, progress)
         if result is not None:
-            return attach_gradient(robot, _as_tasks(target), result, None, None, ()) if differentiated else result
+            object.__setattr__(result, "out_of_reach", partial(_pose_out_of_reach, robot, target, result.success.shape))
+            if not differentiated:
+                return result
+            with _plainly(robot):
+                return attach_gradient(robot, _as_tasks(target), result, None, None, ())
     tasks = _as_tasks(target)
     if options.nearest_of > 1 and q0 is None:
         raise OptionError(f"nearest_of={nearest_of} chooses the solution nearest to q0: give q0.")
-    if free_base not in FREE_BASE:
+    if isinstance(locked, str):
+        raise OptionError(f"locked must be a list of names, got the single name {locked!r}. Write locked=[{locked!r}].")
+    if not isinstance(free_base, (str, type(None))) or free_base not in FREE_BASE:
         raise closest(free_base, [name for name in FREE_BASE if name], "choice for free_base")
     if free_base and base is None:
         base = torch.eye(4, dtype=robot.dtype, device=robot.device)
     batch = _batch(tasks, q0, base, robot)
-    with torch.no_grad():
+    with _plainly(robot), torch.no_grad():
         result = _solve(robot, tasks, options, q0, base, free_base, _movable(robot, locked, q0), batch, progress)
-    return attach_gradient(robot, tasks, result, base, free_base, locked) if differentiated else result
+    if not free_base:
+        object.__setattr__(result, "out_of_reach", partial(out_of_reach, robot, tasks, base, batch))
+    if not differentiated:
+        return result
+    with _plainly(robot):
+        return attach_gradient(robot, tasks, result, base, free_base, locked)
 
 
 def _solve(
@@ -134,7 +163,8 @@ def _solve(
     placed = None if base is None else _flat(base, batch, 4, 4)
     if count:
         middle = torch.zeros(1, robot.dof, dtype=torch.float64, device=robot.device).clamp(whole.lower, whole.upper)
-        whole.check_weights(State(middle, None if placed is None else placed[:1], torch.zeros(1, dtype=torch.long)))
+        one = torch.zeros(1, dtype=torch.long, device=robot.device)
+        whole = whole.tried(State(middle, None if placed is None else placed[:1], one), count)
     by_kernel = count > 0 and kernel_route.takes(options, whole, robot, based=base is not None)
 
     def solved(rows: slice) -> IKResult:
@@ -144,6 +174,8 @@ def _solve(
             found = kernel_route.solve(problem, options, robot, begin, at)
             if progress is not None:
                 progress(rows.stop, count)
+        elif not robot.dof and not free_base:
+            found = _nothing_to_move(problem, at, rows.stop - rows.start)
         else:
             found = search(problem, options, Starts(problem, options, begin, at, count), count, progress)
         return _result(robot, problem, options, found, None if given is None else given[rows])
@@ -164,6 +196,26 @@ def _result(robot: Robot, problem: Problem, options: Options, found: Found, q0: 
     return IKResult(q, success, position, rotation, found.iterations, found.restarts, base, history)
 
 
+@contextlib.contextmanager
+def _plainly(robot: Robot) -> Iterator[None]:
+    """Whatever modes the caller is in, computing is exact, on the robot's device, and open to autograd."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(outside_modes(robot.device.type))
+        if torch.get_default_device() != robot.device:
+            stack.enter_context(robot.device)
+        yield
+
+
+def _pose_out_of_reach(robot: Robot, target: Tensor, batch: torch.Size) -> Tensor:
+    return out_of_reach(robot, [PoseTask(None, target.detach())], None, batch)
+
+
+def _nothing_to_move(problem: Problem, base: Tensor | None, count: int) -> Found:
+    """What there is to say of a robot without joints."""
+    none = torch.zeros(count, dtype=torch.long, device=problem.tree.device)
+    return Found(problem.lower.new_zeros(count, 0), base, none > 0, none, none.clone(), None)
+
+
 def _in_slices(solved: Callable[[slice], IKResult], count: int, size: int, batch: torch.Size) -> IKResult:
     """The results of slices put together and given the shape of the batch: what a slice needs on the way stays small."""
     if count <= size:
@@ -179,6 +231,34 @@ def _in_slices(solved: Callable[[slice], IKResult], count: int, size: int, batch
     if "history" in shaped:
         shaped["history"] = shaped["history"].movedim(-1, 0)
     return IKResult(**shaped)
+
+
+def _given(target: Any, robot: Robot) -> Tensor | Task | Sequence[Task]:
+    """The target as a tensor or tasks; arrays and lists of numbers become tensors."""
+    if isinstance(target, Tensor):
+        made = target
+    elif isinstance(target, Task) or (isinstance(target, (list, tuple)) and any(isinstance(t, Task) for t in target)):
+        return target
+    elif target is None or isinstance(target, (str, bytes, dict)) or (hasattr(target, "__len__") and not len(target)):
+        raise OptionError(
+            f"There is nothing to reach: a (*batch, 4, 4) pose or tasks of diffkin.ik, got {target!r}. {_HOW}"
+        )
+    elif isinstance(target, (list, tuple)) and len(target) == 2 and [np.ndim(part) for part in target] == [1, 1]:
+        sizes = [len(part) for part in target]
+        raise ShapeError(
+            f"A target must be a (*batch, 4, 4) pose, got a pair of {sizes[0]} and {sizes[1]} numbers. Of a point p and a "
+            f"quaternion it is transforms.pose(rotations.quat_xyzw_to_matrix(quat), p). {_HOW}"
+        )
+    elif hasattr(target, "__array__") or isinstance(target, (list, tuple)):
+        made = as_tensor(target, "target", robot.dtype, robot.device)
+    else:
+        raise OptionError(
+            f"Targets must be (*batch, 4, 4) poses or tasks of diffkin.ik, got {type(target).__name__}. {_HOW} "
+            "Derive your own task from diffkin.ik.Task."
+        )
+    if made.ndim < 2 or made.shape[-2:] != (4, 4):
+        raise ShapeError(f"T_target must be a (*batch, 4, 4) pose of the tip, got shape {tuple(made.shape)}. {_HOW}")
+    return made
 
 
 def _as_tasks(target: Tensor | Task | Sequence[Task]) -> list[Task]:
@@ -223,4 +303,4 @@ def _movable(robot: Robot, locked: Sequence[str], q0: Tensor | None) -> Tensor:
 
 
 def _flat(tensor: Tensor, batch: torch.Size, *core: int) -> Tensor:
-    return tensor.detach().to(torch.float64).expand(*batch, *core).reshape(-1, *core)
+    return ordinary(tensor).detach().to(torch.float64).expand(*batch, *core).reshape(batch.numel(), *core)

@@ -10,7 +10,6 @@ from diffkin.ik.options import Options
 from diffkin.ik.problem import Problem, State
 from diffkin.ik.tasks import Placement
 from diffkin.kernels.ik.roberts import roberts_steps
-from diffkin.kinematics import KinematicTree
 from diffkin.kinematics.batched import link_poses
 from diffkin.kinematics.ranges import sampling_range
 
@@ -53,8 +52,9 @@ class Starts:
         """
         self.problem, self.options, self.q0, self.base = problem, options, q0, base
         tree = problem.tree
-        generator = torch.Generator().manual_seed(options.seed)
-        self.shift = torch.rand(tree.dof + 3, generator=generator, dtype=torch.float64).to(tree.device)
+        generator = torch.Generator("cpu").manual_seed(options.seed)
+        shift = torch.rand(tree.dof + 3, generator=generator, dtype=torch.float64, device="cpu")
+        self.shift = shift.to(tree.device)
         self.low, self.high = sampling_range(tree, problem.lower, problem.upper)
         self.nearest = None if problem.free_base else self._from_table(count)
 
@@ -62,7 +62,7 @@ class Starts:
         """The starts of rank ``rank`` of the problems ``index`` (n,)."""
         q, base = self._point(rank, index)
         grace = self.options.grace(rank, own=self.q0 is not None and rank == 0)
-        return State(q, base, index, torch.full_like(q[:, :1], grace).squeeze(-1))
+        return State(q, base, index, q.new_full((len(index),), grace))
 
     def _point(self, rank: int, index: Tensor) -> tuple[Tensor, Tensor | None]:
         """Coordinates (n, dof) and base poses (n, 4, 4) of the starts of a rank."""
@@ -85,9 +85,12 @@ class Starts:
         return self._locked(q, index), base
 
     def _locked(self, q: Tensor, index: Tensor) -> Tensor:
-        if self.q0 is None or bool(self.problem.movable.all()):
+        """Starts ``q`` whose coordinates that no task needs, or that are locked, stay at q0; without it, at rest."""
+        drawn = self.problem.movable & self.problem.needed
+        if bool(drawn.all()):
             return q
-        return torch.where(self.problem.movable, q, self.q0[index])
+        rest = torch.zeros_like(q).clamp(self.problem.lower, self.problem.upper) if self.q0 is None else self.q0[index]
+        return torch.where(drawn, q, rest)
 
     def _placement(self) -> tuple[Placement, int] | None:
         """Where the first task of priority 0 that says so wants which link, as seen from the base."""
@@ -104,7 +107,7 @@ class Starts:
         if found is None or self.problem.tree.dof == 0:
             return None
         place, link = found
-        table, poses = _table(self.problem.tree, link, self.low, self.high)
+        table, poses = _table(self.problem, link, self.low, self.high)
         reach = poses[:, :3, 3].norm(dim=-1).max().clamp_min(1e-6)
         parts, wanted = [], []
         if place.position is not None:
@@ -121,16 +124,17 @@ class Starts:
         return table[chosen]
 
 
-def _table(tree: KinematicTree, link: int, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Samples (count, dof) within limits and the link's poses there, made once per tree, link and limits."""
-    key = ("ik starts", link, tuple(low.tolist()), tuple(high.tolist()))
-    if key in tree.cache:
-        return tree.cache[key]
+def _table(problem: Problem, link: int, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Samples (count, dof) within limits and the link's poses there, made once per robot and link."""
+    key, tree = ("ik starts", link), problem.tree
+    kept: tuple[Tensor, Tensor] | None = problem.cache.get(key)
+    if kept is not None:
+        return kept
     points = roberts(0, _TABLE, tree.dof, torch.zeros(tree.dof, dtype=torch.float64, device=low.device))
     samples = low + points * (high - low)
     table = (samples, link_poses(tree, samples, [link])[:, 0])
-    if not tree.has_gradient:  # geometry that is being learnt changes under our feet
-        tree.cache[key] = table
+    if problem.keeps:
+        problem.cache[key] = table
     return table
 
 

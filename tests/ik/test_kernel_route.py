@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 
 import diffkin as dk
 from diffkin import ik
+from diffkin.errors import ChangedError
 from diffkin.ik import kernel_route
 from diffkin.ik.options import make_options
 from diffkin.ik.problem import make_problem
@@ -94,8 +98,7 @@ def test_calls_are_kept_but_not_for_ever(iiwa):
         dk.solve_ik(robot, T, seed=seed)
     ready = kernel_route._ready(robot, robot.link_index(None))
     assert 0 < len(ready.calls) <= kernel_route._CALLS
-    same = iiwa.replace(lower=iiwa.lower.clone())
-    assert kernel_route.program_of(same, 7) is kernel_route.program_of(iiwa, 7)
+    assert kernel_route.program_of(iiwa, 7) is kernel_route.program_of(iiwa, 7)
     tight = iiwa.replace(lower=iiwa.lower + 0.1)
     assert kernel_route.program_of(tight, 7) is not kernel_route.program_of(iiwa, 7)
 
@@ -110,3 +113,27 @@ def test_a_limit_on_one_side_alone(iiwa):
         result = dk.solve_ik(robot, T, backend=route)
         assert result.success.all()
         assert ((result.q >= lower) & (result.q <= upper)).all()
+
+
+def test_what_is_kept_of_changed_robots_goes_with_them(iiwa):
+    T = iiwa.forward_kinematics(iiwa.sample(1))
+    dk.solve_ik(iiwa, T)
+    before = len(iiwa.tree.cache)
+    for k in range(10):
+        robot = iiwa.replace(lower=iiwa.lower + 1e-3 * k)
+        dk.solve_ik(robot, T)
+    assert len(iiwa.tree.cache) <= before + 1
+    gone = weakref.ref(robot.cache["ik program", robot.link_index(None)])
+    del robot
+    gc.collect()
+    assert gone() is None
+
+
+def test_limits_changed_in_place_are_noticed(iiwa):
+    robot = iiwa.replace(lower=iiwa.lower.clone())
+    T = robot.forward_kinematics(robot.sample(3))
+    dk.solve_ik(robot, T)
+    robot.lower.mul_(0.3)
+    for backend in (None, "reference"):
+        with pytest.raises(ChangedError, match="robot.replace"):
+            dk.solve_ik(robot, T, backend=backend)

@@ -101,7 +101,7 @@ def test_weights_must_fit_the_residual(mixed):
     for weight, fits in ((torch.ones(4), True), (2.0, True), (torch.ones(3), False), (torch.ones(1), False)):
         problem = problem_of(mixed, [Between(point, weight=weight)], 4)
         if fits:
-            problem.check_weights(state)
+            problem.tried(state, len(state.q))
         else:
             with pytest.raises(ShapeError, match=r"weight of Between must be one number or \(4,\)"):
-                problem.check_weights(state)
+                problem.tried(state, len(state.q))

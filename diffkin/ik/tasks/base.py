@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from diffkin._checks import check_broadcast
+from diffkin._checks import as_tensor, check_broadcast, ordinary
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik.tasks.kinds import Kind
 
@@ -41,7 +41,8 @@ class Task:
             for the step nor for ``success``.
         priority: 0 must be met for success; tasks of priority 1 are brought as near to zero as those of 0 allow.
         links: Names of the links whose poses the residual needs; None names the tip.
-        unit: "m" if the norm of the residual is a position error, "rad" if it is a rotation error.
+        unit: "m" if the norm of the residual is a position error, "rad" if it is a rotation error; or one of both for
+            each row.
         rows: Rows of the residual, where they are known beforehand; None leaves the length of weights to be checked
             when the task is solved.
         batched: The attributes that hold one target a problem, and of what kind they are: they are checked, expanded
@@ -51,12 +52,13 @@ class Task:
     weight: float | Tensor = 1.0
     priority: int = 0
     links: ClassVar[tuple[str | None, ...]] = ()
-    unit: ClassVar[str] = "m"
+    unit: ClassVar[str | tuple[str, ...]] = "m"
     rows: ClassVar[int | None] = None
     batched: ClassVar[Mapping[str, Kind]] = MappingProxyType({})
 
     def __post_init__(self) -> None:
         for name, kind in self.batched.items():
+            object.__setattr__(self, name, as_tensor(getattr(self, name), name))
             kind.check(getattr(self, name), name)
         self.check_weight(self.rows)
 
@@ -92,8 +94,12 @@ class Task:
 
     def errors(self, poses: Tensor, q: Tensor, problem: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Position error [m] and rotation error [rad], each (n,) or None if the task has none of that kind."""
-        size = torch.linalg.vector_norm(self.residual(poses, q, problem) * self._asked(q), dim=-1)
-        return (size, None) if self.unit == "m" else (None, size)
+        asked = self.residual(poses, q, problem) * self._asked(q)
+        if isinstance(self.unit, str):
+            size = torch.linalg.vector_norm(asked, dim=-1)
+            return (size, None) if self.unit == "m" else (None, size)
+        turned = torch.tensor([unit == "rad" for unit in self.unit], device=asked.device)
+        return torch.linalg.vector_norm(asked * ~turned, dim=-1), torch.linalg.vector_norm(asked * turned, dim=-1)
 
     def placement(self) -> Placement | None:
         """Where the task wants its link, by which stored samples are searched for starts; None if it says nothing.
@@ -118,7 +124,14 @@ class Task:
 
     def check_weight(self, rows: int | None = None) -> None:
         """Raise unless the weight is one number, or one for each of ``rows``: finite, from 0 on, not all 0."""
-        weight = torch.as_tensor(self.weight).detach()
+        if isinstance(self.priority, bool) or not isinstance(self.priority, int) or self.priority not in (0, 1):
+            raise OptionError(
+                f"priority of {type(self).__name__} must be 0, to be met, or 1, as near as those of 0 allow; got "
+                f"{self.priority!r}. Tasks of priority 1 are weighed against each other by their weight."
+            )
+        weight = as_tensor(self.weight, f"weight of {type(self).__name__}").detach()
+        if not isinstance(self.weight, Tensor):
+            object.__setattr__(self, "weight", weight if weight.ndim else float(weight))
         if weight.ndim > 1 or (weight.ndim == 1 and rows is not None and len(weight) != rows):
             wanted = "(rows,)" if rows is None else f"({rows},)"
             raise ShapeError(
@@ -128,6 +141,27 @@ class Task:
             raise OptionError(
                 f"weight of {type(self).__name__} must be at least 0, finite, and above 0 somewhere, "
                 f"got {weight.tolist()}."
+            )
+
+    def check_rows(self, residual: Tensor, count: int) -> None:
+        """Raise unless a residual has one row for each of ``count`` states, and weight and unit fit its length."""
+        name = type(self).__name__
+        if residual.ndim != 2 or len(residual) != count:
+            raise ShapeError(f"residual of {name} must be (n, rows), got {tuple(residual.shape)} for n = {count}.")
+        rows = residual.shape[-1]
+        self.check_weight(rows)
+        if type(self).errors is not Task.errors:
+            return
+        if isinstance(self.unit, str) and rows == 6 and not _says_unit(type(self)):
+            raise OptionError(
+                f"{name} has six rows and does not say their units: metres and radians cannot be judged as one number. "
+                "Write unit = ('m', 'm', 'm', 'rad', 'rad', 'rad') in the class, or unit = 'm' or 'rad' if all six are "
+                "of one, or define errors(poses, q, problem)."
+            )
+        units = (self.unit,) * rows if isinstance(self.unit, str) else tuple(self.unit)
+        if len(units) != rows or not set(units) <= {"m", "rad"}:
+            raise OptionError(
+                f"unit of {name} must be 'm', 'rad', or one of both for each of {rows} rows; got {units!r}."
             )
 
     @property
@@ -143,10 +177,12 @@ class Task:
         """The task with its targets expanded to ``batch``, flattened, in the solver's dtype."""
         flat = {}
         for name, kind in self.batched.items():
-            target = self._target(name).to(dtype=dtype, device=device)
+            target = ordinary(self._target(name)).to(dtype=dtype, device=device)
             core = target.shape[target.ndim - kind.axes :]
             flat[name] = target.expand(*batch, *core).reshape(-1, *core)
-        return self._with(flat)
+        kept = {name: part for name, part in vars(self).items() if isinstance(part, Tensor) and name not in flat}
+        made = {name: ordinary(part) for name, part in kept.items() if part.is_inference()}
+        return self._with({**made, **flat})
 
     def exact_at(self: TaskT, rows: slice) -> TaskT:
         """The task for some rows of its flat targets, these made exact: rounded rotations mean the nearest ones."""
@@ -172,6 +208,11 @@ class Task:
     def _asked(self, like: Tensor) -> Tensor:
         """1 for rows that count, 0 for free ones."""
         return (torch.as_tensor(self.weight, dtype=like.dtype, device=like.device) != 0).to(like.dtype)
+
+
+def _says_unit(kind: type) -> bool:
+    """Whether a class of tasks, or one between it and ``Task``, says its unit."""
+    return any("unit" in vars(each) for each in kind.__mro__ if issubclass(each, Task) and each is not Task)
 
 
 @dataclass(frozen=True, eq=False)

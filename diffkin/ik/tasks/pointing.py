@@ -30,7 +30,7 @@ class _AxisTask(LinkTask):
     """A task of an axis of a link, in the link's axes, of any non-zero length."""
 
     axis: Axis
-    unit: ClassVar[str] = "rad"
+    unit: ClassVar[str | tuple[str, ...]] = "rad"
     rows: ClassVar[int | None] = 3
 
     def __post_init__(self) -> None:
@@ -150,7 +150,7 @@ class WingsLevelTask(LinkTask):
         link: Name of the link that carries the wings, its axes forward, left and up.
     """
 
-    unit: ClassVar[str] = "rad"
+    unit: ClassVar[str | tuple[str, ...]] = "rad"
     rows: ClassVar[int | None] = 1
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
@@ -192,7 +192,7 @@ class BankPitchLimitTask(LinkTask):
     max_bank: float | None = None
     max_pitch: float | None = None
     margin: float = 2e-6
-    unit: ClassVar[str] = "rad"
+    unit: ClassVar[str | tuple[str, ...]] = "rad"
 
     def __post_init__(self) -> None:
         if self.max_bank is None and self.max_pitch is None:

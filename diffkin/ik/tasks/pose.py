@@ -102,7 +102,7 @@ class OrientationTask(LinkTask):
     """
 
     target: Tensor
-    unit: ClassVar[str] = "rad"
+    unit: ClassVar[str | tuple[str, ...]] = "rad"
     rows: ClassVar[int | None] = 3
     batched: ClassVar[Mapping[str, Kind]] = {"target": ROTATION}
 

@@ -21,7 +21,7 @@ from diffkin.aircraft import (
 )
 from diffkin.errors import OptionError, RotationError, ShapeError
 from diffkin.ik import Task
-from diffkin.ik.problem import Problem, State
+from diffkin.ik.problem import Problem, State, make_problem
 
 COUNT = 40
 
@@ -31,10 +31,10 @@ def vectors(seed: int, count: int = COUNT) -> torch.Tensor:
 
 
 def problem(robot: dk.Robot, task: Task) -> Problem:
-    links = [tuple(robot.link_index(link) for link in task.links)]
     free = torch.ones(robot.dof, dtype=torch.bool)
     far = torch.full((robot.dof,), 10.0, dtype=torch.float64)  # so that differences are not cut at a limit
-    return Problem(robot.tree, -far, far, [task], links, free, 6, 1e-6, 1e-6)
+    made = make_problem(robot, [task], torch.Size((COUNT,)), free, "pose", 1e-6, 1e-6)
+    return dataclasses.replace(made, lower=-far, upper=far)
 
 
 TASKS = [

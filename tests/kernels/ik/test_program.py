@@ -370,7 +370,7 @@ def test_nearest_of_the_first_solutions():
         distance.append(np.linalg.norm(answer.q - q0, axis=1))
     assert (distance[1] <= distance[0]).all()
     assert (distance[2] <= distance[1]).all()
-    assert distance[2].mean() < 0.8 * distance[0].mean()
+    assert distance[2].mean() < 0.9 * distance[0].mean()  # whole turns nearer have been taken in all of them
 
 
 def test_coordinates_off_the_way_stay():

@@ -88,7 +88,7 @@ def test_a_step_is_the_damped_one_cut_off_at_the_bounds():
     state[layout.ERROR], state[layout.GROWTH] = (residual**2).sum(axis=0), [1.0, 4.0, 16.0, 1.0]
     state[layout.FRESH] = [0, 0, 0, 1]
     lower, upper = np.full(m, -0.3), np.full(m, 0.3)
-    settings = settings_array(DAMPING=0.01, FLOOR=1e-9)
+    settings = settings_array(DAMPING=0.01, FLOOR=1e-9, BEYOND=1e9)
     trial, start = np.zeros((m, W)), q.copy()
     run_propose(state, jac.copy(), residual, q, lower, upper, settings, np.zeros((6, W)), trial)
     cut = 0
