@@ -57,9 +57,7 @@ def is_watched() -> bool:
 
 def is_plain(tensor: Tensor) -> bool:
     """Whether these are numbers in the memory of the CPU, of a dtype that has kernels: no subclass, no device."""
-    return (
-        type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype in DTYPES and not tensor.is_neg() and _compiles()
-    )
+    return type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype in DTYPES and not tensor.is_neg() and _compiles()
 
 
 def kernels_apply(first: Tensor, *others: Tensor | None) -> bool:
