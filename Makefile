@@ -16,8 +16,10 @@ help:
 	@sed -n '1,2s/^# //p' Makefile
 
 install: $(STAMPS)/test $(STAMPS)/docs
+	$(BIN)/python -m diffkin compile
 
 demo: $(STAMPS)/scripts
+	$(BIN)/python -m diffkin compile
 	$(BIN)/python scripts/solve_ik.py robot=kuka_iiwa target.count=500
 	$(BIN)/python scripts/point_aircraft.py
 
@@ -40,21 +42,12 @@ docs: $(STAMPS)/docs
 	$(BIN)/zensical build
 
 clean:
-	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .uv build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# PyBullet has wheels for Python 3.10 and 3.11; on others pip would compile it for ten minutes.
+# A Python that PyBullet has wheels for, or one made fit for it; every step says what it does.
 $(VENV)/bin/python:
-	@for python in $(PYTHON) python3.11 python3.10 python3 python; do \
-	  if $$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11)))' 2>/dev/null; then \
-	    echo "Making $(VENV) with $$($$python --version)"; \
-	    exec $$python -m venv $(VENV); \
-	  fi; \
-	done; \
-	echo "diffkin's demo and tests need Python 3.11 or 3.10, for which PyBullet has wheels; none was found." >&2; \
-	echo "Install one (Debian, Ubuntu: apt install python3.11 python3.11-venv; macOS: brew install python@3.11;" >&2; \
-	echo "anywhere: uv python install 3.11, pyenv install 3.11) or name it: make demo PYTHON=/path/to/python3.11" >&2; \
-	exit 1
+	@sh scripts/make_venv.sh $(VENV) $(PYTHON)
 
 # One rule for every set of extras of pyproject.toml.
 $(STAMPS)/%: pyproject.toml constraints.txt | $(VENV)/bin/python

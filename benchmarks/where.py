@@ -11,22 +11,25 @@ import torch
 import diffkin as dk
 from benchmarks import models
 from benchmarks.timing import interleaved
+from diffkin.ik.kernel_route import program_of, settings_of
+from diffkin.ik.options import make_options
 from diffkin.kernels.compiled import kernel
 from diffkin.kernels.ik.program import errors
 from diffkin.kernels.ik.targets import ready_targets
 from diffkin.kernels.threads import get_num_threads, run_batch, run_chunks
-from diffkin.kernels.tree.mechanism import (
+from diffkin.kernels.tree.block import MOTION
+from diffkin.kernels.tree.mechanism import PRISMATIC, REVOLUTE
+from diffkin.kernels.tree.plan import (
     BASE,
     DENAVIT,
     FORM,
     GENERAL,
+    HAS_SHIFT,
+    HAS_TURN,
     KIND,
-    PRISMATIC,
     QUARTER,
-    REVOLUTE,
-    SHIFTED,
     SOURCE,
-    TURNED,
+    STRAIGHT,
     Plan,
     make_plan,
 )
@@ -49,7 +52,7 @@ def _multiply_adds(out, rounds, start, stop):
         for _ in range(rounds):
             a, b, c, d, e = fma(a, x, y), fma(b, x, y), fma(c, x, y), fma(d, x, y), fma(e, x, y)
             f, g, h, i, j = fma(f, x, y), fma(g, x, y), fma(h, x, y), fma(i, x, y), fma(j, x, y)
-        store(out, place * width(out), a + b + c + d + e + f + g + h + i + j)
+        store(out, place, a + b + c + d + e + f + g + h + i + j)
 
 
 def measure_peak(rounds: int = 200_000, repeats: int = 7) -> float:
@@ -72,14 +75,14 @@ def forward_flops(plan: Plan) -> int:
     for row in plan.integers:
         form, kind = row[FORM], row[KIND]
         if row[SOURCE] != BASE:  # three rows times the constant transform; after the base there is nothing to multiply
-            count += 3 * {GENERAL: 21, DENAVIT: 10, QUARTER: 4}.get(int(form), 4)
+            count += 3 * {GENERAL: 21, DENAVIT: 10, QUARTER: 4, STRAIGHT: 4}[int(form)]
         if kind in (REVOLUTE, PRISMATIC):
             count += 2  # multiplier and offset
         if kind == REVOLUTE:
-            count += _SINCOS_FLOPS + 3 * 6 + (6 if row[TURNED] else 0)
-        elif kind == PRISMATIC or row[TURNED]:
+            count += _SINCOS_FLOPS + 3 * 6 + (6 if row[HAS_TURN] else 0)
+        elif kind == PRISMATIC or row[HAS_TURN]:
             count += 6 if kind == PRISMATIC else 18
-        count += 6 if row[SHIFTED] else 0
+        count += 6 if row[HAS_SHIFT] else 0
     return count
 
 
@@ -89,7 +92,7 @@ def _without_stores(integers, reals, q, sink, products, start, stop):
     lanes = width(q)
     nodes, dof = integers.shape[0], q.shape[1]
     table = sincos_table(q)
-    columns, motion, kept = scratch(q, dof * lanes), scratch(q, nodes * 2 * lanes), scratch(q, lanes)
+    columns, motion, kept = scratch(q, dof * lanes), scratch(q, nodes * MOTION * lanes), scratch(q, lanes)
     i, r, q_from = pointer(integers), pointer(reals), pointer(q)
     total = splat(q, 0.0)
     for block in range(start, stop - lanes + 1, lanes):
@@ -102,8 +105,8 @@ def _without_stores(integers, reals, q, sink, products, start, stop):
             total = total + x0 + y0 + z0 + p0 + x1 + y1 + z1 + p1 + x2 + y2 + z2 + p2
         else:
             for node in range(nodes):
-                total = total + load(motion, 2 * node * lanes) + load(motion, (2 * node + 1) * lanes)
-    store(sink, start // 16 * 16, total)
+                total = total + load(motion, node * MOTION) + load(motion, node * MOTION + 1)
+    store(sink, start // lanes, total)
 
 
 def kinematics_shares(count: int = 100_000, repeats: int = 9, peak_rounds: int = 200_000) -> dict[str, Any]:
@@ -161,9 +164,9 @@ def inverse_shares(count: int = 10_000, repeats: int = 5) -> dict[str, Any]:
     poses = torch.from_numpy(targets)
     found = dk.solve_ik(robot, poses)
     q = found.q.numpy()
-    from diffkin.ik.kernel_route import _program
-
-    program = _program(robot, robot.link_index(None))
+    options = make_options(robot.dtype)
+    program = program_of(robot, robot.link_index(None))
+    call = program.call(settings_of(options, (1.0,) * 6, False))
     single = robot.to(dtype=torch.float32)
     q32 = found.q.float()
     seconds = interleaved(
@@ -172,25 +175,27 @@ def inverse_shares(count: int = 10_000, repeats: int = 5) -> dict[str, Any]:
             "one iteration from one start": lambda: dk.solve_ik(robot, poses, max_restarts=0, max_iterations=1),
             "two iterations from one start": lambda: dk.solve_ik(robot, poses, max_restarts=0, max_iterations=2),
             "checking targets": lambda: ready_targets(targets, 1e-5),
-            "judging, one thread": lambda: errors(program, targets, q),
+            "judging, one thread": lambda: errors(call, targets, q),
             "one Jacobian, float32": lambda: single.jacobian(q32),
         },
         repeats,
         0.0,
     )
     iterations = float(found.iterations.double().mean())
+    evaluations = iterations + 1.0 + float(found.restarts.double().mean())  # each start is looked at before its steps
     each = {name: value / count for name, value in seconds.items()}
     judging = each["judging, one thread"] / get_num_threads()
     step = max(each["two iterations from one start"] - each["one iteration from one start"], 0.0)
-    lookup = each["one iteration from one start"] - step - judging - each["checking targets"]
+    # a start and the last from where it ended are looked at and take a step each: as much as two steps more
+    lookup = each["one iteration from one start"] - 2.0 * step - judging - each["checking targets"]
     iterating = each["whole"] - lookup - judging - each["checking targets"]
-    jacobians = min(1.0, each["one Jacobian, float32"] * iterations / iterating)
+    jacobians = min(1.0, each["one Jacobian, float32"] * evaluations / iterating)
     return {
         "robot": "kuka_iiwa",
         "batch": count,
         "seconds_each": each,
         "iterations_mean": iterations,
-        "seconds_an_iteration": iterating / iterations,
+        "seconds_an_iteration": iterating / evaluations,
         "shares": {
             "checking targets": each["checking targets"] / each["whole"],
             "finding starts": lookup / each["whole"],

@@ -30,7 +30,6 @@ __all__ = [
     "check_pose",
     "check_rotation",
     "has_values",
-    "is_transformed",
 ]
 
 ROTATION_TOLERANCE = 1e-5

@@ -29,11 +29,11 @@ def is_transformed() -> bool:
 
 
 def is_watched() -> bool:
-    """Whether torch follows what is done to tensors in a way that a kernel would escape: gradients apart."""
-    return bool(
+    """Whether torch follows what is done to tensors in a way that a kernel would escape; gradients apart."""
+    return bool(  # down to torch's own calls, since every call of one pose asks
         torch.compiler.is_compiling()
-        or is_transformed()
-        or torch.jit.is_tracing()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or torch._C._is_tracing()
         or forward_ad._current_level >= 0  # no public call tells whether forward mode is on
     )
 
@@ -43,12 +43,23 @@ def is_plain(tensor: Tensor) -> bool:
     return type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype in DTYPES and not tensor.is_neg()
 
 
-def kernels_apply(*tensors: Tensor) -> bool:
-    """Whether a kernel gives for these tensors what the torch formula would give."""
-    if is_watched():
+def kernels_apply(first: Tensor, *others: Tensor | None) -> bool:
+    """Whether a kernel gives for these tensors what the torch formula would give.
+
+    Args:
+        first: Any of them.
+        *others: The others; None for one that is not given.
+
+    Returns:
+        True if all are plain CPU tensors of one dtype that has kernels, and nothing is traced or transformed.
+    """
+    if is_watched() or not is_plain(first):
         return False
-    for tensor in tensors:  # noqa: SIM110 - a generator costs as much as the rest
-        if not is_plain(tensor):
+    dtype = first.dtype
+    for tensor in others:  # a loop, for the same reason
+        if tensor is None:
+            continue
+        if type(tensor) not in _PLAIN or tensor.dtype != dtype or not tensor.is_cpu or tensor.is_neg():
             return False
     return True
 
@@ -60,7 +71,7 @@ def array(tensor: Tensor) -> np.ndarray[Any, Any]:
 
 @cache
 def kernel(name: str) -> Any:
-    """A function of ``diffkin.kernels`` by its dotted name there, imported when first asked for, since Numba is slow to import.
+    """A function of ``diffkin.kernels`` by its dotted name there, imported when first asked for: Numba loads slowly.
 
     Kept, since asking Python for an import again takes a microsecond each time.
     """

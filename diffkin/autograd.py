@@ -11,7 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffkin._checks import check_floating, is_transformed
+from diffkin._checks import check_floating
+from diffkin._gate import is_transformed
 from diffkin.errors import ShapeError, closest
 
 __all__ = ["METHODS", "backward_seeds", "hessian", "jacobian", "unit_seeds"]

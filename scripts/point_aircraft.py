@@ -2,197 +2,110 @@
 
 python scripts/point_aircraft.py aircraft=fixed_wing target=ground_point
 python scripts/point_aircraft.py aircraft=quadrotor target=direction target.count=10000 check.pybullet=false
-
+python scripts/point_aircraft.py aircraft.path=my_aircraft.urdf target.ray=my_camera
 
 The run folder holds results.json, pointing_error.png, attitudes.png, flight.png and, in .hydra, the configuration.
 """
 
-from __future__ import annotations
-
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Optional
 
 import torch
-from aircraft_common import (
-    AircraftConfig,
-    ControllerConfig,
-    choose,
-    controller_of,
-    integrator_checks,
-    torque_limit,
-)
-from common import SCHEMA, check_positive, require, run_folder, run_main, write_json
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
-from rich.console import Console
-from rich.table import Table
+from common.aircraft import AircraftConfig, ControllerConfig, controller_of, load_airframe, torque_limit
+from common.aircraft_targets import SunConfig, TargetConfig, make_sun, make_targets
+from common.folders import run_folder
+from common.results import save_results
+from common.run import run_main
+from common.settings import check_not_negative, check_positive, typed
+from common.tables import cell, say, show_jacobian, show_pairs, show_table
+from omegaconf import DictConfig
 from torch import Tensor
 
-from diffkin import aircraft, rotations
+from diffkin import aircraft, plotting, rotations, simulation
 from diffkin.aircraft import Airframe, KeepOut, Pointing, RayTarget
-from diffkin.plotting import convergence_figure, picture_grid, save_figure
-from diffkin.plotting.aircraft import attitude_figure
-from diffkin.simulation.world import is_installed
-
-KINDS = ("ground_point", "direction")
-console = Console()
 
 
-# -- the configuration and its types --------------------------------------------------------------------------------
-
-
-@dataclass
-class TargetConfig:
-    """Which way to turn which ray."""
-
-    kind: str = MISSING
-    count: int = MISSING
-    ray: str = "boresight"
-    height_m: Optional[float] = None
-    radius_m: Optional[float] = None
-    max_elevation_deg: Optional[float] = None
-
-
-@dataclass
-class SunConfig:
-    """A cone that the ray stays out of."""
-
-    azimuth_deg: float = 0.0
-    elevation_deg: float = 0.0
-    half_angle_deg: float = 0.0
-
-
-@dataclass
+@dataclass(frozen=True)
 class CheckConfig:
     """What is done in PyBullet."""
 
-    pybullet: bool = True
-    jacobians: int = 3
-    flights: int = 40
-    seconds: float = 3.0
-    pictures: int = 6
+    pybullet: bool
+    jacobians: int
+    flights: int
+    seconds: float
+    pictures: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class PointAircraftConfig:
-    """The whole configuration."""
+    """All there is to choose."""
 
-    aircraft: AircraftConfig = field(default_factory=AircraftConfig)
-    target: TargetConfig = field(default_factory=TargetConfig)
-    controller: ControllerConfig = field(default_factory=ControllerConfig)
-    seed: int = 0
-    roll: str = "level"
-    tolerance_rad: float = 1e-6
-    locked: Optional[list[str]] = None
-    sun: SunConfig = field(default_factory=SunConfig)
-    check: CheckConfig = field(default_factory=CheckConfig)
-
-
-ConfigStore.instance().store(name=f"{SCHEMA}point_aircraft", node=PointAircraftConfig)
+    aircraft: AircraftConfig
+    target: TargetConfig
+    controller: ControllerConfig
+    seed: int
+    roll: str
+    tolerance_rad: float
+    locked: Optional[list[str]]
+    sun: SunConfig
+    check: CheckConfig
 
 
-def check_config(cfg: Any) -> None:
+def check_config(config: PointAircraftConfig) -> None:
     """Raise for values out of range."""
-    choose(cfg.target.kind, KINDS, "kind of target for an aircraft")
-    positive = ["target.count", "target.height_m", "target.radius_m", "target.max_elevation_deg", "tolerance_rad"]
-    check_positive(cfg, *positive, "check.seconds", "aircraft.max_bank_deg", "aircraft.max_pitch_deg")
-    needed = ("height_m", "radius_m") if cfg.target.kind == "ground_point" else ("max_elevation_deg",)
-    for name in needed:
-        require(cfg.target[name] is not None, f"target.{name}", None, "a number above zero")
-    for name in ("jacobians", "flights", "pictures"):
-        require(cfg.check[name] >= 0, f"check.{name}", cfg.check[name], "a whole number from 0 on")
-    require(0 <= cfg.sun.half_angle_deg < 180, "sun.half_angle_deg", cfg.sun.half_angle_deg, "from 0 to below 180")
+    check_positive(config, "target.count", "tolerance_rad", "check.seconds")
+    check_positive(config, "aircraft.max_bank_deg", "aircraft.max_pitch_deg")
+    check_not_negative(config, "check.jacobians", "check.flights", "check.pictures")
 
 
-# -- the job --------------------------------------------------------------------------------------------------------
-
-
-def main(cfg: Any) -> None:
-    check_config(cfg)
+def main(cfg: DictConfig) -> None:
+    """Point, judge, draw, set in PyBullet and fly there, save."""
+    config = typed(PointAircraftConfig, cfg)
+    check_config(config)
     torch.set_default_dtype(torch.float64)
-    airframe = aircraft.load_airframe(cfg.aircraft.robot)
-    target, position = make_targets(cfg.target, cfg.seed)
-    max_bank, max_pitch = _radians(cfg.aircraft.max_bank_deg), _radians(cfg.aircraft.max_pitch_deg)
-    sun = make_sun(cfg.sun, target.ray)
+    airframe = load_airframe(config.aircraft)
+    target, position = make_targets(config.target, config.seed)
+    bank, pitch = config.aircraft.max_bank(), config.aircraft.max_pitch()
+    sun = make_sun(config.sun, target.ray)
     start = time.perf_counter()
     found = aircraft.point(
-        airframe,
-        target,
-        position=position,
-        locked=None if cfg.locked is None else list(cfg.locked),
-        roll=cfg.roll,
-        keep_out=sun or (),
-        max_bank=max_bank,
-        max_pitch=max_pitch,
-        tolerance=cfg.tolerance_rad,
-        seed=cfg.seed,
-        history=True,
-    )
-    seconds = time.perf_counter() - start
-    solved = found.success
+        airframe, target, position=position, locked=config.locked, roll=config.roll, keep_out=sun or (),
+        max_bank=bank, max_pitch=pitch, tolerance=config.tolerance_rad, seed=config.seed, history=True,
+    )  # fmt: skip
+    seconds, solved = time.perf_counter() - start, found.success
     results: dict[str, Any] = {
         "aircraft": airframe.robot.name,
-        "target": cfg.target.kind,
+        "target": config.target.kind,
         "ray": target.ray,
-        "seed": cfg.seed,
+        "seed": config.seed,
         "targets": solved.numel(),
         "solved": int(solved.sum()),
         "worst_pointing_error_rad": float(found.pointing_error[solved].max()) if bool(solved.any()) else None,
-        "limit_violations": count_violations(airframe, found, max_bank, max_pitch, sun),
+        "limit_violations": count_violations(airframe, found, bank, pitch, sun),
         "iterations_mean": float(found.ik.iterations.double().mean()),
         "seconds": seconds,
         "microseconds_per_target": 1e6 * seconds / max(solved.numel(), 1),
         "pybullet": None,
     }
     show_answers(airframe, found, results)
-    results["jacobian_difference"] = show_jacobian(airframe, found, position)
+    results["jacobian_difference"] = compare_jacobian(airframe, found, position)
     folder = run_folder()
-    if found.ik.history is not None:
-        figure = convergence_figure(found.ik.history, cfg.tolerance_rad, "Pointing error over the iterations")
-        save_figure(figure, folder / "pointing_error.png")
-    if cfg.check.pybullet and not is_installed():
-        console.print("PyBullet is not installed (pip install pybullet), so nothing is checked or flown there.")
-    elif cfg.check.pybullet:
-        results["pybullet"] = check_in_bullet(cfg, airframe, target, position, found)
-    write_json(folder / "results.json", results)
-    console.print(f"Results: {folder / 'results.json'}")
-
-
-def _radians(degrees: float | None) -> float | None:
-    return None if degrees is None else math.radians(degrees)
-
-
-# -- targets --------------------------------------------------------------------------------------------------------
-
-
-def make_targets(cfg: Any, seed: int) -> tuple[RayTarget, Tensor]:
-    """Targets of the group ``target`` and where the aircraft are (NED)."""
-    count = cfg.count
-    generator = torch.Generator().manual_seed(seed)
-    unit = torch.rand(count, 2, generator=generator, dtype=torch.float64)
-    turn = 2.0 * math.pi * unit[:, 0]
-    if cfg.kind == "ground_point":
-        away = cfg.radius_m * unit[:, 1].sqrt()
-        point = torch.stack((away * turn.cos(), away * turn.sin(), torch.zeros_like(away)), dim=-1)
-        point[0] = 0.0  # straight below: the gimbal's singular point
-        return RayTarget(cfg.ray, point=point), torch.tensor([0.0, 0.0, -cfg.height_m], dtype=torch.float64)
-    highest = math.radians(cfg.max_elevation_deg)
-    elevation = torch.asin((2.0 * unit[:, 1] - 1.0) * math.sin(min(highest, 0.5 * math.pi)))
-    along = aircraft.azimuth_elevation_to_direction(turn, elevation)
-    return RayTarget(cfg.ray, direction=along), torch.zeros(3, dtype=torch.float64)
-
-
-def make_sun(cfg: SunConfig, ray: str) -> KeepOut | None:
-    """The cone to keep out of, or None."""
-    if cfg.half_angle_deg == 0:
-        return None
-    azimuth, elevation = (
-        torch.tensor(math.radians(angle), dtype=torch.float64) for angle in (cfg.azimuth_deg, cfg.elevation_deg)
-    )
-    direction = aircraft.azimuth_elevation_to_direction(azimuth, elevation)
-    return KeepOut(ray, direction, math.radians(cfg.half_angle_deg))
+    assert found.ik.history is not None  # asked for
+    figure = plotting.convergence_figure(found.ik.history, config.tolerance_rad, "Pointing error over the iterations")
+    plotting.save_figure(figure, folder / "pointing_error.png")
+    if config.check.pybullet and not simulation.is_installed():
+        say("PyBullet is not installed (pip install pybullet), so nothing is checked or flown there.")
+    elif config.check.pybullet and not bool(solved.any()):
+        say("No target is solved, so there is nothing to set in PyBullet. Loosen limits or targets.")
+        results["pybullet"] = {}
+    elif config.check.pybullet:
+        measured = set_in_bullet(folder, config.check, airframe, target, position, found)
+        results["pybullet"] = measured | fly_to_answers(folder, config, airframe, found)
+        show_pairs("PyBullet", results["pybullet"].items())
+    save_results(folder, results)
 
 
 def count_violations(
@@ -209,106 +122,76 @@ def count_violations(
     return int((outside & found.success).sum())
 
 
-# -- showing --------------------------------------------------------------------------------------------------------
-
-
 def show_answers(airframe: Airframe, found: Pointing, results: dict[str, Any]) -> None:
     """The first answers and the figures of all."""
     moved = [k for k in range(airframe.dof) if bool((found.q[:, k] != airframe.neutral()[k]).any())]
-    table = Table(title=f"{results['aircraft']}: {results['solved']} of {results['targets']} targets pointed at [deg]")
-    for column in ("yaw", "pitch", "roll", *(airframe.robot.joint_names[k] for k in moved), "error [rad]", "solved"):
-        table.add_column(column, justify="right", overflow="fold")
+    joints = [airframe.robot.joint_names[k] for k in moved]
     angles = torch.rad2deg(torch.cat((rotations.matrix_to_euler(found.R_ned_body, "ZYX"), found.q[:, moved]), dim=-1))
-    for row, error, success in list(zip(angles.tolist(), found.pointing_error.tolist(), found.success.tolist()))[:8]:
-        table.add_row(*(f"{angle:.1f}" for angle in row), f"{error:.0e}", "yes" if success else "no")
-    console.print(table)
-    console.print(
-        f"worst error of the solved {results['worst_pointing_error_rad']} rad, outside a limit "
+    answers = zip((angles.round(decimals=1) + 0.0).tolist(), found.pointing_error.tolist(), found.success.tolist())
+    rows = [
+        [str(k), *(f"{angle:.1f}" for angle in row), f"{error:.0e}", "yes" if success else "no"]
+        for k, (row, error, success) in enumerate(list(answers)[:8])
+    ]
+    title = f"{results['aircraft']}: {results['solved']} of {results['targets']} targets pointed at [deg]"
+    show_table(title, ["target", "yaw", "pitch", "roll", *joints, "error [rad]", "solved"], rows)
+    say(
+        f"worst error of the solved {cell(results['worst_pointing_error_rad'])} rad, outside a limit "
         f"{results['limit_violations']}, {results['microseconds_per_target']:.0f} microseconds a target"
     )
 
 
-def show_jacobian(airframe: Airframe, found: Pointing, position: Tensor) -> float:
+def compare_jacobian(airframe: Airframe, found: Pointing, position: Tensor) -> float:
     """A wingtip's Jacobian by backward seeds beside the closed form, at the first answer; their largest difference."""
     name = "right_wingtip" if "right_wingtip" in airframe.points else next(iter(airframe.points))
     at = (airframe, name, found.R_ned_body[0], position, found.q[0])
-    closed = aircraft.point_jacobian(*at)
-    seeds = aircraft.point_jacobian(*at, method="backward_seeds")
-    table = Table(title=f"Jacobian of {name}: backward seeds, and the closed form in brackets")
-    for column in ("", "north", "east", "down"):
-        table.add_column(column, justify="right")
-    columns = ("turn about x", "turn about y", "turn about z", "north", "east", "down", *airframe.robot.joint_names)
-    for column, ours, theirs in zip(columns, seeds.T.tolist(), closed.T.tolist()):
-        table.add_row(column, *(f"{a:.4f} ({b:.4f})" for a, b in zip(ours, theirs)))
-    console.print(table)
-    difference = float((closed - seeds).abs().max())
-    console.print(f"largest difference {difference:.1e}")
-    return difference
+    closed, seeds = aircraft.point_jacobian(*at), aircraft.point_jacobian(*at, method="backward_seeds")
+    turns = ("turn x", "turn y", "turn z", "north", "east", "down", *airframe.robot.joint_names)
+    return show_jacobian(f"Jacobian of {name}", turns, ("north", "east", "down"), seeds.mT, closed.mT)
 
 
-# -- PyBullet -------------------------------------------------------------------------------------------------------
-
-
-def check_in_bullet(
-    cfg: Any, airframe: Airframe, target: RayTarget, position: Tensor, found: Pointing
+def set_in_bullet(
+    folder: Path, check: CheckConfig, airframe: Airframe, target: RayTarget, position: Tensor, found: Pointing
 ) -> dict[str, Any]:
-    """Set every answer in PyBullet and measure it there, fly to some of them, and take pictures."""
-    from diffkin.simulation.aircraft import compare_airframe, open_airframe, picture
-    from diffkin.simulation.aircraft_dynamics import fly
-
+    """Set every answer in PyBullet, measure it there, and take pictures."""
     kept = found.success.nonzero().flatten()
-    if len(kept) == 0:
-        console.print("No target is solved, so there is nothing to set in PyBullet. Loosen limits or targets.")
-        return {}
-    rotation, q = found.R_ned_body[kept], found.q[kept]
-    place = torch.zeros(len(kept), 3, dtype=torch.float64)  # far from the origin Bullet's digits would be lost
-    with open_airframe(airframe) as flying:
-        report = compare_airframe(flying, rotation, place, q, jacobians=cfg.check.jacobians)
-        worst = 0.0
-        for k, index in enumerate(kept.tolist()):
-            flying.reset(rotation[k], None, q[k])
-            origin, axis = flying.ray(target.ray)
-            goal = target.toward(origin + position)
-            goal = goal[index] if goal.ndim == 2 else goal
-            worst = max(worst, float(aircraft.turn_to(goal / goal.norm(), axis).norm()))
-        shown = range(min(cfg.check.pictures, len(kept)))
-        pictures = [picture(flying, rotation[k], q[k], ray=target.ray) for k in shown]
-    angles = torch.rad2deg(rotations.matrix_to_euler(rotation, "ZYX"))
+    rotation, q, origin = found.R_ned_body[kept], found.q[kept], torch.zeros(len(kept), 3)
+    with simulation.open_airframe(airframe) as flying:
+        report = simulation.compare_airframe(flying, rotation, origin, q, jacobians=check.jacobians)
+        errors = simulation.measure_pointing(flying, target, found.R_ned_body, position, found.q)
+        shown = range(min(check.pictures, len(kept)))
+        pictures = [simulation.picture(flying, rotation[k], q[k], ray=target.ray) for k in shown]
+    angles = torch.rad2deg(rotations.matrix_to_euler(rotation, "ZYX")).round() + 0.0  # no -0
     labels = ["yaw {:.0f}, pitch {:.0f}, roll {:.0f} deg".format(*angles[k].tolist()) for k in shown]
-    folder = run_folder()
     if pictures:
-        save_figure(picture_grid(pictures, labels, title="The aircraft pointing"), folder / "attitudes.png")
-
-    inertia = airframe.mass_properties().inertia
-    limit = torque_limit(cfg.aircraft)
-    count = min(cfg.check.flights, len(kept))
-    results: dict[str, Any] = {
+        figure = plotting.picture_grid(pictures, labels, title="The aircraft pointing")
+        plotting.save_figure(figure, folder / "attitudes.png")
+    return {
         "point_difference_m": report.point_difference_m,
         "ray_difference_rad": report.ray_difference_rad,
         "jacobian_difference": report.jacobian_difference,
-        "worst_pointing_error_rad": worst,
-        **integrator_checks(inertia, cfg.seed),
-        "flights": count,
-        "controlled_within_half_degree": None,
+        "worst_pointing_error_rad": float(errors[kept].max()),
     }
-    if count:
-        goals = rotation[:count]
-        level = torch.eye(3, dtype=torch.float64).expand(count, 3, 3)
-        control = controller_of(cfg.controller, inertia, limit, goals)
-        flight = fly(airframe, control, level, q=q[:count], seconds=cfg.check.seconds)
-        error = flight.error(goals)
-        results["controlled_within_half_degree"] = float((error[:, -1] <= math.radians(0.5)).double().mean())
-        results["worst_controlled_error_rad"] = float(error[:, -1].max())
-        last = count - 1
-        path = {"PyBullet": (flight.R_ned_body[last], flight.omega_body[last])}
-        title = f"{airframe.robot.name} flown to an answer by {cfg.controller.kind}"
-        figure = attitude_figure(flight.time, path, flight.torque[last], goals[last], title)
-        save_figure(figure, folder / "flight.png")
-    table = Table("", "", title="PyBullet", show_header=False)
-    for name, value in results.items():
-        table.add_row(name, f"{value:.3g}" if isinstance(value, float) else str(value))
-    console.print(table)
-    return results
+
+
+def fly_to_answers(folder: Path, config: PointAircraftConfig, airframe: Airframe, found: Pointing) -> dict[str, Any]:
+    """Integrators beside Bullet's, and the controller that turns the aircraft to some of the answers."""
+    inertia = airframe.mass_properties().inertia
+    kept = found.success.nonzero().flatten()[: config.check.flights]
+    results: dict[str, Any] = simulation.compare_integrators(inertia, config.seed)
+    results |= {"flights": len(kept), "controlled_within_half_degree": None}
+    if not len(kept):
+        return results
+    goals = found.R_ned_body[kept]
+    level = torch.eye(3, dtype=torch.float64).expand(len(kept), 3, 3)
+    control = controller_of(config.controller, inertia, torque_limit(config.aircraft), goals)
+    flight = simulation.fly(airframe, control, level, q=found.q[kept], seconds=config.check.seconds)
+    error = flight.error(goals)[:, -1]
+    path = {"PyBullet": (flight.R_ned_body[-1], flight.omega_body[-1])}
+    title = f"{airframe.robot.name} flown to an answer by {config.controller.kind}"
+    figure = plotting.attitude_figure(flight.time, path, flight.torque[-1], goals[-1], title)
+    plotting.save_figure(figure, folder / "flight.png")
+    results["controlled_within_half_degree"] = float((error <= math.radians(0.5)).double().mean())
+    return {**results, "worst_controlled_error_rad": float(error.max())}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,51 @@
-"""Small dense algebra: a product of two matrices has one value, wherever they stand in a batch."""
+"""The small algebra: values beside plain torch and SciPy, and what it promises at zero, under autocast and in derivatives."""
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+from torch.func import hessian, jacfwd, jacrev, vmap
 
-from diffkin._algebra import inverse, matmul
+from diffkin._algebra import (
+    apply,
+    blend_series,
+    check_nonzero,
+    cross,
+    dot,
+    inverse,
+    matmul,
+    perpendicular,
+    promote,
+    quaternion_row,
+    safe_norm,
+    solve3,
+    unit,
+)
+from diffkin.errors import RotationError
+
+SIZES = [5e-324, 1e-200, 1e-30, 1.0, 1e30, 1e200, 8e307]
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_dot_keeps_the_axis() -> None:
+    a, b = normal(4, 5, 3), normal(5, 3, seed=1)
+    torch.testing.assert_close(dot(a, b), torch.linalg.vecdot(a, b)[..., None], rtol=0, atol=1e-15)
+
+
+def test_products_promote() -> None:
+    single, double = normal(3, 3).float(), normal(3, 3, seed=1)
+    assert [tensor.dtype for tensor in promote(single, double)] == [torch.float64, torch.float64]
+    assert promote(single, single) == (single, single)
+    torch.testing.assert_close(matmul(single, double), single.double() @ double, rtol=0, atol=1e-15)
+    torch.testing.assert_close(apply(single, double[0]), single.double() @ double[0], rtol=0, atol=1e-15)
+    assert apply(double, single[0]).dtype == torch.float64
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -57,3 +97,137 @@ def test_derivatives_of_an_inverse_in_forward_mode_inside_a_vmap() -> None:
     back = inverse(matrix)[0]
     expected = -torch.einsum("bij,bkl->biljk", back, back)  # d(M^-1) = -M^-1 dM M^-1
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(3, 3), (2, 5), (1, 1), (4, 0)])
+def test_matrix_times_vector(rows: int, columns: int) -> None:
+    matrix, vector = normal(2, 1, rows, columns), normal(6, columns, seed=1)
+    expected = torch.einsum("...ij,...j->...i", matrix, vector)
+    assert apply(matrix, vector).shape == (2, 6, rows)
+    torch.testing.assert_close(apply(matrix, vector), expected, rtol=0, atol=1e-14)
+
+
+def test_autocast_does_not_round() -> None:
+    a, b = normal(4, 3, 3).float(), normal(4, 3, 3, seed=1).float()
+    product, moved = matmul(a, b), apply(a, b[..., 0])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (a @ b).dtype == torch.bfloat16  # what is to be avoided
+        torch.testing.assert_close(matmul(a, b), product, rtol=0, atol=1e-6)
+        torch.testing.assert_close(apply(a, b[..., 0]), moved, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_unit_of_any_length(size: float) -> None:
+    direction = torch.tensor([2.0, -1.0, 2.0], dtype=torch.float64) / 3.0
+    vector = size * torch.tensor([2.0, -1.0, 2.0], dtype=torch.float64)
+    torch.testing.assert_close(unit(vector), direction, rtol=0, atol=1e-15)
+
+
+def test_unit_is_differentiable() -> None:
+    vector = normal(3).requires_grad_()
+    assert torch.autograd.gradcheck(unit, (vector,), check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(unit, (vector,))
+    torch.testing.assert_close(
+        jacrev(unit)(vector.detach()),
+        jacrev(lambda v: torch.nn.functional.normalize(v, dim=-1))(vector.detach()),
+        rtol=0,
+        atol=1e-14,
+    )
+
+
+def test_unit_of_zero_is_zero_and_does_not_move() -> None:
+    zero = torch.zeros(2, 3, dtype=torch.float64)
+    mixed = torch.stack([zero[0], torch.ones(3, dtype=torch.float64)])
+    assert unit(zero).tolist() == zero.tolist()
+    assert unit(mixed)[1].norm().item() == pytest.approx(1.0, abs=1e-15)
+    for derivative in (jacrev(unit), jacfwd(unit), hessian(unit)):
+        assert not vmap(derivative)(zero).any()
+        assert bool(vmap(derivative)(mixed).isfinite().all())
+        assert bool(vmap(derivative)(mixed)[1].any())
+
+
+def test_perpendicular() -> None:
+    vectors = torch.cat([normal(200, 3), torch.eye(3).double(), -torch.eye(3).double(), 1e-200 * normal(3, 3, seed=2)])
+    across = perpendicular(vectors)
+    torch.testing.assert_close(across.norm(dim=-1), torch.ones(len(vectors)).double(), rtol=0, atol=1e-15)
+    assert dot(across, unit(vectors)).abs().max().item() < 1e-15
+    assert not jacrev(perpendicular)(vectors[0]).any()
+    assert not perpendicular(vectors.requires_grad_()).requires_grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_safe_norm(dtype: torch.dtype) -> None:
+    vectors = normal(50, 3).to(dtype)
+    torch.testing.assert_close(
+        safe_norm(vectors), vectors.norm(dim=-1, keepdim=True), rtol=4 * torch.finfo(dtype).eps, atol=0
+    )
+    zero = torch.zeros(3, dtype=dtype)
+    for derivative in (jacrev(safe_norm), jacfwd(safe_norm), hessian(safe_norm)):
+        assert not derivative(zero).any()
+        small = zero + torch.finfo(dtype).tiny ** 0.2
+        assert bool(derivative(small).isfinite().all())
+        assert bool(derivative(small).any())
+
+
+def test_solve3() -> None:
+    matrix, vector = normal(50, 3, 3), normal(50, 3, seed=1)
+    torch.testing.assert_close(solve3(matrix, vector), torch.linalg.solve(matrix, vector), rtol=1e-9, atol=1e-12)
+    flat = torch.ones(3, 3, dtype=torch.float64)
+    assert solve3(flat, vector[0]).tolist() == [0.0, 0.0, 0.0]
+    assert bool(jacrev(solve3)(flat, vector[0]).isfinite().all())
+    assert torch.autograd.gradcheck(solve3, (matrix[:2].requires_grad_(), vector[:2].requires_grad_()))
+
+
+def test_quaternion_row_is_along_the_quaternion() -> None:
+    quat = normal(500, 4)
+    quat[:4] = torch.eye(4)  # no turn, and half a turn about each axis
+    rotation = Rotation.from_quat(quat.numpy())
+    expected = torch.as_tensor(rotation.as_quat(canonical=True))
+    row = quaternion_row(torch.as_tensor(rotation.as_matrix()))
+    assert row.norm(dim=-1).min().item() >= 2.0 - 1e-12  # the longest of four rows, of 4 q q^T
+    assert bool((row[:, 3] >= 0).all())
+    found = unit(row)
+    half_turns = expected[:, 3] == 0
+    assert half_turns.sum() == 3  # where the sign is a choice
+    torch.testing.assert_close(found[half_turns].abs(), expected[half_turns].abs(), rtol=0, atol=1e-15)
+    torch.testing.assert_close(found[~half_turns], expected[~half_turns], rtol=0, atol=1e-14)
+
+
+def test_blended_series() -> None:
+    """sin(t) / t from its series below 0.5 and its closed form above: value and two derivatives in the square."""
+
+    def sinc(square: Tensor) -> Tensor:
+        series = [[(-1) ** k / math.factorial(2 * k + 1)] for k in range(8)]
+        return blend_series(square, lambda angle: torch.sin(angle) / angle, series, 0.25)
+
+    square = torch.tensor([0.0, 1e-300, 1e-8, 0.2499999, 0.2500001, 1.0, 9.0], dtype=torch.float64)[:, None]
+    torch.testing.assert_close(sinc(square), torch.sinc(square.sqrt() / math.pi), rtol=0, atol=1e-15)
+    slope = vmap(jacrev(sinc))(square).flatten()
+    bend = vmap(hessian(sinc))(square).flatten()
+    assert slope[0].item() == pytest.approx(-1 / 6, abs=1e-16)
+    assert bend[0].item() == pytest.approx(2 / 120, abs=1e-16)
+    assert slope[3].item() == pytest.approx(slope[4].item(), abs=1e-8)
+    assert bend[3].item() == pytest.approx(bend[4].item(), abs=1e-8)
+    t = torch.tensor(3.0, dtype=torch.float64)  # (t cos t - sin t) / (2 t^3)
+    assert slope[6].item() == pytest.approx(((t * t.cos() - t.sin()) / (2 * t**3)).item(), abs=1e-15)
+
+
+def test_zero_vectors_have_no_direction() -> None:
+    check_nonzero(normal(4, 3), "axis")
+    check_nonzero(torch.full((3,), 5e-324, dtype=torch.float64), "axis")
+    check_nonzero(torch.zeros(0, 3), "axis")
+    bad = normal(4, 3)
+    bad[2] = 0.0
+    with pytest.raises(RotationError, match="axis holds a zero vector"):
+        check_nonzero(bad, "axis")
+    with pytest.raises(RotationError, match="axis holds a zero vector"):
+        check_nonzero(torch.zeros(3, requires_grad=True), "axis")
+    vmap(lambda v: (check_nonzero(v, "axis"), v)[1])(bad)  # no values to look at
+
+
+def test_cross_products_promote_and_broadcast() -> None:
+    a, b = normal(4, 1, 3), normal(5, 3, seed=1)
+    found = cross(a.float(), b)
+    expected = torch.stack([torch.linalg.cross(row.expand(5, 3), b) for row in a.float().double()[:, 0]])
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-15)

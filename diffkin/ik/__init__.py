@@ -1,22 +1,38 @@
 """Inverse kinematics: tasks, solvers, starts, and gradients of a solution."""
 
+from diffkin.ik.options import SOLVERS
 from diffkin.ik.result import IKResult
-from diffkin.ik.solve import SOLVERS, solve_ik
+from diffkin.ik.solve import solve_ik
 from diffkin.ik.solvers.first_order import LBFGS, Adam, GradientDescent
 from diffkin.ik.solvers.newton import GaussNewton, LevenbergMarquardt
-from diffkin.ik.tasks import OrientationTask, PoseTask, PositionTask, Task
+from diffkin.ik.tasks import (
+    BankPitchLimitTask,
+    KeepOutConeTask,
+    OrientationTask,
+    PoseTask,
+    PositionTask,
+    RayAtPointTask,
+    RayDirectionTask,
+    Task,
+    WingsLevelTask,
+)
 
 __all__ = [
     "LBFGS",
     "SOLVERS",
     "Adam",
+    "BankPitchLimitTask",
     "GaussNewton",
     "GradientDescent",
     "IKResult",
+    "KeepOutConeTask",
     "LevenbergMarquardt",
     "OrientationTask",
     "PoseTask",
     "PositionTask",
+    "RayAtPointTask",
+    "RayDirectionTask",
     "Task",
+    "WingsLevelTask",
     "solve_ik",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,12 +14,45 @@ from diffkin.ik.problem import Problem, State
 
 __all__ = ["Descent", "Memory", "Method", "descend"]
 
-Memory = dict[str, Tensor]
-"""What a method remembers of each descent: tensors whose first axis is the descent. ``cost`` is always there."""
+MemoryT = TypeVar("MemoryT", bound="Memory")
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What a method remembers of n descents. A method adds fields of its own, tensors whose first axis is the descent,
+    and overrides the predicates by which it gives up.
+
+    Attributes:
+        cost: (n,) half the squared residual.
+    """
+
+    cost: Tensor
+
+    @property
+    def converged(self) -> Tensor:
+        """(n,) which are at a minimum of the cost within the limits, whether or not it meets the tolerances."""
+        return torch.zeros_like(self.cost, dtype=torch.bool)
+
+    @property
+    def stalled(self) -> Tensor:
+        """(n,) which get no further."""
+        return torch.zeros_like(self.cost, dtype=torch.bool)
+
+    @property
+    def diverged(self) -> Tensor:
+        """(n,) whose cost is no number any more."""
+        return ~torch.isfinite(self.cost)
+
+    def take(self: MemoryT, index: Tensor) -> MemoryT:
+        """That of the descents at ``index`` alone."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return type(self)(**{name: part[index] for name, part in parts.items()})
 
 
 class Method(Protocol):
-    """A way to go downhill, for n descents side by side."""
+    """A way to go downhill, for n descents side by side. It may have ``early_iterations`` too: what the first starts
+    get, where that is less than ``max_iterations``.
+    """
 
     @property
     def max_iterations(self) -> int:
@@ -30,12 +64,12 @@ class Method(Protocol):
         """Starts after the first, unless the caller says otherwise."""
         ...
 
-    def start(self, problem: Problem, state: State) -> Memory:
-        """Evaluate the starting points."""
+    def start(self, problem: Problem, state: State) -> Any:
+        """Evaluate the starting points; gives a ``Memory``."""
         ...
 
-    def step(self, problem: Problem, state: State, memory: Memory) -> tuple[State, Memory]:
-        """One step of each descent; ``memory["stalled"]`` says which can get no further."""
+    def step(self, problem: Problem, state: State, memory: Any) -> tuple[State, Any]:
+        """One step of each descent, and the memory after it."""
         ...
 
 
@@ -60,47 +94,46 @@ def descend(
     method: Method,
     problem: Problem,
     state: State,
-    max_iterations: int,
+    max_iterations: int | Tensor,
     watch: Callable[[Tensor, Tensor], None] | None = None,
 ) -> Descent:
-    """Run descents until each has met its tolerances, stalls, or has used its iterations.
+    """Run descents until each has met its tolerances, gets no further, or has used its iterations.
 
     Args:
         method: The way to go downhill.
         problem: The problems.
         state: n starting points.
-        max_iterations: For each descent.
+        max_iterations: For each descent, one number or (n,).
         watch: Called once an iteration with the problems still running and their costs.
 
     Returns:
         The ends, in the order of ``state``.
     """
-    count = state.q.shape[0]
-    memory = method.start(problem, state)
-    end_q, end_cost = state.q.clone(), memory["cost"].clone()
+    count, device = state.q.shape[0], state.q.device
+    most = torch.as_tensor(max_iterations, device=device).expand(count)
+    memory: Memory = method.start(problem, state)
+    end_q, end_cost = state.q.clone(), memory.cost.clone()
     end_base = None if state.base is None else state.base.clone()
-    met = torch.zeros(count, dtype=torch.bool, device=state.q.device)
-    iterations = torch.zeros(count, dtype=torch.long, device=state.q.device)
-    running = torch.arange(count, device=state.q.device)
-    for iteration in range(max_iterations + 1):
+    met = torch.zeros(count, dtype=torch.bool, device=device)
+    iterations = torch.zeros(count, dtype=torch.long, device=device)
+    running = torch.arange(count, device=device)
+    iteration = 0
+    while len(running):
         if watch is not None:
-            watch(state.problem, memory["cost"])
+            watch(state.problem, memory.cost)
         good = problem.met(state)
-        settled = good & memory["stalled"] if problem.has_second else good
-        done = settled | memory["stalled"] | ~torch.isfinite(memory["cost"])
-        if iteration == max_iterations:
-            done = torch.ones_like(done)
+        ended = memory.converged | memory.stalled | memory.diverged | (iteration >= most[running])
+        done = ended if problem.has_second else good | ended  # tasks of second priority get as near as they can
         if bool(done.any()):
             stopped, keep = done.nonzero().squeeze(-1), (~done).nonzero().squeeze(-1)
             left = running[stopped]
-            end_q[left], end_cost[left] = state.q[stopped], memory["cost"][stopped]
+            end_q[left], end_cost[left] = state.q[stopped], memory.cost[stopped]
             if end_base is not None and state.base is not None:
                 end_base[left] = state.base[stopped]
             met[left], iterations[left] = good[stopped], iteration
-            running, state = running[keep], state.take(keep)
-            memory = {name: value[keep] for name, value in memory.items()}
-        if len(running) == 0:
-            break
-        state, memory = method.step(problem, state, memory)
+            running, state, memory = running[keep], state.take(keep), memory.take(keep)
+        if len(running):
+            state, memory = method.step(problem, state, memory)
+        iteration += 1
     ends = State(end_q, end_base, torch.zeros_like(iterations))
     return Descent(ends, end_cost, met, iterations)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from diffkin.ik.problem import FREE_BASE, Problem, State
+from diffkin._algebra import apply
+from diffkin.ik.problem import State, make_problem
 from diffkin.ik.result import IKResult
 from diffkin.ik.tasks import Task
 
@@ -48,29 +49,18 @@ def attach_gradient(
     kept = [task for task in tasks if task.priority == 0]
     given = result.base if result.base is not None else base
     placed = None if given is None else given.to(torch.float64).expand(*batch, 4, 4).reshape(-1, 4, 4)
-    exact = robot.to(dtype=torch.float64)
     movable = torch.tensor([name not in locked for name in robot.joint_names], device=robot.device)
-    problem = Problem(
-        tree=exact.tree,
-        lower=exact.lower,
-        upper=exact.upper,
-        tasks=[task.for_batch(batch, torch.float64, robot.device) for task in kept],
-        links=[tuple(robot.link_index(link) for link in task.links) for task in kept],
-        movable=movable,
-        free_base=FREE_BASE[free_base],
-        position_tolerance=1.0,
-        rotation_tolerance=1.0,
-    )
+    problem = make_problem(robot, kept, batch, movable, free_base)
     q = result.q.detach().to(torch.float64).reshape(-1, dof)
     every = torch.arange(len(q), device=q.device)
     with torch.no_grad():
         still = None if placed is None else placed.detach()
         _, derivative = problem.linearize(State(q, still, every))
-        on_limit = (q <= exact.lower) | (q >= exact.upper)
+        on_limit = (q <= problem.lower) | (q >= problem.upper)
         free = torch.cat((~on_limit & movable, on_limit.new_ones(len(q), problem.free_base)), dim=-1)
         solved = result.success.reshape(-1, 1, 1)
         inverse = torch.linalg.pinv(derivative * free.unsqueeze(-2)) * free.unsqueeze(-1) * solved
     residual = problem.residual(State(q, placed, every))
-    shift = -(inverse @ residual.unsqueeze(-1)).squeeze(-1)[:, :dof]
+    shift = -apply(inverse, residual)[:, :dof]
     moved = q + (shift - shift.detach())
     return dataclasses.replace(result, q=moved.to(robot.dtype).reshape(result.q.shape))

@@ -5,17 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from diffkin import rotations, transforms
+from diffkin._algebra import apply
 from diffkin.ik.tasks import Task
 from diffkin.kinematics import KinematicTree
 from diffkin.kinematics.jacobians import poses_and_jacobians
 from diffkin.kinematics.poses import forward
 
-__all__ = ["FREE_BASE", "Problem", "State"]
+if TYPE_CHECKING:
+    from diffkin.robot import Robot
+
+__all__ = ["FREE_BASE", "Problem", "State", "make_problem"]
 
 FREE_BASE = {None: 0, "rotation": 3, "pose": 6}
 """How many base coordinates each choice of ``free_base`` adds."""
@@ -29,22 +34,25 @@ class State:
         q: (n, dof) coordinates.
         base: (n, 4, 4) base poses, or None for the identity.
         problem: (n,) the problem each descent works on.
+        grace: (n,) iterations each descent is granted beyond those of the first starts; None for none.
     """
 
     q: Tensor
     base: Tensor | None
     problem: Tensor
+    grace: Tensor | None = None
 
     def take(self, index: Tensor) -> State:
         """The descents at ``index`` alone."""
-        return State(self.q[index], None if self.base is None else self.base[index], self.problem[index])
+        base, grace = (None if part is None else part[index] for part in (self.base, self.grace))
+        return State(self.q[index], base, self.problem[index], grace)
 
     def where(self, mask: Tensor, other: State) -> State:
         """This state where ``mask`` (n,) holds, the other elsewhere."""
         base = (
             None if self.base is None or other.base is None else torch.where(mask[:, None, None], self.base, other.base)
         )
-        return State(torch.where(mask[:, None], self.q, other.q), base, self.problem)
+        return State(torch.where(mask[:, None], self.q, other.q), base, self.problem, self.grace)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +93,11 @@ class Problem:
             return self
         tasks, links = [self.tasks[k] for k in kept], [self.links[k] for k in kept]
         return dataclasses.replace(self, tasks=tasks, links=links)
+
+    def check_weights(self, state: State) -> None:
+        """Raise unless each task's weight fits its residual, told by the residual at a state."""
+        for task, poses in zip(self.tasks, self.poses(state), strict=True):
+            task.check_weight(task.residual(poses, state.q, state.problem).shape[-1])
 
     def poses(self, state: State) -> list[Tensor]:
         """For each task the poses (n, links, 4, 4) of its links in the world."""
@@ -150,7 +163,7 @@ class Problem:
             turn = step[:, -3:]
             shift = step[:, dof : dof + 3] if self.free_base == 6 else torch.zeros_like(turn)
             base = base @ transforms.pose(rotations.rotvec_to_matrix(turn), shift)
-        return State(q, base, state.problem)
+        return State(q, base, state.problem, state.grace)
 
     def free(self, state: State, gradient: Tensor) -> Tensor:
         """Which coordinates may move downhill, (n, dof + free base): not those on a limit and pushed outward."""
@@ -190,6 +203,42 @@ class Problem:
                 by_twist, by_q = torch.autograd.grad(
                     column.sum(), (twist, q), retain_graph=True, allow_unused=True, materialize_grads=True
                 )
-                row = (by_twist.unsqueeze(-2) @ jacobians).squeeze(-2).sum(1)
+                row = apply(jacobians.mT, by_twist).sum(1)
                 rows.append(torch.cat((row[:, : q.shape[1]] + by_q, row[:, q.shape[1] :]), dim=-1))
         return residual.detach(), torch.stack(rows, dim=-2)
+
+
+def make_problem(
+    robot: Robot,
+    tasks: Sequence[Task],
+    batch: torch.Size,
+    movable: Tensor,
+    free_base: str | None = None,
+    position_tolerance: float = 1.0,
+    rotation_tolerance: float = 1.0,
+) -> Problem:
+    """The problems of a robot in float64, their targets expanded to a batch and flattened.
+
+    Args:
+        robot: The robot.
+        tasks: The tasks as the caller gave them.
+        batch: Leading axes of the problems.
+        movable: (dof,) False for locked coordinates.
+        free_base: A name of ``FREE_BASE``.
+        position_tolerance: [m].
+        rotation_tolerance: [rad].
+
+    Returns:
+        The problems.
+    """
+    return Problem(
+        tree=robot.tree.in_dtype(torch.float64),
+        lower=robot.lower.double(),
+        upper=robot.upper.double(),
+        tasks=[task.for_batch(batch, torch.float64, robot.device) for task in tasks],
+        links=[tuple(robot.link_index(link) for link in task.links) for task in tasks],
+        movable=movable,
+        free_base=FREE_BASE[free_base],
+        position_tolerance=position_tolerance,
+        rotation_tolerance=rotation_tolerance,
+    )

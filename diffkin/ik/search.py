@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from diffkin.ik.descent import Descent, Method, descend
+from diffkin.ik.descent import Descent, descend
+from diffkin.ik.options import Options
 from diffkin.ik.problem import Problem, State
 from diffkin.ik.solvers.priority import SelfMotion
 from diffkin.ik.starts import Starts
@@ -35,34 +37,28 @@ class Found:
 
 def search(
     problem: Problem,
-    method: Method,
+    options: Options,
     starts: Starts,
     count: int,
-    max_restarts: int,
-    max_iterations: int,
-    nearest_of: int = 1,
-    keep_history: bool = False,
     progress: Progress | None = None,
 ) -> Found:
     """Solve ``count`` problems, each from its own starts in the order of their rank.
 
     A problem's answer is that of its lowest-ranked start that succeeds; with ``nearest_of`` k > 1 it is, of its first k
-    successes, the one nearest to its first start. Without any success it is the end point of lowest cost.
+    successes, the one nearest to its first start. Without any success a last start goes on from the end point of
+    lowest cost, with all the time there is, and the answer is where that ends.
 
     Args:
         problem: The problems.
-        method: How to go downhill.
+        options: How to go downhill, for how long, how many starts, and what to record.
         starts: Where from.
         count: How many problems.
-        max_restarts: Starts after the first.
-        max_iterations: For each start.
-        nearest_of: How many solutions to choose from.
-        keep_history: Whether to record the best error after each iteration.
         progress: Called after each round of starts.
 
     Returns:
         The best of each problem.
     """
+    max_restarts, nearest_of = options.max_restarts, options.nearest_of
     every = torch.arange(count, device=problem.tree.device)
     first = starts.at(0, every)
     best = State(first.q.clone(), None if first.base is None else first.base.clone(), every)
@@ -75,9 +71,9 @@ def search(
         side = max(1, min(_BATCH // len(pending), 16, max_restarts + 1 - rank)) if rank or count == 1 else 1
         parts = [starts.at(rank + k, pending) for k in range(side)]
         state = _join(parts)
-        watch = _watcher(trace, count) if keep_history else None
-        end = _run(method, problem, state, max_iterations, watch)
-        for k in range(side):  # in the order of rank, so that company changes nothing
+        watch = _watcher(trace, count) if options.history else None
+        end = _run(options, problem, state, watch)
+        for k in range(side):  # in the order of rank: the answer is that of the lowest
             rows = slice(k * len(pending), (k + 1) * len(pending))
             open_ = hits[pending] < nearest_of
             q, met, value = end.state.q[rows], end.met[rows], end.cost[rows]
@@ -99,21 +95,28 @@ def search(
         pending = pending[hits[pending] < nearest_of]
         if progress is not None:
             progress(count - len(pending), count)
+    lost = (hits == 0).nonzero().squeeze(-1)
+    if len(lost):
+        state = dataclasses.replace(best.take(lost), grace=torch.full_like(cost[lost], torch.inf))
+        end = _run(options, problem, state, _watcher(trace, count) if options.history else None)
+        better = end.met | (end.cost < cost[lost])
+        chosen = lost[better]
+        best.q[chosen], spent[lost] = end.state.q[better], spent[lost] + end.iterations
+        if best.base is not None and end.state.base is not None:
+            best.base[chosen] = end.state.base[better]
+        rank_of[chosen] = max_restarts + end.met[better].long()
+        hits[lost] += end.met.long()
     if progress is not None:
         progress(count, count)
     history = torch.cummin(torch.stack(trace), dim=0).values if trace else None
     return Found(best.q, best.base, hits > 0, spent, rank_of, history)
 
 
-def _run(
-    method: Method,
-    problem: Problem,
-    state: State,
-    max_iterations: int,
-    watch: Callable[[Tensor, Tensor], None] | None,
-) -> Descent:
+def _run(options: Options, problem: Problem, state: State, watch: Callable[[Tensor, Tensor], None] | None) -> Descent:
     """One descent a start for the tasks of priority 0, then one along their solutions for those of priority 1."""
-    end = descend(method, problem.only(0), state, max_iterations, watch)
+    grace = 0.0 if state.grace is None else state.grace
+    most = torch.as_tensor(options.early_iterations + grace).clamp(max=options.max_iterations)
+    end = descend(options.method, problem.only(0), state, most, watch)
     if not problem.has_second:
         return end
     met = end.met.nonzero().squeeze(-1)
@@ -127,10 +130,12 @@ def _run(
 
 def _join(parts: list[State]) -> State:
     bases = [part.base for part in parts if part.base is not None]
+    graces = [part.grace for part in parts if part.grace is not None]
     return State(
         torch.cat([part.q for part in parts]),
         torch.cat(bases) if bases else None,
         torch.cat([part.problem for part in parts]),
+        torch.cat(graces) if graces else None,
     )
 
 

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin import rotations, transforms
-from diffkin._checks import check_finite, check_last, check_pose
-from diffkin.errors import OptionError, ShapeError, closest
+from diffkin._checks import check_broadcast, check_finite, check_last, check_pose
+from diffkin.errors import OptionError, closest
 from diffkin.ik import kernel_route
 from diffkin.ik.descent import Method
 from diffkin.ik.gradients import attach_gradient
-from diffkin.ik.problem import FREE_BASE, Problem, State
+from diffkin.ik.options import Options, make_options
+from diffkin.ik.problem import FREE_BASE, Problem, State, make_problem
 from diffkin.ik.result import IKResult
 from diffkin.ik.search import Found, Progress, search
-from diffkin.ik.solvers.first_order import LBFGS, Adam, GradientDescent
-from diffkin.ik.solvers.newton import GaussNewton, LevenbergMarquardt
 from diffkin.ik.starts import Starts
-from diffkin.ik.tasks import OrientationTask, PoseTask, PositionTask, Task
+from diffkin.ik.tasks import PoseTask, Task
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
-__all__ = ["SOLVERS", "solve_ik"]
-
-SOLVERS: dict[str, type] = {
-    "levenberg_marquardt": LevenbergMarquardt,
-    "gauss_newton": GaussNewton,
-    "gradient_descent": GradientDescent,
-    "adam": Adam,
-    "lbfgs": LBFGS,
-}
+__all__ = ["solve_ik"]
 
 
 def solve_ik(
@@ -95,83 +85,74 @@ def solve_ik(
         diffkin.errors.UnknownNameError: Unknown solver, link or joint.
         diffkin.errors.OptionError: An option out of its range.
     """
-    position_tolerance = _tolerance(position_tolerance, "position_tolerance", robot)
-    rotation_tolerance = _tolerance(rotation_tolerance, "rotation_tolerance", robot)
-    nearest_of = _whole(nearest_of, "nearest_of", 1, 1)
-    seed = _whole(seed, "seed", 0, 0) % 2**32  # where both kinds of starts have integers for it
-    plain = base is None and not (free_base or locked or history)
-    if plain and isinstance(target, Tensor) and isinstance(solver, str) and solver == "levenberg_marquardt":
-        restarts = _whole(max_restarts, "max_restarts", LevenbergMarquardt.max_restarts, 0)
-        most = None if max_iterations is None else _whole(max_iterations, "max_iterations", 1, 1)
-        result = kernel_route.solve_poses(
-            backend, robot, target, q0, position_tolerance, rotation_tolerance, restarts, most, seed, nearest_of,
-            progress,
-        )  # fmt: skip
+    options = make_options(
+        robot.dtype, solver, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of,
+        history, backend,
+    )  # fmt: skip
+    differentiated = differentiable and torch.is_grad_enabled()
+    if isinstance(target, Tensor) and base is None and not (free_base or locked):
+        result = kernel_route.solve_poses(options, robot, target, q0, progress)
         if result is not None:
-            if differentiable and torch.is_grad_enabled():
-                return attach_gradient(robot, [PoseTask(None, target)], result, None, None, ())
-            return result
+            return attach_gradient(robot, _as_tasks(target), result, None, None, ()) if differentiated else result
     tasks = _as_tasks(target)
-    method = _as_method(solver)
-    restarts = _whole(max_restarts, "max_restarts", method.max_restarts, 0)
-    iterations = _whole(max_iterations, "max_iterations", method.max_iterations, 1)
-    if nearest_of > 1 and q0 is None:
+    if options.nearest_of > 1 and q0 is None:
         raise OptionError(f"nearest_of={nearest_of} chooses the solution nearest to q0: give q0.")
     if free_base not in FREE_BASE:
         raise closest(free_base, [name for name in FREE_BASE if name], "choice for free_base")
     if free_base and base is None:
         base = torch.eye(4, dtype=robot.dtype, device=robot.device)
     batch = _batch(tasks, q0, base, robot)
-    count = batch.numel()
     with torch.no_grad():
-        tree = robot.tree.in_dtype(torch.float64)
-        lower, upper = robot.lower.double(), robot.upper.double()
-        margin = 0.999 * kernel_route.MARGIN.get(robot.dtype, 0.2)
-        whole = Problem(
-            tree=tree,
-            lower=lower,
-            upper=upper,
-            tasks=[task.for_batch(batch, torch.float64, robot.device) for task in tasks],
-            links=[tuple(robot.link_index(link) for link in task.links) for task in tasks],
-            movable=_movable(robot, locked, q0),
-            free_base=FREE_BASE[free_base],
-            # rounding to the robot's dtype and recomputing the errors must not undo a success
-            position_tolerance=position_tolerance * margin,
-            rotation_tolerance=rotation_tolerance * margin,
-        )
-        first = None if q0 is None else _flat(q0, batch, robot.dof)
-        placed = None if base is None else _flat(base, batch, 4, 4)
-        by_kernel = count > 0 and kernel_route.takes(backend, whole, method, robot, history)
-
-        def solved(rows: slice) -> IKResult:
-            problem = dataclasses.replace(whole, tasks=[_made_exact(task, rows) for task in whole.tasks])
-            begin = None if first is None else first[rows].clamp(lower, upper)
-            at = None if placed is None else placed[rows]
-            if by_kernel:
-                found = kernel_route.solve(problem, robot, begin, at, restarts, max_iterations, seed, nearest_of)
-                if progress is not None:
-                    progress(rows.stop, count)
-            else:
-                starts = Starts(problem, begin, at, seed, count)
-                found = search(problem, method, starts, count, restarts, iterations, nearest_of, history, progress)
-            return _result(robot, problem, found, position_tolerance, rotation_tolerance)
-
-        result = _in_slices(solved, count, kernel_route.SLICE if by_kernel else count, batch)
-    if differentiable and torch.is_grad_enabled():
-        return attach_gradient(robot, tasks, result, base, free_base, locked)
-    return result
+        result = _solve(robot, tasks, options, q0, base, free_base, _movable(robot, locked, q0), batch, progress)
+    return attach_gradient(robot, tasks, result, base, free_base, locked) if differentiated else result
 
 
-def _result(
-    robot: Robot, problem: Problem, found: Found, position_tolerance: float, rotation_tolerance: float
+def _solve(
+    robot: Robot,
+    tasks: Sequence[Task],
+    options: Options,
+    q0: Tensor | None,
+    base: Tensor | None,
+    free_base: str | None,
+    movable: Tensor,
+    batch: torch.Size,
+    progress: Progress | None,
 ) -> IKResult:
+    """The solutions of checked tasks, by the kernel where it can serve them, else by the methods in torch."""
+    count = batch.numel()
+    whole = make_problem(
+        robot, tasks, batch, movable, free_base,
+        options.margin * options.position_tolerance, options.margin * options.rotation_tolerance,
+    )  # fmt: skip
+    first = None if q0 is None else _flat(q0, batch, robot.dof).clamp(whole.lower, whole.upper)
+    placed = None if base is None else _flat(base, batch, 4, 4)
+    if count:
+        middle = torch.zeros(1, robot.dof, dtype=torch.float64, device=robot.device).clamp(whole.lower, whole.upper)
+        whole.check_weights(State(middle, None if placed is None else placed[:1], torch.zeros(1, dtype=torch.long)))
+    by_kernel = count > 0 and kernel_route.takes(options, whole, robot, based=base is not None)
+
+    def solved(rows: slice) -> IKResult:
+        problem = dataclasses.replace(whole, tasks=[task.exact_at(rows) for task in whole.tasks])
+        begin, at = (None if part is None else part[rows] for part in (first, placed))
+        if by_kernel:
+            found = kernel_route.solve(problem, options, robot, begin, at)
+            if progress is not None:
+                progress(rows.stop, count)
+        else:
+            found = search(problem, options, Starts(problem, options, begin, at, count), count, progress)
+        return _result(robot, problem, options, found)
+
+    return _in_slices(solved, count, kernel_route.SLICE if by_kernel else count, batch)
+
+
+def _result(robot: Robot, problem: Problem, options: Options, found: Found) -> IKResult:
     """Wrap, round to the robot's dtype, and judge what is returned in float64."""
     turns = torch.where(robot.periodic & problem.movable, found.q, torch.zeros_like(found.q))
     wrapped = found.q - 2.0 * torch.pi * torch.ceil((turns - torch.pi) / (2.0 * torch.pi))
     q = torch.minimum(torch.maximum(wrapped.to(robot.dtype), robot.lower), robot.upper)
     every = torch.arange(len(q), device=q.device)
     position, rotation = problem.errors(State(q.double(), found.base, every))
-    success = (position <= position_tolerance) & (rotation <= rotation_tolerance)
+    success = (position <= options.position_tolerance) & (rotation <= options.rotation_tolerance)
     base = None if found.base is None or not problem.free_base else found.base.to(robot.dtype)
     history = None if found.history is None else found.history.transpose(0, 1)
     return IKResult(q, success, position, rotation, found.iterations, found.restarts, base, history)
@@ -205,53 +186,23 @@ def _as_tasks(target: Tensor | Task | Sequence[Task]) -> list[Task]:
                 f"Targets must be a (*batch, 4, 4) tensor or diffkin.ik tasks, got {type(task).__name__}. "
                 "Derive your own task from diffkin.ik.Task."
             )
+        task.check_weight(task.rows)  # again, for tasks with a __post_init__ of their own
     if not any(task.priority == 0 for task in tasks):
         raise OptionError("There must be at least one task of priority 0.")
     return tasks
 
 
-def _as_method(solver: str | Method) -> Method:
-    if isinstance(solver, str):
-        if solver not in SOLVERS:
-            raise closest(solver, SOLVERS, "solver")
-        return SOLVERS[solver]()
-    if not hasattr(solver, "step"):
-        raise OptionError(f"solver must be one of {', '.join(SOLVERS)} or an object of those classes, got {solver!r}.")
-    return solver
-
-
-def _whole(value: SupportsIndex | None, name: str, default: int, least: int) -> int:
-    if value is None:
-        return default
-    if type(value) is int and value >= least:  # the common case first, for speed
-        return value
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or value.__index__() < least:
-        raise OptionError(f"{name} must be a whole number of at least {least}, got {value!r}.")
-    return value.__index__()
-
-
-def _tolerance(value: float | None, name: str, robot: Robot) -> float:
-    if value is None:
-        return 1e-6 if robot.dtype == torch.float64 else 1e-5
-    if not value > 0.0 or value == float("inf"):
-        raise OptionError(f"{name} must be positive and finite, got {value!r}.")
-    return float(value)
-
-
 def _batch(tasks: Sequence[Task], q0: Tensor | None, base: Tensor | None, robot: Robot) -> torch.Size:
-    shapes = {f"target of {type(task).__name__}": task.batch_shape for task in tasks}
+    shapes = {f"target of {type(task).__name__}": tuple(task.batch_shape) for task in tasks}
     if q0 is not None:
         check_last(q0, (robot.dof,), "q0")
         check_finite(q0, "q0")
-        shapes["q0"] = q0.shape[:-1]
+        shapes["q0"] = tuple(q0.shape[:-1])
     if base is not None:
         check_pose(base, "base")
-        shapes["base"] = base.shape[:-2]
-    try:
-        return torch.broadcast_shapes(*shapes.values())
-    except RuntimeError:
-        told = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
-        raise ShapeError(f"Leading axes do not broadcast: {told}.") from None
+        shapes["base"] = tuple(base.shape[:-2])
+    check_broadcast(**shapes)
+    return torch.broadcast_shapes(*shapes.values())
 
 
 def _movable(robot: Robot, locked: Sequence[str], q0: Tensor | None) -> Tensor:
@@ -267,14 +218,3 @@ def _movable(robot: Robot, locked: Sequence[str], q0: Tensor | None) -> Tensor:
 
 def _flat(tensor: Tensor, batch: torch.Size, *core: int) -> Tensor:
     return tensor.detach().to(torch.float64).expand(*batch, *core).reshape(-1, *core)
-
-
-def _made_exact(task: Task, rows: slice) -> Task:
-    """The task for some rows of its targets, their rotations made exact: up to 1e-5 off, the nearest rotation is meant."""
-    if isinstance(task, PoseTask | OrientationTask):
-        target = task.target[rows]
-        if len(target):
-            exact = rotations.nearest_rotation(target[:, :3, :3])
-            target = transforms.pose(exact, target[:, :3, 3]) if isinstance(task, PoseTask) else exact
-        return dataclasses.replace(task, target=target)
-    return dataclasses.replace(task, target=task.target[rows]) if type(task) is PositionTask else task

@@ -16,14 +16,13 @@ from typing import Any
 from numba import njit
 from numba.core import caching, event
 
-__all__ = ["inline", "kernel"]
+__all__ = ["exact", "inline", "kernel"]
 
 _log = logging.getLogger("diffkin")
 
 # Only flags under which NaN and infinity keep their meaning. "reassoc" is left out on purpose: no loop here needs it,
 # and without it the value of a lane cannot depend on how the compiler arranged the loop around it.
 FLAGS = {"contract", "nsz", "arcp"}
-
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

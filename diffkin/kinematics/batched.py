@@ -1,15 +1,41 @@
-"""The pose of a tree as plain torch operations: any dtype, device, batch and order of derivative."""
+"""Poses as plain torch operations, two of them a joint: any dtype, device, batch and order of derivative.
+
+The fast form of ``reference.py``. It serves whatever no kernel serves, and what ``backend="reference"`` forces.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
+from diffkin._checks import broadcast
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
 
-__all__ = ["joint_frames", "link_frame", "link_poses", "stack_poses"]
+__all__ = ["forward", "full_precision", "joint_frames", "link_frame", "link_poses", "stack_poses"]
+
+
+def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...] | int, base: Tensor | None) -> Tensor:
+    """Poses (*batch, len(links), 4, 4), or (*batch, 4, 4) of one; arguments as ``kinematics.forward``, of one dtype."""
+    if isinstance(links, int):
+        return forward(tree, q, (links,), base).squeeze(-3)
+    with full_precision(q):
+        batch = q.shape[:-1]
+        poses = link_poses(tree, q.reshape(batch.numel(), tree.dof), links).reshape(*batch, len(links), 4, 4)
+        if base is None:
+            return poses
+        shape = broadcast(q=batch, base=base.shape[:-2])
+        return torch.matmul(base.unsqueeze(-3), poses).expand(*shape, len(links), 4, 4)
+
+
+def full_precision(q: Tensor) -> AbstractContextManager[object]:
+    """Autocast switched off: poses in half precision would be off by millimetres."""
+    device = q.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
 
 
 def joint_frames(tree: KinematicTree, q: Tensor, joints: Sequence[int]) -> dict[int, Tensor]:

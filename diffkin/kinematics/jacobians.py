@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from diffkin import autograd
-from diffkin._checks import is_transformed
+from diffkin._algebra import apply
+from diffkin._checks import broadcast
+from diffkin._gate import is_transformed
 from diffkin.errors import closest
 from diffkin.kinematics import dispatch
-from diffkin.kinematics.batched import joint_frames, link_frame, stack_poses
-from diffkin.kinematics.poses import broadcast_batch, forward, full_precision, in_dtype_of
+from diffkin.kinematics.batched import full_precision, joint_frames, link_frame, stack_poses
+from diffkin.kinematics.poses import forward, in_dtype_of
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
+from diffkin.rotations import hat
 
 __all__ = ["FRAMES", "METHODS", "geometric", "jacobian", "poses_and_jacobians"]
 
@@ -36,11 +39,12 @@ def jacobian(
         raise closest(frame, FRAMES, "frame")
     if method not in METHODS:
         raise closest(method, METHODS, "method")
-    batch = q.shape[:-1]
+    leading = {"q": q.shape[:-1]}
     if point is not None:
-        batch = broadcast_batch(batch, point.shape[:-1], "q", "point")
+        leading["point"] = point.shape[:-1]
     if base is not None:
-        batch = broadcast_batch(batch, base.shape[:-2], "q", "base")
+        leading["base"] = base.shape[:-2]
+    batch = broadcast(**leading)
     tree, q, base = in_dtype_of(tree, q, base)
     wanted = [tensor for tensor in (q, point, base) if tensor is not None]
     needs_graph = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in wanted)
@@ -130,10 +134,10 @@ def _by_autograd(
         placed = forward(tree, at, [link], base, backend=backend).squeeze(-3)
         rotation, where = placed[..., :3, :3], placed[..., :3, 3]
         if point is not None:
-            where = where + (rotation * point.to(rotation.dtype).unsqueeze(-2)).sum(-1)
+            where = where + apply(rotation, point.to(rotation.dtype))
         return rotation, where
 
-    hats = _unit_hats(q)
+    hats = hat(torch.eye(3, dtype=q.dtype, device=q.device))
     if method == "forward":
         rotation, (turning, moving) = _push_forward(pose, q)  # (dof, *batch, 3, 3), (dof, *batch, 3)
         spin = 0.5 * torch.einsum("kij,...jl,d...il->d...k", hats, rotation, turning)
@@ -172,16 +176,6 @@ def _seeds(hats: Tensor, rotation: Tensor, where: Tensor) -> tuple[Tensor, Tenso
     unit = torch.eye(3, dtype=where.dtype, device=where.device)
     move = unit.reshape(3, *[1] * (where.ndim - 1), 3).expand(3, *where.shape)
     return torch.cat((torch.zeros_like(turn), turn)), torch.cat((move, torch.zeros_like(move)))
-
-
-def _unit_hats(like: Tensor) -> Tensor:
-    """(3, 3, 3): the cross-product matrices of the three unit vectors."""
-    entries = [
-        [[0, 0, 0], [0, 0, -1], [0, 1, 0]],
-        [[0, 0, 1], [0, 0, 0], [-1, 0, 0]],
-        [[0, -1, 0], [1, 0, 0], [0, 0, 0]],
-    ]
-    return torch.tensor(entries, dtype=like.dtype, device=like.device)
 
 
 def _turn(rotation: Tensor, rows: Tensor) -> Tensor:

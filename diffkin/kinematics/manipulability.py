@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from diffkin.kinematics.batched import full_precision
 from diffkin.kinematics.jacobians import jacobian
-from diffkin.kinematics.poses import full_precision
 from diffkin.kinematics.tree import KinematicTree
 
 __all__ = ["manipulability"]

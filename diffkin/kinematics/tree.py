@@ -84,7 +84,7 @@ class KinematicTree:
 
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> KinematicTree:
         """The same tree with its tensors in another dtype or on another device."""
-        if dtype in (None, self.dtype) and device in (None, self.device):
+        if dtype in (None, self.dtype) and (device is None or torch.device(device) == self.device):
             return self
         return dataclasses.replace(
             self,

@@ -92,7 +92,7 @@ def convergence_figure(
 def picture_grid(
     pictures: Sequence[NDArray[np.uint8]], labels: Sequence[str], columns: int = 3, title: str = ""
 ) -> Any:
-    """Pictures side by side, each with a label below it.
+    """Pictures side by side, each with a label above it.
 
     Args:
         pictures: (height, width, 3) each.
@@ -115,6 +115,6 @@ def picture_grid(
         axes.set_axis_off()
     for axes, picture, label in zip(figure.axes, pictures, labels):
         axes.imshow(picture)
-        axes.set_title(label, fontsize=9, y=-0.06)
+        axes.set_title(label, fontsize=9)
     figure.suptitle(title)
     return figure

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Description", "JointDescription", "Mimic"]
+__all__ = ["FREE", "KINDS", "MOVING", "Description", "JointDescription", "Mimic"]
+
+MOVING = ("revolute", "continuous", "prismatic")
+"""The kinds of joints that have a value."""
+FREE = ("floating", "planar")
+"""The kinds that are the base pose where the whole robot hangs on one, and that a robot cannot have elsewhere."""
+KINDS = (*MOVING, "fixed", *FREE)
+"""All kinds of joints, as URDF names them."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,7 @@ class JointDescription:
 
     Attributes:
         name: Unique name of the joint.
-        kind: "revolute", "continuous", "prismatic", "fixed", "floating" or "planar".
+        kind: One of ``KINDS``.
         parent: Link it hangs on.
         child: Link it carries.
         origin: (4, 4) float64 pose of the joint, and of the child link at value zero, in the parent link's frame.

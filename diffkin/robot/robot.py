@@ -16,6 +16,11 @@ from diffkin import kinematics
 from diffkin._checks import check_finite, check_floating, check_last, check_pose
 from diffkin.errors import OptionError, ShapeError, TopologyError, closest
 from diffkin.kinematics import REVOLUTE, KinematicTree
+from diffkin.kinematics.ranges import sampling_range
+from diffkin.robot.build import build_robot
+from diffkin.robot.dh import read_dh
+from diffkin.robot.mjcf import read_mjcf
+from diffkin.robot.urdf import read_urdf
 
 __all__ = ["Robot"]
 
@@ -69,18 +74,12 @@ class Robot:
                 subclasses tell limits, joints and topology apart.
             diffkin.errors.UnknownNameError: There is no link named ``base`` or ``tip``.
         """
-        from diffkin.robot.build import build_robot
-        from diffkin.robot.urdf import read_urdf
-
-        return build_robot(read_urdf(path_or_xml), base, tip)
+        return build_robot(cls, read_urdf(path_or_xml), base, tip)
 
     @classmethod
     def from_mjcf(cls, path_or_xml: str | os.PathLike[str], base: str | None = None, tip: str | None = None) -> Robot:
         """Load a MuJoCo model (MJCF); needs the package ``mujoco``. Arguments, result and errors as ``from_urdf``."""
-        from diffkin.robot.build import build_robot
-        from diffkin.robot.mjcf import read_mjcf
-
-        return build_robot(read_mjcf(path_or_xml), base, tip)
+        return build_robot(cls, read_mjcf(path_or_xml), base, tip)
 
     @classmethod
     def from_dh(cls, rows: Any, convention: str = "standard") -> Robot:
@@ -97,10 +96,7 @@ class Robot:
             diffkin.errors.ShapeError: ``rows`` is not (n, 4).
             diffkin.errors.OptionError: Unknown convention.
         """
-        from diffkin.robot.build import build_robot
-        from diffkin.robot.dh import read_dh
-
-        return build_robot(read_dh(rows, convention), None, None)
+        return build_robot(cls, read_dh(rows, convention), None, None)
 
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Robot:
         """The same robot in another dtype or on another device."""
@@ -184,7 +180,10 @@ class Robot:
         return self.link_names.index(name)
 
     def sample(self, count: int, seed: int | torch.Generator = 0) -> Float[Tensor, "count dof"]:
-        """Coordinates drawn uniformly within the limits, from -pi to pi where a joint has none.
+        """Coordinates drawn uniformly within the limits, from -pi to pi [rad or m] where a joint has none.
+
+        Where limits are missing on one side, or wider than two turns (of a slide: a kilometre), from the 2 pi within
+        them that lie nearest to zero.
 
         Args:
             count: How many.
@@ -197,10 +196,9 @@ class Robot:
             raise OptionError(f"count must be a whole number of samples, got {count!r}.")
         generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
         unit = torch.rand(count, self.dof, generator=generator, dtype=torch.float64, device=generator.device)
-        lower, upper = (side.to(device=unit.device, dtype=torch.float64) for side in (self.lower, self.upper))
-        lower = torch.where(torch.isinf(lower), torch.full_like(lower, -torch.pi), lower)
-        upper = torch.where(torch.isinf(upper), torch.full_like(upper, torch.pi), upper)
-        drawn = lower + unit * (upper - lower)
+        limits = (side.to(device=unit.device, dtype=torch.float64) for side in (self.lower, self.upper))
+        low, high = sampling_range(self.tree, *limits)
+        drawn = low + unit * (high - low)
         return torch.minimum(torch.maximum(drawn.to(self.lower), self.lower), self.upper)
 
     # -- poses and derivatives --------------------------------------------------------------------------------------
@@ -222,7 +220,7 @@ class Robot:
             q: (*batch, dof) coordinates [rad or m].
             links: Names of links; None means the tip alone.
             base: (*batch, 4, 4) pose of the base in the world; the identity if None. Broadcasts with ``q``.
-            backend: None, or "reference" to force the plain torch path.
+            backend: None, or "reference" to force plain torch operations, where a compiled kernel would answer.
 
         Returns:
             (*batch, 4, 4) pose ``T_base_tip``, or (*batch, len(links), 4, 4) where links are named; in the frame of the
@@ -265,7 +263,7 @@ class Robot:
             frame: "world" (axes of the base, or of the world where ``base`` is given) or "local" (of the link).
             method: "geometric", "backward_seeds", "reverse" or "forward"; all agree.
             base: (*batch, 4, 4) pose of the base in the world.
-            backend: None, or "reference" to force the plain torch path.
+            backend: None, or "reference" to force plain torch operations, where a compiled kernel would answer.
 
         Returns:
             (*batch, 6, dof) Jacobian.
@@ -275,10 +273,7 @@ class Robot:
             diffkin.errors.ShapeError: Wrong shape of ``q``, ``point`` or ``base``.
             diffkin.errors.NonFiniteError: NaN or infinity in them.
         """
-        self._check(q, base)
-        if point is not None:
-            check_last(point, (3,), "point")
-            check_finite(point, "point")
+        self._check(q, base, point)
         index = self.link_index(link)
         return kinematics.jacobian(
             self.tree, q, index, point=point, frame=frame, method=method, base=base, backend=backend
@@ -307,10 +302,7 @@ class Robot:
         Raises:
             As ``jacobian``.
         """
-        self._check(q, base)
-        if point is not None:
-            check_last(point, (3,), "point")
-            check_finite(point, "point")
+        self._check(q, base, point)
         return kinematics.hessian(self.tree, q, self.link_index(link), point=point, base=base)
 
     def manipulability(self, q: Float[Tensor, "*batch dof"], link: str | None = None) -> Float[Tensor, "*batch"]:
@@ -329,10 +321,10 @@ class Robot:
         Raises:
             As ``jacobian``.
         """
-        self._check(q, None)
+        self._check(q)
         return kinematics.manipulability(self.tree, q, self.link_index(link))
 
-    def _check(self, q: Tensor, base: Tensor | None) -> None:
+    def _check(self, q: Tensor, base: Tensor | None = None, point: Tensor | None = None) -> None:
         check_floating(q, "q")
         if q.ndim == 0 or q.shape[-1] != self.dof:
             raise ShapeError(
@@ -342,3 +334,6 @@ class Robot:
         check_finite(q, "q")
         if base is not None:
             check_pose(base, "base")
+        if point is not None:
+            check_last(point, (3,), "point")
+            check_finite(point, "point")

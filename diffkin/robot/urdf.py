@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 
 from diffkin.errors import JointError, LimitsError, ModelFileError
-from diffkin.robot.description import Description, JointDescription, Mimic
+from diffkin.robot.description import KINDS, MOVING, Description, JointDescription, Mimic
 from diffkin.robot.xml import Document, numbers, open_document
 
 __all__ = ["read_urdf"]
-
-_MOVING = ("revolute", "continuous", "prismatic")
-_KINDS = (*_MOVING, "fixed", "floating", "planar")
 
 
 def read_urdf(path_or_xml: str | os.PathLike[str]) -> Description:
@@ -67,8 +64,8 @@ def _slim_joint(element: Any, label: str) -> Any:
     name = _name(element, label)
     where = f"{label}, joint {name!r}"
     kind = element.get("type")
-    if kind not in _KINDS:
-        raise JointError(f"{where} has the type {kind!r}; expected one of {', '.join(_KINDS)}.")
+    if kind not in KINDS:
+        raise JointError(f"{where} has the type {kind!r}; expected one of {', '.join(KINDS)}.")
     slim = etree.Element("joint", name=name, type=kind)
     for end in ("parent", "child"):
         found = element.find(end)
@@ -83,7 +80,7 @@ def _slim_joint(element: Any, label: str) -> Any:
             numbers(text, 3, f"{where}, <origin> {key}")
         etree.SubElement(slim, "origin", kept)
     axis = element.find("axis")
-    if kind in _MOVING:
+    if kind in MOVING:
         if axis is not None and axis.get("xyz") is not None:
             if not np.any(numbers(axis.get("xyz"), 3, f"{where}, <axis> xyz")):
                 raise JointError(f"{where} has a zero axis. Give the direction it moves about or along.")

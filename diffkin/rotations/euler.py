@@ -15,14 +15,14 @@ from torch import Tensor
 from diffkin._checks import check_last, check_rotation
 from diffkin.errors import closest
 
-__all__ = ["EULER_SEQUENCES", "Sequence", "euler_to_matrix", "matrix_to_euler", "parse_sequence"]
+__all__ = ["EULER_SEQUENCES", "EulerSequence", "euler_to_matrix", "matrix_to_euler", "parse_sequence"]
 
 _INTRINSIC = ("XYZ", "YZX", "ZXY", "XZY", "YXZ", "ZYX", "XYX", "YZY", "ZXZ", "XZX", "YXY", "ZYZ")
 EULER_SEQUENCES: tuple[str, ...] = _INTRINSIC + tuple(name.lower() for name in _INTRINSIC)
 """The 24 spellings: 12 sequences, intrinsic (upper case) and extrinsic (lower case)."""
 
 
-class Sequence(NamedTuple):
+class EulerSequence(NamedTuple):
     """What a spelling says: the axes in canonical order, the sign of the permutation, and the two kinds."""
 
     axes: tuple[int, int, int]
@@ -31,7 +31,7 @@ class Sequence(NamedTuple):
     extrinsic: bool
 
 
-def parse_sequence(sequence: str) -> Sequence:
+def parse_sequence(sequence: str) -> EulerSequence:
     """Read a spelling such as ``"ZYX"``.
 
     Args:
@@ -48,7 +48,7 @@ def parse_sequence(sequence: str) -> Sequence:
     first, second, third = ("XYZ".index(letter) for letter in sequence.upper())
     proper = first == third
     axes = (first, second, 3 - first - second)
-    return Sequence(axes, 1 if (second - first) % 3 == 1 else -1, proper, sequence.islower())
+    return EulerSequence(axes, 1 if (second - first) % 3 == 1 else -1, proper, sequence.islower())
 
 
 def euler_to_matrix(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[Tensor, "*batch 3 3"]:

@@ -7,12 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_last
-from diffkin.rotations.euler import Sequence, parse_sequence
+from diffkin.rotations.euler import EulerSequence, parse_sequence
 
 __all__ = ["body_rate_matrix", "euler_rate_condition", "euler_rate_matrix"]
 
 
-def _intrinsic(angles: Tensor, sequence: str) -> tuple[Tensor, Sequence]:
+def _intrinsic(angles: Tensor, sequence: str) -> tuple[Tensor, EulerSequence]:
     """The same rotation read as an intrinsic sequence: the letters and the angles of an extrinsic one in reverse."""
     parsed = parse_sequence(sequence)
     check_last(angles, (3,), "angles")

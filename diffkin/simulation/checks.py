@@ -11,8 +11,10 @@ from torch import Tensor
 from diffkin import rotations
 from diffkin.errors import OptionError, ShapeError
 from diffkin.robot import Robot
+from diffkin.simulation.bullet_robot import BulletRobot, load
+from diffkin.simulation.library import bullet
 from diffkin.simulation.motors import drive_to
-from diffkin.simulation.world import BulletRobot, bullet, load, open_world
+from diffkin.simulation.world import open_world
 
 __all__ = [
     "BulletIK",
@@ -86,6 +88,30 @@ class BulletReport:
     def to_dict(self) -> dict[str, float | int | None]:
         """All attributes by name, for JSON."""
         return asdict(self)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The same in words, for a table: what was compared, and how far apart it is."""
+
+        def apart(position: float, rotation: float, digits: int) -> str:
+            return f"{position:.{digits}e} m, {rotation:.{digits}e} rad"
+
+        rows = [
+            ("poses of all links differ by", apart(self.fk_position_difference_m, self.fk_rotation_difference_rad, 1)),
+            ("Jacobians differ by", f"{self.jacobian_difference:.1e}"),
+        ]
+        if self.solution_position_error_m is not None and self.solution_rotation_error_rad is not None:
+            errors = apart(self.solution_position_error_m, self.solution_rotation_error_rad, 2)
+            rows.append(("solutions set, farthest from target", errors))
+        if self.simulated_position_error_m is not None and self.simulated_rotation_error_rad is not None:
+            errors = apart(self.simulated_position_error_m, self.simulated_rotation_error_rad, 2)
+            rows.append((f"{self.simulated_targets} driven to by motors", errors))
+        within = f"{self.bullet_ik_position_tolerance_m:g} m, {self.bullet_ik_rotation_tolerance_rad:g} rad"
+        solved = f"{self.bullet_ik_solved} of {self.bullet_ik_targets}"
+        rows.append((
+            f"its own IK solves, to {within}",
+            f"{solved}, {self.bullet_ik_limit_violations} outside limits",
+        ))  # fmt: skip
+        return rows
 
 
 def pose_difference(

@@ -11,12 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin.errors import OptionError
-from diffkin.simulation.world import BulletRobot, bullet
+from diffkin.simulation.bullet_robot import BulletRobot
+from diffkin.simulation.library import bullet
+from diffkin.simulation.world import TIME_STEP
 
 __all__ = ["Arrival", "drive_to"]
-
-TIME_STEP = 1.0 / 240.0
-"""Bullet's default step [s]."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,9 @@ from torch import Tensor
 from diffkin.errors import OptionError, ShapeError
 from diffkin.robot import Robot
 from diffkin.rotations import matrix_to_quat_xyzw, rotvec_to_matrix
-from diffkin.simulation.world import BulletRobot, bullet, load, open_world
+from diffkin.simulation.bullet_robot import BulletRobot, load
+from diffkin.simulation.library import bullet
+from diffkin.simulation.world import open_world
 
 __all__ = ["Camera", "add_floor", "add_frame", "frame_camera", "render", "render_solutions"]
 

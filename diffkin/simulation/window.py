@@ -12,9 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin.robot import Robot
+from diffkin.simulation.bullet_robot import load
+from diffkin.simulation.library import bullet, display_problem, is_installed
 from diffkin.simulation.motors import drive_to
 from diffkin.simulation.pictures import add_frame, frame_camera
-from diffkin.simulation.world import bullet, display_problem, is_installed, load, open_world
+from diffkin.simulation.world import open_world
 
 __all__ = ["run_in_window", "show_solutions"]
 

@@ -11,7 +11,7 @@ from diffkin import rotations
 from diffkin.calibration.model import calibration_model
 from diffkin.calibration.write_urdf import TOOL_LINK, calibrated_urdf, write_calibrated_urdf
 from diffkin.errors import ModelFileError, OptionError
-from diffkin.simulation.world import load, open_world
+from diffkin.simulation import load, open_world
 
 
 def shaken(robot, seed=0):

@@ -51,6 +51,7 @@ def test_least_motion_of_a_redundant_arm(iiwa):
     result = dk.solve_ik(iiwa, T, differentiable=True)
     J = iiwa.jacobian(result.q.detach(), frame="local")
     inside = ((result.q > iiwa.lower) & (result.q < iiwa.upper)).all(-1)
+    assert inside.sum() >= 3
     for j in range(7):
         (grad,) = torch.autograd.grad(result.q[:, j].sum(), T, retain_graph=True)
         shift = (T.detach()[:, :3, :3].mT @ grad[:, :3, 3:]).squeeze(-1)
@@ -110,9 +111,10 @@ def test_tasks_carry_gradients_too(iiwa):
     p = iiwa.forward_kinematics(iiwa.sample(3))[:, :3, 3].requires_grad_()
     result = dk.solve_ik(iiwa, ik.PositionTask(None, p), differentiable=True)
     reached = iiwa.forward_kinematics(result.q)[:, :3, 3]
+    inside = ((result.q > iiwa.lower) & (result.q < iiwa.upper)).all(-1)
+    assert inside.any()
     for k in range(3):
         (row,) = torch.autograd.grad(reached[:, k].sum(), p, retain_graph=True)
-        inside = ((result.q > iiwa.lower) & (result.q < iiwa.upper)).all(-1)
         expected = torch.zeros(3, 3, dtype=torch.float64)
         expected[:, k] = 1.0
         torch.testing.assert_close(row[inside], expected[inside], rtol=0, atol=1e-5)

@@ -6,6 +6,7 @@ import math
 import os
 
 import numpy as np
+import pinocchio as pin
 import pytest
 import torch
 
@@ -20,8 +21,6 @@ from diffkin.errors import (
     TopologyError,
     UnknownNameError,
 )
-
-pin = pytest.importorskip("pinocchio")
 
 
 def pinocchio_errors(robot: dk.Robot, q: torch.Tensor, T: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -88,14 +87,19 @@ def test_robots_nobody_tuned_for(path):
     assert gap < 2e-6
 
 
-@pytest.mark.parametrize("solver", ["levenberg_marquardt", "gauss_newton", "gradient_descent", "adam", "lbfgs"])
+# What the first-order solvers reach of 20 with 4 starts of 800 steps: 19 and 17, 19 and 15. The others reach all.
+SHARES = {("kuka_iiwa", "gradient_descent"): 0.9, ("scara", "gradient_descent"): 0.8,
+          ("kuka_iiwa", "adam"): 0.9, ("scara", "adam"): 0.7}  # fmt: skip
+
+
+@pytest.mark.parametrize("solver", list(ik.SOLVERS))
 @pytest.mark.parametrize("name", ["kuka_iiwa", "scara"])
 def test_every_solver_on_the_plain_torch_path(name, solver):
     robot = dk.load_robot(name)
     T = robot.forward_kinematics(robot.sample(20, seed=2))
-    budget = {"max_iterations": 800, "max_restarts": 3} if solver in ("adam", "gradient_descent") else {}
+    budget = {"max_iterations": 800, "max_restarts": 3} if (name, solver) in SHARES else {}
     result = dk.solve_ik(robot, T, solver=solver, backend="reference", **budget)
-    assert result.success.double().mean() >= (0.6 if budget else 1.0)
+    assert result.success.double().mean() >= SHARES.get((name, solver), 1.0)
     assert within(robot, result.q)
     position, rotation = pinocchio_errors(robot, result.q, T)
     assert position[result.success].max() <= 1e-6 + 1e-12
@@ -252,6 +256,18 @@ def test_base_pose(iiwa):
         result = dk.solve_ik(iiwa, T, base=base, backend=backend)
         assert result.success.all()
         torch.testing.assert_close(iiwa.forward_kinematics(result.q, base=base), T, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("backend", [None, "reference"])
+def test_weights_along_the_axes_of_the_world_under_a_turned_base(iiwa, backend):
+    base = dk.transforms.pose(dk.rotations.random_rotation((), seed=1, dtype=torch.float64), torch.rand(3).double())
+    p = iiwa.forward_kinematics(iiwa.sample(10), base=base)[:, :3, 3]
+    p[:, 2] += 9.0  # out of reach, but the height is free
+    task = ik.PositionTask(None, p, weight=torch.tensor([1.0, 1.0, 0.0]))
+    result = dk.solve_ik(iiwa, task, base=base, backend=backend)
+    assert result.success.all()
+    reached = iiwa.forward_kinematics(result.q, base=base)[:, :3, 3]
+    torch.testing.assert_close(reached[:, :2], p[:, :2], rtol=0, atol=1e-6)
 
 
 def test_free_base_and_locked_joints(iiwa):

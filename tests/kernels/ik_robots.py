@@ -10,7 +10,12 @@ import numpy as np
 import pinocchio as pin
 import pybullet_data
 
-from diffkin.kernels.ik.program import IkProgram, make_program
+from diffkin.ik.options import GRACE
+from diffkin.ik.solvers.newton import FAR, FLOOR, LevenbergMarquardt
+from diffkin.kernels.ik import program as ik_program
+from diffkin.kernels.ik.layout import Settings
+from diffkin.kernels.ik.program import IkProgram, Solution, make_program
+from diffkin.kernels.tree.mechanism import Mechanism
 
 _AXES = {"X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0), "Z": (0.0, 0.0, 1.0)}
 _BULLET = Path(pybullet_data.getDataPath())
@@ -27,6 +32,41 @@ FILES = {
 }
 
 
+_JOINTS = ("dof", "parent", "kind", "coordinate", "multiplier", "offset", "origin", "axis")
+
+
+def settings(has_q0: bool = False, **changes: Any) -> Settings:
+    """Settings with the defaults of ``LevenbergMarquardt`` and tolerances of 1e-6, some changed."""
+    method = LevenbergMarquardt()
+    plain = {
+        "weights": (1.0,) * 6,
+        "position_tolerance": 1e-6,
+        "rotation_tolerance": 1e-6,
+        "margin": 0.2 if changes.get("single") else 0.999,
+        "starts": 100,
+        "max_iterations": method.max_iterations,
+        "early_iterations": method.early_iterations,
+        "grace": GRACE,
+        "patience": method.patience,
+        "far": FAR,
+        "damping": method.damping,
+        "floor": FLOOR,
+        "grow": method.grow,
+        "shrink": method.shrink,
+        "nearest": 1,
+        "seed": 0,
+        "has_q0": has_q0,
+        "single": False,
+    }
+    return Settings(**{**plain, **changes})
+
+
+def solve(program: IkProgram, targets: np.ndarray, q0: np.ndarray | None = None, **changes: Any) -> Solution:
+    """The kernel's answers with ``settings``, some changed."""
+    call = program.call(settings(q0 is not None, **changes))
+    return ik_program.solve(call, np.ascontiguousarray(targets), None if q0 is None else np.ascontiguousarray(q0))
+
+
 class Robot(NamedTuple):
     """A chain of Pinocchio's model and the same as arrays."""
 
@@ -36,8 +76,21 @@ class Robot(NamedTuple):
     upper: np.ndarray
     arrays: dict[str, Any]
 
+    def mechanism(self, **changes: Any) -> Mechanism:
+        """The chain with the frame of its last joint, some arrays changed."""
+        arrays = {**self.arrays, **changes}
+        joint, offset = np.array([arrays.pop("frame_joint")]), arrays.pop("frame_offset")[None]
+        return Mechanism(frame_joint=joint, frame_offset=offset, **{k: v for k, v in arrays.items() if k in _JOINTS})
+
     def program(self, **changes: Any) -> IkProgram:
-        return make_program(**{**self.arrays, **changes})
+        """The program of that frame within the limits, some arrays changed."""
+        arrays = {**self.arrays, **changes}
+        lower, upper = arrays["lower"], arrays["upper"]
+        slides = np.zeros(arrays["dof"], bool)
+        np.logical_or.at(slides, arrays["coordinate"], arrays["kind"] == 1)
+        wide = np.where(slides, 1.0, np.pi)
+        low, high = np.where(np.isinf(lower), -wide, lower), np.where(np.isinf(upper), wide, upper)
+        return make_program(self.mechanism(**changes), 0, lower, upper, low, high)
 
     def configuration(self, q: np.ndarray) -> np.ndarray:
         """Pinocchio's configuration: continuous joints are (cos, sin)."""
@@ -128,7 +181,7 @@ def build(joints: list[dict[str, Any]], dof: int | None = None) -> Robot:
             lower[c], upper[c] = joint["lower"], joint["upper"]
     arrays = {
         "parent": np.arange(n) - 1,
-        "kind": np.array([joint.get("kind", 0) for joint in joints]),
+        "kind": np.array([joint.get("kind", 0) for joint in joints], dtype=np.int64),
         "coordinate": coordinate,
         "multiplier": np.array([joint.get("multiplier", 1.0) for joint in joints]),
         "offset": np.array([joint.get("offset", 0.0) for joint in joints]),
@@ -158,10 +211,9 @@ def shift(x: float = 0.0, y: float = 0.0, z: float = 0.0, rotation: np.ndarray |
 
 def planar(links: int) -> Robot:
     """Revolute joints about z in a plane, half a metre apart, with a frame at the end."""
-    robot = build(
+    return build(
         [{"axis": (0, 0, 1), "origin": shift(x=0.5 * (j > 0)), "lower": -3.0, "upper": 3.0} for j in range(links)]
     )
-    return robot
 
 
 def random_chain(count: int, seed: int, slides: float = 0.2) -> Robot:

@@ -19,7 +19,8 @@ from diffkin.kernels import compiled
 _USE = """
     import numpy as np, time
     from diffkin.kernels.tree.forward import forward, poses
-    from diffkin.kernels.tree.mechanism import Mechanism, make_plan
+    from diffkin.kernels.tree.mechanism import Mechanism
+    from diffkin.kernels.tree.plan import make_plan
     assert poses.signatures == []  # nothing is compiled at import
     one = np.zeros(1, np.int64)
     tree = Mechanism(1, one - 1, one, one, np.ones(1), np.zeros(1), np.eye(4)[None], np.array([[0.0, 0.0, 1.0]]), one,

@@ -145,7 +145,8 @@ import os, threading
 import numpy as np
 from diffkin.kernels import threads
 from diffkin.kernels.tree.forward import forward
-from diffkin.kernels.tree.mechanism import Mechanism, make_plan
+from diffkin.kernels.tree.mechanism import Mechanism
+from diffkin.kernels.tree.plan import make_plan
 
 def chain(n):  # n joints that all follow one coordinate
     origin = np.tile(np.eye(4), (n, 1, 1))

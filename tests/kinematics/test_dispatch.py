@@ -14,7 +14,100 @@ import torch
 from torch.autograd import forward_ad
 
 import diffkin as dk
-from diffkin.kinematics import dispatch
+from diffkin.errors import ShapeError, UnknownNameError
+from diffkin.kernels.tree import mechanism as kernel_side
+from diffkin.kinematics import batched, dispatch, reference
+from diffkin.kinematics import tree as torch_side
+from tests.kinematics.trees import REAL, on_random_trees, robot_of, rounding
+
+DTYPES = [torch.float32, torch.float64]
+
+
+def assert_kernels_give_the_textbook(robot: dk.Robot, dtype: torch.dtype, seed: int) -> None:
+    """Poses, Jacobian and backward pass by kernels, beside the textbook formula and its derivatives in float64."""
+    narrow, wide = robot.to(dtype), robot.to(dtype).to(torch.float64)
+    q = narrow.sample(5, seed=seed)
+    assert dispatch.kernel_applies(None, narrow.tree, q)
+    exact = reference.link_poses(wide.tree, q.double())
+    bound = rounding(robot.tree, q, exact)
+    links = tuple(range(len(robot.link_names)))
+    poses = dispatch.forward(narrow.tree, q, links, None)
+    assert poses.dtype == dtype
+    assert (poses.double() - exact).abs().max().item() <= bound
+    weight = torch.rand(exact.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    slopes = []
+    for leaf, pose_of in (
+        (q.clone(), lambda at: dispatch.forward(narrow.tree, at, links, None)),
+        (q.double(), lambda at: reference.link_poses(wide.tree, at)),
+    ):
+        placed = pose_of(leaf.requires_grad_())
+        slopes += torch.autograd.grad((placed * weight.to(placed.dtype)).sum(), leaf)
+    size = 1.0 + max(map(abs, robot.tree.multiplier))
+    assert (slopes[0].double() - slopes[1]).abs().max().item() <= 16 * len(links) * size * bound
+    link = links[-1]
+    J = dispatch.jacobian(narrow.tree, q, link, None, False, None, q.shape[:-1]).double()
+    dT = torch.func.vmap(torch.func.jacrev(lambda at: reference.link_poses(wide.tree, at)[link]))(q.double())
+    spin = dT[:, :3, :3].movedim(-1, 1) @ exact[:, None, link, :3, :3].mT
+    expected = torch.cat((dT[:, :3, 3], dk.rotations.vee(spin).mT), dim=1)
+    assert (J - expected).abs().max().item() <= 4 * size * bound
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [*REAL, "mixed"])
+def test_kernels_give_the_textbook_on_real_robots(name, dtype):
+    assert_kernels_give_the_textbook(robot_of(name), dtype, seed=0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@on_random_trees
+def test_kernels_give_the_textbook_on_random_trees(dtype, xml, seed):
+    assert_kernels_give_the_textbook(dk.Robot.from_urdf(xml), dtype, seed)
+
+
+def test_a_tree_means_the_same_to_torch_and_kernels(mixed):
+    assert (torch_side.REVOLUTE, torch_side.PRISMATIC) == (kernel_side.REVOLUTE, kernel_side.PRISMATIC)
+    made = dispatch.mechanism(mixed.tree)
+    assert made.dof == mixed.dof
+    for theirs, ours in ((made.parent, mixed.tree.parents), (made.kind, mixed.tree.kinds)):
+        assert theirs.tolist() == list(ours)
+    assert torch.equal(torch.from_numpy(made.origin), mixed.tree.origins)
+    assert torch.equal(torch.from_numpy(made.frame_offset), mixed.tree.link_offsets)
+
+
+def test_kernel_applies(iiwa):
+    tree, q = iiwa.tree, iiwa.sample(2)
+    base, point = torch.eye(4, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    assert dispatch.kernel_applies(None, tree)
+    assert dispatch.kernel_applies(None, tree, q, base, None, point)
+    assert not dispatch.kernel_applies("reference", tree, q)
+    with pytest.raises(UnknownNameError, match="'reference'"):
+        dispatch.kernel_applies("refrence", tree, q)
+    assert not dispatch.kernel_applies(None, tree, q, base.float())
+    assert not dispatch.kernel_applies(None, iiwa.to(torch.float16).tree)
+    assert not dispatch.kernel_applies(None, iiwa.to(device="meta").tree)
+    moved = iiwa.replace(link_offsets=tree.link_offsets.clone().requires_grad_()).tree
+    assert not dispatch.kernel_applies(None, moved, q)
+    fixed = dk.Robot.from_urdf('<robot name="r"><link name="only"/></robot>')
+    assert not dispatch.kernel_applies(None, fixed.tree)
+    free = iiwa.to(torch.float64).replace(origins=tree.origins.clone()).tree
+    assert dispatch.kernel_applies(None, free, q)
+    free.origins.requires_grad_()  # after the tree was made
+    assert not dispatch.kernel_applies(None, free, q)
+
+
+@pytest.mark.parametrize("links", [6, (2, 6), ()])
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 1, 3)])
+def test_base_poses_by_kernel_and_formula(mixed, links, shape):
+    q = mixed.sample(3)
+    generator = torch.Generator().manual_seed(1)
+    base = dk.transforms.exp(torch.rand(*shape, 6, generator=generator, dtype=torch.float64))
+    for leaf in (base, base.clone().requires_grad_()):
+        fast, slow = (route.forward(mixed.tree, q, links, leaf) for route in (dispatch, batched))
+        assert fast.shape == slow.shape
+        torch.testing.assert_close(fast, slow, rtol=0, atol=1e-14)
+        assert fast.requires_grad == leaf.requires_grad
+    with pytest.raises(ShapeError, match=r"do not broadcast: q \(3,\), base \(2,\)"):
+        dispatch.forward(mixed.tree, q, links, base.reshape(-1, 4, 4)[:1].expand(2, 4, 4))
 
 
 @pytest.fixture
@@ -178,13 +271,3 @@ def test_interrupt_during_a_long_batch():
     finally:
         process.kill()
     assert out.strip() == "after True", err
-
-
-def test_import_is_light():
-    done = run(
-        """
-        import sys, diffkin
-        print(sorted({"numba", "pybullet", "matplotlib", "yourdfpy", "scipy", "hydra", "lightning_fabric"} & set(sys.modules)))
-        """
-    )
-    assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pinocchio as pin
 import pytest
 import torch
 
 import diffkin as dk
 from diffkin.errors import NonFiniteError, ShapeError, UnknownNameError
 from diffkin.kinematics.jacobians import METHODS
-
-pin = pytest.importorskip("pinocchio")
 
 ROBOTS = ["kuka_iiwa", "franka_panda", "xarm6", "scara", "planar_2r", "planar_3r"]
 
@@ -113,35 +112,6 @@ def test_stretched_arm_is_singular_and_finite(iiwa):
     for row in J.flatten()[:6]:
         (g,) = torch.autograd.grad(row, q, retain_graph=True)
         assert torch.isfinite(g).all()
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_hessian_against_autograd(mixed, iiwa, dtype):
-    for robot, link in ((mixed, "hand"), (mixed, "e"), (iiwa, None)):
-        robot, point = robot.to(dtype), torch.tensor([0.1, 0.2, -0.3], dtype=dtype)
-        q, base = robot.sample(3), a_base().to(dtype)
-        H = robot.hessian(q, link, point, base)
-        expected = torch.func.vmap(
-            torch.func.jacrev(
-                lambda q, robot=robot, link=link, point=point, base=base: robot.jacobian(q, link, point, base=base)
-            )
-        )(q)
-        assert H.dtype == dtype
-        torch.testing.assert_close(H, expected, rtol=0, atol=1e-12 if dtype == torch.float64 else 1e-5)
-
-
-def test_hessian_against_pinocchio(iiwa):
-    model = pin.buildModelFromUrdf(iiwa.source)
-    data = model.createData()
-    q = iiwa.sample(1)[0].numpy()
-    H = iiwa.hessian(torch.as_tensor(q)).numpy()
-    for k in range(7):
-        rate = np.zeros(7)
-        rate[k] = 1.0
-        pin.computeJointJacobiansTimeVariation(model, data, q, rate)
-        pin.updateFramePlacements(model, data)
-        dJ = pin.getFrameJacobianTimeVariation(model, data, model.getFrameId(iiwa.tip), pin.LOCAL_WORLD_ALIGNED)
-        np.testing.assert_allclose(H[:, :, k], dJ, rtol=0, atol=1e-12)
 
 
 def test_bad_input(iiwa):

@@ -7,6 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pinocchio as pin
+import pybullet
 import pytest
 import torch
 from hypothesis import given, settings
@@ -62,8 +64,6 @@ def test_named_robots_agree_with_bullet(named: tuple[Robot, Robot]) -> None:
 
 
 def test_named_robots_have_the_limits_of_pinocchio(named: tuple[Robot, Robot]) -> None:
-    import pinocchio as pin
-
     robot, _ = named
     model = pin.buildModelFromXML(text_of(robot))
     for name, lower, upper in zip(robot.joint_names, robot.lower.tolist(), robot.upper.tolist()):
@@ -143,8 +143,6 @@ def test_any_chain_of_a_random_tree_is_the_tree_seen_from_its_base(xml: str, dat
 @settings(max_examples=30, deadline=None)
 @given(urdf_trees(max_joints=6, mimics=False))
 def test_joints_come_in_the_order_of_bullet(tmp_path_factory: pytest.TempPathFactory, xml: str) -> None:
-    import pybullet
-
     path = tmp_path_factory.mktemp("tree") / "tree.urdf"
     path.write_text(xml)
     robot = Robot.from_urdf(path)

@@ -30,6 +30,10 @@ def test_pictures_stand_in_a_grid() -> None:
     figure = plotting.picture_grid(pictures, ["a", "b", "c", "d"], columns=3)
     shown = [axes for axes in figure.axes if axes.images]
     assert [axes.get_title() for axes in shown] == ["a", "b", "c", "d"]
+    figure.draw_without_rendering()
+    for axes in shown:  # whole, inside the picture
+        label = axes.title.get_window_extent()
+        assert label.x0 >= 0 and label.x1 <= figure.bbox.x1 and label.y0 >= 0 and label.y1 <= figure.bbox.y1
     assert int(np.asarray(shown[2].images[0].get_array()).max()) == 2
 
 

@@ -1,4 +1,4 @@
-"""The exponential, the logarithm and their Jacobians, above all at and near the singular points."""
+"""The exponential and the logarithm, above all at and near the singular points."""
 
 from __future__ import annotations
 
@@ -85,9 +85,7 @@ def test_second_derivative_at_zero_is_the_closed_form() -> None:
 
 
 @pytest.mark.parametrize("angle", ANGLES)
-@pytest.mark.parametrize(
-    "function", [rotations.rotvec_to_matrix, rotations.rotvec_to_quat_xyzw, rotations.left_jacobian]
-)
+@pytest.mark.parametrize("function", [rotations.rotvec_to_matrix, rotations.rotvec_to_quat_xyzw])
 def test_gradcheck_of_exp(function: object, angle: float) -> None:
     rotvec = (angle * AXIS).requires_grad_()
     assert torch.autograd.gradcheck(function, (rotvec,))
@@ -138,35 +136,8 @@ def test_angle_is_in_zero_to_pi_and_w_is_not_negative() -> None:
     torch.testing.assert_close(rotations.quat_xyzw_to_matrix(quat), rotations.rotvec_to_matrix(rotvec))
 
 
-@pytest.mark.parametrize("angle", [0.0, 1e-10, 1e-4, 0.49, 0.51, 1.0, pi - 1e-6, 4.0])
-def test_jacobians_are_the_derivative_of_exp(angle: float) -> None:
-    rotvec = angle * AXIS
-    matrix = rotations.rotvec_to_matrix(rotvec)
-    slope = jacrev(rotations.rotvec_to_matrix)(rotvec)
-    left = torch.stack([rotations.vee(slope[..., i] @ matrix.T) for i in range(3)], -1)
-    right = torch.stack([rotations.vee(matrix.T @ slope[..., i]) for i in range(3)], -1)
-    torch.testing.assert_close(rotations.left_jacobian(rotvec), left, rtol=0, atol=1e-14)
-    torch.testing.assert_close(rotations.right_jacobian(rotvec), right, rtol=0, atol=1e-14)
-    eye = torch.eye(3, dtype=torch.float64)
-    torch.testing.assert_close(rotations.left_jacobian_inverse(rotvec) @ left, eye, rtol=0, atol=1e-14)
-    torch.testing.assert_close(rotations.right_jacobian_inverse(rotvec) @ right, eye, rtol=0, atol=1e-14)
-
-
-@pytest.mark.parametrize("angle", [*ANGLES, 0.49, 0.51])
-def test_jacobian_times_inverse_is_constant_to_second_order(angle: float) -> None:
-    rotvec = angle * AXIS
-
-    def product(v: Tensor) -> Tensor:
-        return rotations.left_jacobian(v) @ rotations.left_jacobian_inverse(v)
-
-    assert float(jacrev(product)(rotvec).abs().max()) < 1e-13
-    assert float(hessian(product)(rotvec).abs().max()) < 1e-12
-
-
 def test_whole_turns_give_no_nan() -> None:
     rotvec = 2.0 * pi * torch.eye(3, dtype=torch.float64)
     torch.testing.assert_close(
         rotations.rotvec_to_matrix(rotvec), torch.eye(3).double().expand(3, 3, 3), atol=1e-15, rtol=0
     )
-    assert bool(rotations.left_jacobian_inverse(rotvec).isfinite().all())
-    assert bool(torch.linalg.det(rotations.left_jacobian(rotvec)).abs().max() < 1e-12)

@@ -42,7 +42,8 @@ def test_branches_of_the_iiwa(tmp_path):
 
 def test_an_arm_without_self_motion_and_mistakes(tmp_path):
     small = ["targets=2", "starts=300", "postures=60", "pictured=0", "pybullet=false"]
-    run("robot=planar_3r", *small, "hydra.run.dir=one", cwd=tmp_path)
+    file = ROOT / "diffkin" / "assets" / "robots" / "planar_3r.urdf"
+    run(f"robot.path={file}", "robot.tip=tool", *small, "hydra.run.dir=one", cwd=tmp_path)
     results = json.loads((tmp_path / "one" / "results.json").read_text())
     assert results["purity"] == 1.0
     assert results["clusters"] == results["arcs"]

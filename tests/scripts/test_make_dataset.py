@@ -28,7 +28,9 @@ def test_spread_over_a_sweep_equals_one_process_and_trains(tmp_path):
     for shard in range(3):
         first, second = (shard_path(tmp_path / name, shard, 3).read_bytes() for name in ("alone", "spread"))
         assert first == second
-    assert run(*common, "folder=alone", cwd=tmp_path).count("was there") == 3
+    file = ROOT / "diffkin" / "assets" / "robots" / "planar_3r.urdf"
+    by_path = [f"robot.path={file}", "robot.tip=tool", *common[1:], "folder=alone"]
+    assert run(*by_path, cwd=tmp_path).count("was there") == 3  # the same robot from its file
     pairs = StoredPairs(tmp_path / "spread", dk.load_robot("planar_3r"))
     q, T = pairs.draw(100, torch.Generator().manual_seed(0))
     made = dk.load_robot("planar_3r").forward_kinematics(q.double()).float()

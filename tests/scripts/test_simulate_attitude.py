@@ -37,12 +37,13 @@ def test_beside_pybullet(tmp_path: Path) -> None:
         assert (folder / name).stat().st_size > 5000
 
 
-def test_without_pybullet(tmp_path: Path) -> None:
+def test_without_pybullet_from_a_file(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    done = run(folder, "aircraft=fixed_wing", "integrator=lie_midpoint", "check.pybullet=false", "seconds=1")
+    file = ROOT / "diffkin" / "assets" / "aircraft" / "fixed_wing.urdf"
+    done = run(folder, f"aircraft.path={file}", "integrator=lie_midpoint", "check.pybullet=false", "seconds=1")
     assert done.returncode == 0, done.stderr
     results = json.loads((folder / "results.json").read_text())
-    assert results["pybullet"] is None
+    assert results["pybullet"] is None and results["aircraft"] == "fixed_wing"  # the group's choice is quadrotor
     assert results["momentum_error"] < 1e-12
 
 

@@ -125,7 +125,7 @@ def test_a_robot_of_the_users_own(tmp_path: Path) -> None:
         ("solver=adm", ["adm", "Did you mean adam", "lbfgs"]),
         ("target.cout=5", ["target.cout", "target.count"]),
         ("solver.learning_rate=0.1", ["solver.learning_rate", "solver.damping"]),
-        ("target.count=many", ["target.count", "many", "Integer"]),
+        ("target.count=many", ["target.count", "many", "type int"]),
         ("target.count=0", ["target.count", "above zero", "0"]),
         ("target.kind=near", ["target.kind", "reachable"]),
         ("seed=-1", ["seed", "at least 0"]),

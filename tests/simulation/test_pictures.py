@@ -6,9 +6,9 @@ import torch
 
 import diffkin as dk
 from diffkin.errors import OptionError, ShapeError
-from diffkin.simulation import pictures, world
+from diffkin.simulation import library, pictures, world
 
-pytestmark = pytest.mark.skipif(not world.is_installed(), reason="needs pybullet")
+pytestmark = pytest.mark.skipif(not library.is_installed(), reason="needs pybullet")
 
 
 def test_each_solution_has_its_picture() -> None:

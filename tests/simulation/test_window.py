@@ -7,16 +7,16 @@ import subprocess
 import pytest
 
 import diffkin as dk
-from diffkin.simulation import window, world
+from diffkin.simulation import library, window
 
-pytestmark = pytest.mark.skipif(not world.is_installed(), reason="needs pybullet")
+pytestmark = pytest.mark.skipif(not library.is_installed(), reason="needs pybullet")
 
 
 def test_without_display_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     robot = dk.load_robot("planar_2r")
     said = window.show_solutions(robot, robot.sample(1), robot.forward_kinematics(robot.sample(1)))
-    if world.display_problem() is None:
+    if library.display_problem() is None:
         pytest.skip("this platform always has a display")
     assert "no display" in said
 
@@ -38,7 +38,7 @@ def display(monkeypatch: pytest.MonkeyPatch):
 
 
 def _nothing(client: int) -> None:
-    assert world.bullet().getConnectionInfo(client)["connectionMethod"] == world.bullet().GUI
+    assert library.bullet().getConnectionInfo(client)["connectionMethod"] == library.bullet().GUI
 
 
 def _killed(client: int) -> None:

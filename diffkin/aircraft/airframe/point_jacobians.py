@@ -15,7 +15,7 @@ from diffkin._gate import is_transformed
 from diffkin.aircraft._inputs import check_choice, check_kind, table, triple
 from diffkin.aircraft.airframe.airframe import Airframe
 from diffkin.aircraft.frames.axes import flu_to_frd
-from diffkin.kinematics.poses import full_precision
+from diffkin.kinematics.batched import full_precision
 from diffkin.rotations import hat, rotvec_to_matrix
 
 __all__ = ["METHODS", "point_jacobian", "ray_jacobian"]

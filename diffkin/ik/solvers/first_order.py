@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from diffkin._algebra import apply
 from diffkin.ik.descent import Memory
 from diffkin.ik.problem import Problem, State
 
@@ -18,12 +19,43 @@ _WINDOW = 8  # a step is good if it ends below the highest of this many last cos
 def _evaluate(problem: Problem, state: State) -> tuple[Tensor, Tensor, Tensor]:
     """Cost (n,), its gradient (n, columns), and the gradient without the coordinates held by a limit."""
     residual, derivative = problem.linearize(state)
-    gradient = (derivative.transpose(-1, -2) @ residual.unsqueeze(-1)).squeeze(-1)
+    gradient = apply(derivative.mT, residual)
     return 0.5 * residual.square().sum(-1), gradient, gradient * problem.free(state, gradient)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Inner product (n,) over the columns."""
     return (a * b).sum(-1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sloping(Memory):
+    """The gradient (n, columns) of the cost, without the coordinates held by a limit."""
+
+    slope: Tensor
+
+    @property
+    def converged(self) -> Tensor:
+        return _dot(self.slope, self.slope) < 1e-20
+
+
+@dataclass(frozen=True, eq=False)
+class _Steepest(_Sloping):
+    """Of gradient descent.
+
+    Attributes:
+        gradient: (n, columns) of the cost.
+        rate: (n,) length of the next step over the slope.
+        recent: (n, window) last costs.
+    """
+
+    gradient: Tensor
+    rate: Tensor
+    recent: Tensor
+
+    @property
+    def stalled(self) -> Tensor:
+        return self.rate < 1e-12
 
 
 @dataclass(frozen=True)
@@ -37,19 +69,13 @@ class GradientDescent:
     max_restarts: int = 20
     learning_rate: float = 0.3
 
-    def start(self, problem: Problem, state: State) -> Memory:
+    def start(self, problem: Problem, state: State) -> _Steepest:
         cost, gradient, slope = _evaluate(problem, state)
-        return {
-            "cost": cost,
-            "gradient": gradient,
-            "slope": slope,
-            "rate": torch.full_like(cost, self.learning_rate),
-            "recent": cost.unsqueeze(-1).expand(-1, _WINDOW).clone(),
-            "stalled": torch.zeros_like(cost, dtype=torch.bool),
-        }
+        rate = torch.full_like(cost, self.learning_rate)
+        return _Steepest(cost, slope, gradient, rate, cost.unsqueeze(-1).expand(-1, _WINDOW).clone())
 
-    def step(self, problem: Problem, state: State, memory: Memory) -> tuple[State, Memory]:
-        cost, gradient, slope, rate, recent = (memory[name] for name in ("cost", "gradient", "slope", "rate", "recent"))
+    def step(self, problem: Problem, state: State, memory: _Steepest) -> tuple[State, _Steepest]:
+        cost, gradient, slope, rate, recent = memory.cost, memory.gradient, memory.slope, memory.rate, memory.recent
         step = -rate.unsqueeze(-1) * slope
         moved = problem.move(state, step)
         new_cost, new_gradient, new_slope = _evaluate(problem, moved)
@@ -58,16 +84,28 @@ class GradientDescent:
         length = _dot(step, step) / torch.where(bend > 0, bend, torch.ones_like(bend))
         fresh = torch.where(bend > 0, length, rate * 2.0).clamp(1e-6, 1e3)
         window = torch.cat((recent[:, 1:], new_cost.unsqueeze(-1)), dim=-1)
-        gone = torch.where(good.unsqueeze(-1), new_slope, slope)
-        rate = torch.where(good, fresh, rate * 0.25)
-        return moved.where(good, state), {
-            "cost": torch.where(good, new_cost, cost),
-            "gradient": torch.where(good.unsqueeze(-1), new_gradient, gradient),
-            "slope": gone,
-            "rate": rate,
-            "recent": torch.where(good.unsqueeze(-1), window, recent),
-            "stalled": (_dot(gone, gone) < 1e-20) | (rate < 1e-12),
-        }
+        return moved.where(good, state), _Steepest(
+            cost=torch.where(good, new_cost, cost),
+            slope=torch.where(good.unsqueeze(-1), new_slope, slope),
+            gradient=torch.where(good.unsqueeze(-1), new_gradient, gradient),
+            rate=torch.where(good, fresh, rate * 0.25),
+            recent=torch.where(good.unsqueeze(-1), window, recent),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments(_Sloping):
+    """Of Adam.
+
+    Attributes:
+        mean: (n, columns) running mean of the gradient.
+        square: (n, columns) running mean of its square.
+        time: (n,) steps taken.
+    """
+
+    mean: Tensor
+    square: Tensor
+    time: Tensor
 
 
 @dataclass(frozen=True)
@@ -83,38 +121,47 @@ class Adam:
     learning_rate: float = 0.4
     betas: tuple[float, float] = (0.9, 0.99)
 
-    def start(self, problem: Problem, state: State) -> Memory:
+    def start(self, problem: Problem, state: State) -> _Moments:
         cost, _, slope = _evaluate(problem, state)
-        return {
-            "cost": cost,
-            "slope": slope,
-            "mean": torch.zeros_like(slope),
-            "square": torch.zeros_like(slope),
-            "time": torch.zeros_like(cost),
-            "stalled": torch.zeros_like(cost, dtype=torch.bool),
-        }
+        return _Moments(cost, slope, torch.zeros_like(slope), torch.zeros_like(slope), torch.zeros_like(cost))
 
-    def step(self, problem: Problem, state: State, memory: Memory) -> tuple[State, Memory]:
+    def step(self, problem: Problem, state: State, memory: _Moments) -> tuple[State, _Moments]:
         first, second = self.betas
-        slope, time = memory["slope"], memory["time"] + 1.0
-        error = (2.0 * memory["cost"]).sqrt()
+        slope, time = memory.slope, memory.time + 1.0
+        error = (2.0 * memory.cost).sqrt()
         pull = slope / error.clamp_min(1e-30).unsqueeze(-1)  # the gradient of |r|
-        mean = first * memory["mean"] + (1.0 - first) * pull
-        square = second * memory["square"] + (1.0 - second) * pull.square()
+        mean = first * memory.mean + (1.0 - first) * pull
+        square = second * memory.square + (1.0 - second) * pull.square()
         rate = self.learning_rate * error.clamp(max=1.0)
         unbiased = (1.0 - second**time).sqrt() / (1.0 - first**time)
         held = (slope == 0).to(slope.dtype)  # a coordinate held by a limit does not coast on its momentum
         step = -(rate * unbiased).unsqueeze(-1) * mean / (square.sqrt() + 1e-12) * (1.0 - held)
         moved = problem.move(state, step)
         cost, _, slope = _evaluate(problem, moved)
-        return moved, {
-            "cost": cost,
-            "slope": slope,
-            "mean": mean,
-            "square": square,
-            "time": time,
-            "stalled": _dot(slope, slope) < 1e-20,
-        }
+        return moved, _Moments(cost, slope, mean, square, time)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs(_Sloping):
+    """Of L-BFGS.
+
+    Attributes:
+        gradient: (n, columns) of the cost.
+        moves: (n, pairs, columns) last moves, the newest last; zeros where there were none yet.
+        bends: (n, pairs, columns) changes of the gradient over them.
+        length: (n,) share of the direction to try next.
+        lost: (n,) whether even the slope led nowhere.
+    """
+
+    gradient: Tensor
+    moves: Tensor
+    bends: Tensor
+    length: Tensor
+    lost: Tensor
+
+    @property
+    def stalled(self) -> Tensor:
+        return self.lost
 
 
 @dataclass(frozen=True)
@@ -125,22 +172,15 @@ class LBFGS:
     max_restarts: int = 40
     history_size: int = 10
 
-    def start(self, problem: Problem, state: State) -> Memory:
+    def start(self, problem: Problem, state: State) -> _Pairs:
         cost, gradient, slope = _evaluate(problem, state)
         pairs = gradient.new_zeros(len(gradient), self.history_size, gradient.shape[1])
-        return {
-            "cost": cost,
-            "gradient": gradient,
-            "slope": slope,
-            "moves": pairs,
-            "bends": pairs.clone(),
-            "length": torch.ones_like(cost),
-            "stalled": torch.zeros_like(cost, dtype=torch.bool),
-        }
+        lost = torch.zeros_like(cost, dtype=torch.bool)
+        return _Pairs(cost, slope, gradient, pairs, pairs.clone(), torch.ones_like(cost), lost)
 
-    def step(self, problem: Problem, state: State, memory: Memory) -> tuple[State, Memory]:
-        cost, gradient, slope, length = (memory[name] for name in ("cost", "gradient", "slope", "length"))
-        moves, bends = memory["moves"], memory["bends"]
+    def step(self, problem: Problem, state: State, memory: _Pairs) -> tuple[State, _Pairs]:
+        cost, gradient, slope, length = memory.cost, memory.gradient, memory.slope, memory.length
+        moves, bends = memory.moves, memory.bends
         direction = self._direction(slope, moves, bends)
         uphill = _dot(direction, slope) >= 0
         direction = torch.where(uphill.unsqueeze(-1), -slope, direction)
@@ -161,15 +201,15 @@ class LBFGS:
         forget = lost[:, None, None]
         moves, bends = torch.where(keep, fresh_moves, moves), torch.where(keep, fresh_bends, bends)
         empty = (moves == 0).all(-1).all(-1)
-        return moved.where(good, state), {
-            "cost": torch.where(good, new_cost, cost),
-            "gradient": torch.where(good.unsqueeze(-1), new_gradient, gradient),
-            "slope": slope,
-            "moves": torch.where(forget, torch.zeros_like(moves), moves),
-            "bends": torch.where(forget, torch.zeros_like(bends), bends),
-            "length": torch.where(lost, torch.ones_like(length), length),
-            "stalled": (_dot(slope, slope) < 1e-20) | (lost & empty),
-        }
+        return moved.where(good, state), _Pairs(
+            cost=torch.where(good, new_cost, cost),
+            slope=slope,
+            gradient=torch.where(good.unsqueeze(-1), new_gradient, gradient),
+            moves=torch.where(forget, torch.zeros_like(moves), moves),
+            bends=torch.where(forget, torch.zeros_like(bends), bends),
+            length=torch.where(lost, torch.ones_like(length), length),
+            lost=lost & empty,
+        )
 
     def _direction(self, slope: Tensor, moves: Tensor, bends: Tensor) -> Tensor:
         """The two-loop recursion, for all descents at once; pairs of zeros are passed over."""

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from diffkin._algebra import apply
+from diffkin.errors import OptionError
 from diffkin.ik.descent import Memory
 from diffkin.ik.problem import Problem, State
 
-__all__ = ["GaussNewton", "LevenbergMarquardt", "damped_step"]
+__all__ = ["FAR", "FLOOR", "GaussNewton", "LevenbergMarquardt", "damped_step"]
 
-_FLOOR = 1e-12  # added to the damping, so that a singular arm's normal equations can be solved
+FLOOR = 1e-9
+"""Damping of Levenberg-Marquardt at a vanishing error, so that a singular arm's equations can be solved."""
+FAR = 1e-2
+"""Residual above which a start of Levenberg-Marquardt that has used up its patience is given up."""
+_FLOOR = 1e-10  # likewise of Gauss-Newton
+_IDLE = 1e-2  # a step of Gauss-Newton that takes off less than this share of the least cost so far counts as idle
 
 
 def damped_step(residual: Tensor, derivative: Tensor, free: Tensor, damping: Tensor) -> Tensor:
@@ -30,56 +37,127 @@ def damped_step(residual: Tensor, derivative: Tensor, free: Tensor, damping: Ten
     active = derivative * free.unsqueeze(-2)
     flipped = active.transpose(-1, -2)
     normal = flipped @ active + torch.diag_embed(damping.unsqueeze(-1).expand(*free.shape))
-    slope = flipped @ residual.unsqueeze(-1)
+    slope = apply(flipped, residual).unsqueeze(-1)
     factor, _ = torch.linalg.cholesky_ex(normal)
     return -torch.cholesky_solve(slope, factor).squeeze(-1) * free
+
+
+@dataclass(frozen=True, eq=False)
+class _Linear(Memory):
+    """The residual (n, rows) and its derivative (n, rows, columns) where a descent stands."""
+
+    residual: Tensor
+    derivative: Tensor
+
+
+def _linear(problem: Problem, state: State) -> tuple[Tensor, Tensor, Tensor]:
+    """Cost (n,), residual and derivative at a state."""
+    residual, derivative = problem.linearize(state)
+    return 0.5 * residual.square().sum(-1), residual, derivative
+
+
+@dataclass(frozen=True, eq=False)
+class _Damped(_Linear):
+    """Of Levenberg-Marquardt.
+
+    Attributes:
+        growth: (n,) factor on the damping, 1 until a step is refused.
+        spent: (n,) steps tried.
+        patience: (n,) steps after which a descent far from a solution is given up.
+    """
+
+    growth: Tensor
+    spent: Tensor
+    patience: Tensor
+
+    @property
+    def stalled(self) -> Tensor:
+        return (self.spent >= self.patience) & (2.0 * self.cost >= FAR**2)
 
 
 @dataclass(frozen=True)
 class LevenbergMarquardt:
     """Damped least squares whose damping is proportional to the squared error (Sugihara 2011; Chan & Lawrence 1988).
 
-    ``dq = -(J^T J + mu |r|^2 I)^-1 J^T r``; a step that does not lower the error is taken back and mu grows.
+    ``dq = -(J^T J + g (mu |r|^2 + 1e-9) I)^-1 J^T r``; a step that does not lower the error is taken back and g grows.
     Coordinates on a limit that the gradient pushes outward leave the equations, so that the rest converges along the
     boundary.
+
+    The fused kernel and the plain torch path take these settings in the same meaning, but for the unit of length: in the
+    kernel a residual's positions are in lengths of the arm, so that an arm of any size is treated alike.
+
+    Attributes:
+        max_iterations: Steps of one start, at most.
+        max_restarts: Starts after the first.
+        damping: mu.
+        patience: Steps after which a start with ``|r| > 0.01`` is given up.
+        early_iterations: Steps of the first starts, at most. Start k gets k / 4 more, and as much more patience:
+            what the first starts do not solve is hard. The caller's own start ``q0`` gets all there is of both.
+        grow: Factor on g when a step is taken back.
+        shrink: Factor on g when a step is good; g stays at least 1.
     """
 
     max_iterations: int = 64
     max_restarts: int = 100
-    damping: float = 1e-2
-    patience: int = 8
+    damping: float = 3e-3
+    patience: int = 7
+    early_iterations: int = 15
+    grow: float = 4.0
+    shrink: float = 0.5
 
-    def start(self, problem: Problem, state: State) -> Memory:
-        residual, derivative = problem.linearize(state)
-        cost = 0.5 * residual.square().sum(-1)
-        return {
-            "residual": residual,
-            "derivative": derivative,
-            "cost": cost,
-            "mu": torch.full_like(cost, self.damping),
-            "idle": torch.zeros_like(cost),
-            "stalled": torch.zeros_like(cost, dtype=torch.bool),
-        }
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.damping < float("inf") and 1.0 < self.grow < float("inf") and 0.0 < self.shrink <= 1.0):
+            raise OptionError(
+                "LevenbergMarquardt needs damping >= 0, grow > 1 and shrink above 0 and at most 1; "
+                f"got {self.damping!r}, {self.grow!r} and {self.shrink!r}."
+            )
+        if self.patience < 0 or self.early_iterations < 1:
+            raise OptionError(
+                "LevenbergMarquardt needs patience >= 0 and early_iterations >= 1, "
+                f"got {self.patience!r} and {self.early_iterations!r}."
+            )
 
-    def step(self, problem: Problem, state: State, memory: Memory) -> tuple[State, Memory]:
-        residual, derivative, cost, mu = (memory[name] for name in ("residual", "derivative", "cost", "mu"))
-        gradient = (derivative.transpose(-1, -2) @ residual.unsqueeze(-1)).squeeze(-1)
-        free = problem.free(state, gradient)
-        step = damped_step(residual, derivative, free, mu * 2.0 * cost + _FLOOR)
+    def start(self, problem: Problem, state: State) -> _Damped:
+        cost, residual, derivative = _linear(problem, state)
+        patience = torch.full_like(cost, self.patience)
+        if state.grace is not None:
+            patience = patience + state.grace
+        return _Damped(cost, residual, derivative, torch.ones_like(cost), torch.zeros_like(cost), patience)
+
+    def step(self, problem: Problem, state: State, memory: _Damped) -> tuple[State, _Damped]:
+        cost, residual, derivative, growth = memory.cost, memory.residual, memory.derivative, memory.growth
+        free = problem.free(state, apply(derivative.mT, residual))
+        step = damped_step(residual, derivative, free, growth * (self.damping * 2.0 * cost + FLOOR))
         moved = problem.move(state, step)
-        new_residual, new_derivative = problem.linearize(moved)
-        new_cost = 0.5 * new_residual.square().sum(-1)
+        new_cost, new_residual, new_derivative = _linear(problem, moved)
         better = new_cost < cost  # False for NaN: such a step is taken back
-        much = new_cost < cost * (1.0 - 1e-2)
-        idle = torch.where(much, torch.zeros_like(cost), memory["idle"] + 1.0)
-        return moved.where(better, state), {
-            "residual": torch.where(better[:, None], new_residual, residual),
-            "derivative": torch.where(better[:, None, None], new_derivative, derivative),
-            "cost": torch.where(better, new_cost, cost),
-            "mu": torch.where(better, (mu * 0.5).clamp_min(self.damping * 1e-2), mu * 8.0),
-            "idle": idle,
-            "stalled": idle >= self.patience,
-        }
+        return moved.where(better, state), _Damped(
+            cost=torch.where(better, new_cost, cost),
+            residual=torch.where(better[:, None], new_residual, residual),
+            derivative=torch.where(better[:, None, None], new_derivative, derivative),
+            growth=torch.where(better, (growth * self.shrink).clamp_min(1.0), growth * self.grow),
+            spent=memory.spent + 1.0,
+            patience=memory.patience,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Undamped(_Linear):
+    """Of Gauss-Newton.
+
+    Attributes:
+        best: (n,) least cost so far.
+        idle: (n,) steps since that last fell by a share worth the name.
+        patience: (n,) idle steps after which a descent is given up.
+    """
+
+    best: Tensor
+    idle: Tensor
+    patience: Tensor
+
+    @property
+    def stalled(self) -> Tensor:
+        return self.idle >= self.patience
 
 
 @dataclass(frozen=True)
@@ -91,35 +169,20 @@ class GaussNewton:
     max_step: float = 1.0
     patience: int = 12
 
-    def start(self, problem: Problem, state: State) -> Memory:
-        residual, derivative = problem.linearize(state)
-        cost = 0.5 * residual.square().sum(-1)
-        return {
-            "residual": residual,
-            "derivative": derivative,
-            "cost": cost,
-            "best": cost,
-            "idle": torch.zeros_like(cost),
-            "stalled": torch.zeros_like(cost, dtype=torch.bool),
-        }
+    def start(self, problem: Problem, state: State) -> _Undamped:
+        cost, residual, derivative = _linear(problem, state)
+        patience = torch.full_like(cost, self.patience)
+        return _Undamped(cost, residual, derivative, cost, torch.zeros_like(cost), patience)
 
-    def step(self, problem: Problem, state: State, memory: Memory) -> tuple[State, Memory]:
-        residual, derivative, cost = (memory[name] for name in ("residual", "derivative", "cost"))
-        gradient = (derivative.transpose(-1, -2) @ residual.unsqueeze(-1)).squeeze(-1)
-        free = problem.free(state, gradient)
-        step = damped_step(residual, derivative, free, torch.full_like(cost, 1e-10))
+    def step(self, problem: Problem, state: State, memory: _Undamped) -> tuple[State, _Undamped]:
+        residual, derivative = memory.residual, memory.derivative
+        free = problem.free(state, apply(derivative.mT, residual))
+        step = damped_step(residual, derivative, free, torch.full_like(memory.cost, _FLOOR))
         longest = step.abs().amax(-1, keepdim=True)
         step = step * (self.max_step / longest.clamp_min(self.max_step))
         moved = problem.move(state, step)
-        new_residual, new_derivative = problem.linearize(moved)
-        new_cost = 0.5 * new_residual.square().sum(-1)
-        much = new_cost < memory["best"] * (1.0 - 1e-2)
-        idle = torch.where(much, torch.zeros_like(cost), memory["idle"] + 1.0)
-        return moved, {
-            "residual": new_residual,
-            "derivative": new_derivative,
-            "cost": new_cost,
-            "best": torch.minimum(new_cost, memory["best"]),
-            "idle": idle,
-            "stalled": idle >= self.patience,
-        }
+        cost, residual, derivative = _linear(problem, moved)
+        much = cost < memory.best * (1.0 - _IDLE)
+        idle = torch.where(much, torch.zeros_like(cost), memory.idle + 1.0)
+        best = torch.minimum(cost, memory.best)
+        return moved, _Undamped(cost, residual, derivative, best, idle, memory.patience)

@@ -7,12 +7,39 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from diffkin._algebra import apply
 from diffkin.ik.descent import Memory
 from diffkin.ik.problem import Problem, State
 
 __all__ = ["SelfMotion"]
 
 _CORRECTIONS = 2  # Gauss-Newton steps back to the first tasks after each slide: the error squares each time
+_STILL = 1e-9  # [rad or m] the longest move of a coordinate in a slide that is no longer worth taking
+
+
+@dataclass(frozen=True, eq=False)
+class _Sliding(Memory):
+    """Of ``SelfMotion``.
+
+    Attributes:
+        mu: (n,) damping.
+        idle: (n,) slides since one was last taken.
+        longest: (n,) the longest move of a coordinate in the last slide.
+        patience: (n,) idle slides after which a descent is given up.
+    """
+
+    mu: Tensor
+    idle: Tensor
+    longest: Tensor
+    patience: Tensor
+
+    @property
+    def converged(self) -> Tensor:
+        return self.longest < _STILL
+
+    @property
+    def stalled(self) -> Tensor:
+        return self.idle >= self.patience
 
 
 @dataclass(frozen=True)
@@ -29,42 +56,38 @@ class SelfMotion:
     damping: float = 1e-3
     patience: int = 10
 
-    def start(self, problem: Problem, state: State) -> Memory:
+    def start(self, problem: Problem, state: State) -> _Sliding:
         cost = 0.5 * problem.only(1).residual(state).square().sum(-1)
-        return {
-            "cost": cost,
-            "mu": torch.full_like(cost, self.damping),
-            "idle": torch.zeros_like(cost),
-            "stalled": torch.zeros_like(cost, dtype=torch.bool),
-        }
+        mu, patience = torch.full_like(cost, self.damping), torch.full_like(cost, self.patience)
+        return _Sliding(cost, mu, torch.zeros_like(cost), torch.full_like(cost, torch.inf), patience)
 
-    def step(self, problem: Problem, state: State, memory: Memory) -> tuple[State, Memory]:
+    def step(self, problem: Problem, state: State, memory: _Sliding) -> tuple[State, _Sliding]:
         first, second = problem.only(0), problem.only(1)
-        cost, mu = memory["cost"], memory["mu"]
+        cost, mu = memory.cost, memory.mu
         derivative = first.linearize(state)[1]
         residual, slope = second.linearize(state)
-        gradient = (slope.transpose(-1, -2) @ residual.unsqueeze(-1)).squeeze(-1)
+        gradient = apply(slope.mT, residual)
         free = problem.free(state, torch.zeros_like(gradient))
-        free = free & problem.free(state, _apply(_null(derivative, free), gradient))
+        free = free & problem.free(state, apply(_null(derivative, free), gradient))
         null = _null(derivative, free)
         within = slope @ null
-        normal = within.transpose(-1, -2) @ within + torch.diag_embed(mu.unsqueeze(-1).expand_as(gradient))
-        pull = (within.transpose(-1, -2) @ residual.unsqueeze(-1)).squeeze(-1)
+        normal = within.mT @ within + torch.diag_embed(mu.unsqueeze(-1).expand_as(gradient))
+        pull = apply(within.mT, residual)
         factor, _ = torch.linalg.cholesky_ex(normal)
-        slide = -_apply(null, torch.cholesky_solve(pull.unsqueeze(-1), factor).squeeze(-1)) * free
+        slide = -apply(null, torch.cholesky_solve(pull.unsqueeze(-1), factor).squeeze(-1)) * free
         moved = problem.move(state, slide)
         for _ in range(_CORRECTIONS):
             error, derivative = first.linearize(moved)
-            moved = problem.move(moved, -_apply(torch.linalg.pinv(derivative * free.unsqueeze(-2)), error) * free)
+            moved = problem.move(moved, -apply(torch.linalg.pinv(derivative * free.unsqueeze(-2)), error) * free)
         new_cost = 0.5 * second.residual(moved).square().sum(-1)
         better = (new_cost < cost) & first.met(moved)
-        idle = torch.where(better, torch.zeros_like(cost), memory["idle"] + 1.0)
-        return moved.where(better, state), {
-            "cost": torch.where(better, new_cost, cost),
-            "mu": torch.where(better, mu * 0.25, mu * 8.0).clamp_min(1e-9),
-            "idle": idle,
-            "stalled": (idle >= self.patience) | (slide.abs().amax(-1) < 1e-9),
-        }
+        return moved.where(better, state), _Sliding(
+            cost=torch.where(better, new_cost, cost),
+            mu=torch.where(better, mu * 0.25, mu * 8.0).clamp_min(1e-9),
+            idle=torch.where(better, torch.zeros_like(cost), memory.idle + 1.0),
+            longest=slide.abs().amax(-1),
+            patience=memory.patience,
+        )
 
 
 def _null(derivative: Tensor, free: Tensor) -> Tensor:
@@ -72,7 +95,3 @@ def _null(derivative: Tensor, free: Tensor) -> Tensor:
     active = derivative * free.unsqueeze(-2)
     identity = torch.diag_embed(free.to(derivative.dtype))
     return identity - torch.linalg.pinv(active, rtol=1e-8) @ active
-
-
-def _apply(matrix: Tensor, vector: Tensor) -> Tensor:
-    return (matrix @ vector.unsqueeze(-1)).squeeze(-1)

@@ -6,57 +6,45 @@ world's z, and a link's axes are forward, left and up.
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from diffkin._algebra import check_nonzero, perpendicular, unit
-from diffkin._checks import check_finite, check_last
+from diffkin._algebra import apply, perpendicular, unit
 from diffkin.errors import OptionError, RotationError
-from diffkin.ik.tasks.pose import Task
+from diffkin.ik.tasks.base import LinkTask
+from diffkin.ik.tasks.kinds import DIRECTION, POINT, Kind
 from diffkin.rotations import hat
 
 __all__ = ["BankPitchLimitTask", "KeepOutConeTask", "RayAtPointTask", "RayDirectionTask", "WingsLevelTask", "turn_to"]
 
-TaskT = TypeVar("TaskT", bound="_TargetTask")
 Axis = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class _TargetTask(Task):
-    """A task of one link's axis with a batched target (*batch, 3)."""
+class _AxisTask(LinkTask):
+    """A task of an axis of a link, in the link's axes, of any non-zero length."""
 
-    link: str
     axis: Axis
-    target: Tensor
     unit: ClassVar[str] = "rad"
+    rows: ClassVar[int | None] = 3
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "links", (self.link,))
+        super().__post_init__()
         if len(self.axis) != 3 or not any(self.axis) or not all(map(math.isfinite, self.axis)):
             raise RotationError(f"axis must be three finite numbers, not all zero; got {self.axis!r}.")
-        check_last(self.target, (3,), "target")
-        check_finite(self.target, "target")
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        return self.target.shape[:-1]
-
-    def for_batch(self: TaskT, batch: torch.Size, dtype: torch.dtype, device: torch.device) -> TaskT:
-        target = self.target.to(dtype=dtype, device=device).expand(*batch, 3).reshape(-1, 3)
-        return dataclasses.replace(self, target=target)
 
     def _direction(self, poses: Tensor) -> Tensor:
         """(n, 3) the axis in the world, of unit length."""
-        return (poses[:, 0, :3, :3] * unit(poses.new_tensor(self.axis))).sum(-1)
+        return apply(poses[:, 0, :3, :3], unit(poses.new_tensor(self.axis)))
 
 
 @dataclass(frozen=True, eq=False)
-class RayDirectionTask(_TargetTask):
+class RayDirectionTask(_AxisTask):
     """Turn an axis of a link along a direction: the rotation vector of the least turn from the direction to the axis.
 
     Its norm is the angle between them, and it has no stationary point but the solution: also opposite the direction,
@@ -68,9 +56,8 @@ class RayDirectionTask(_TargetTask):
         target: (*batch, 3) direction in the world, of any non-zero length.
     """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_nonzero(self.target, "target")
+    target: Tensor
+    batched: ClassVar[Mapping[str, Kind]] = {"target": DIRECTION}
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         return turn_to(unit(self.target[problem]), self._direction(poses))
@@ -80,7 +67,7 @@ class RayDirectionTask(_TargetTask):
 
 
 @dataclass(frozen=True, eq=False)
-class RayAtPointTask(_TargetTask):
+class RayAtPointTask(_AxisTask):
     """Turn a ray of a link at a point: as ``RayDirectionTask``, along the direction from the ray's origin to the point.
 
     Attributes:
@@ -90,7 +77,9 @@ class RayAtPointTask(_TargetTask):
         offset: Origin of the ray in the link's axes [m].
     """
 
+    target: Tensor
     offset: Axis = (0.0, 0.0, 0.0)
+    batched: ClassVar[Mapping[str, Kind]] = {"target": POINT}
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         toward, _, _ = self._toward(poses, problem)
@@ -107,14 +96,14 @@ class RayAtPointTask(_TargetTask):
 
     def _toward(self, poses: Tensor, problem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit direction from the ray's origin to the point, their distance (n, 1), and the origin from the link's."""
-        arm = (poses[:, 0, :3, :3] * poses.new_tensor(self.offset)).sum(-1)
+        arm = apply(poses[:, 0, :3, :3], poses.new_tensor(self.offset))
         gap = self.target[problem] - poses[:, 0, :3, 3] - arm
         distance = torch.linalg.vector_norm(gap, dim=-1, keepdim=True).clamp_min(1e-12)
         return gap / distance, distance, arm
 
 
 @dataclass(frozen=True, eq=False)
-class KeepOutConeTask(_TargetTask):
+class KeepOutConeTask(_AxisTask):
     """Keep an axis of a link out of a cone, for instance a camera away from the sun.
 
     The residual is ``max(0, half_angle + margin - angle)``: met with an error below the margin, the cone is not
@@ -128,12 +117,14 @@ class KeepOutConeTask(_TargetTask):
         margin: Kept in addition [rad]; above the solver's tolerance.
     """
 
+    target: Tensor
     half_angle: float
     margin: float = 2e-6
+    rows: ClassVar[int | None] = 1
+    batched: ClassVar[Mapping[str, Kind]] = {"target": DIRECTION}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_nonzero(self.target, "target")
         _check_angle(self.half_angle, "half_angle", math.pi)
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
@@ -148,7 +139,7 @@ class KeepOutConeTask(_TargetTask):
 
 
 @dataclass(frozen=True, eq=False)
-class WingsLevelTask(Task):
+class WingsLevelTask(LinkTask):
     """Hold the wings level and the back up.
 
     The residual is ``bank cos(pitch)`` with ``bank = atan2(y_up, z_up)`` and ``cos(pitch) = |(y_up, z_up)|`` from the
@@ -159,11 +150,8 @@ class WingsLevelTask(Task):
         link: Name of the link that carries the wings, its axes forward, left and up.
     """
 
-    link: str
     unit: ClassVar[str] = "rad"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "links", (self.link,))
+    rows: ClassVar[int | None] = 1
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         y, z, flat, vertical = self._heights(poses)
@@ -187,7 +175,7 @@ class WingsLevelTask(Task):
 
 
 @dataclass(frozen=True, eq=False)
-class BankPitchLimitTask(Task):
+class BankPitchLimitTask(LinkTask):
     """Keep bank and pitch within limits.
 
     Bank is ``atan2(y_up, z_up)`` and pitch ``asin(x_up)`` with the heights of a link's forward (x), left (y) and up (z)
@@ -201,19 +189,19 @@ class BankPitchLimitTask(Task):
         margin: Kept in addition [rad]; above the solver's tolerance.
     """
 
-    link: str
     max_bank: float | None = None
     max_pitch: float | None = None
     margin: float = 2e-6
     unit: ClassVar[str] = "rad"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "links", (self.link,))
         if self.max_bank is None and self.max_pitch is None:
             raise OptionError("BankPitchLimitTask needs max_bank, max_pitch or both [rad]; got neither.")
         for value, name in ((self.max_bank, "max_bank"), (self.max_pitch, "max_pitch")):
             if value is not None:
                 _check_angle(value, name, 0.5 * math.pi)
+        super().__post_init__()
+        self.check_weight(2 * (self.max_bank is not None) + 2 * (self.max_pitch is not None))
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         return self._excess(poses).clamp_min(0.0)

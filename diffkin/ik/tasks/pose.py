@@ -1,115 +1,24 @@
-"""Tasks: what inverse kinematics is asked to bring to zero, as residuals of link poses."""
+"""Tasks that place a link: its pose, its position, its orientation."""
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from diffkin import rotations
-from diffkin._checks import check_finite, check_last, check_pose, check_rotation
-from diffkin.errors import OptionError, ShapeError
+from diffkin._algebra import apply
+from diffkin.ik.tasks.base import LinkTask, Placement
+from diffkin.ik.tasks.kinds import POINT, POSE, ROTATION, Kind
 
-__all__ = ["OrientationTask", "PoseTask", "PositionTask", "Task"]
-
-TaskT = TypeVar("TaskT", bound="Task")
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Task:
-    """Base of all tasks. A task of your own gives ``links``, ``unit`` and ``residual``.
-
-    Attributes:
-        weight: Factor on the residual, one number or one for each row. Rows of weight 0 are free: they count neither
-            for the step nor for ``success``.
-        priority: 0 must be met for success; tasks of priority 1 are brought as near to zero as those of 0 allow.
-        links: Names of the links whose poses the residual needs; None names the tip.
-        unit: "m" if the norm of the residual is a position error, "rad" if it is a rotation error.
-    """
-
-    weight: float | Tensor = 1.0
-    priority: int = 0
-    links: ClassVar[tuple[str | None, ...]] = ()
-    unit: ClassVar[str] = "m"
-
-    def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        """What to bring to zero.
-
-        Args:
-            poses: (n, len(links), 4, 4) poses of the task's links in the world.
-            q: (n, dof) coordinates [rad or m].
-            problem: (n,) which problem of the (flattened) batch each row belongs to; a batched target is used as
-                ``target[problem]``.
-
-        Returns:
-            (n, rows) residual, smooth in the poses and in ``q``.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define residual(poses, q, problem).")
-
-    def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor | None:
-        """Derivative of the residual where it is known in closed form; None (the default) leaves it to autograd.
-
-        Args:
-            poses: As in ``residual``.
-            jacobians: (n, len(links), 6, free) geometric Jacobians of the links in world axes.
-            q: As in ``residual``.
-            problem: As in ``residual``.
-
-        Returns:
-            (n, rows, free) derivative, or None.
-        """
-        return None
-
-    def errors(self, poses: Tensor, q: Tensor, problem: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """Position error [m] and rotation error [rad], each (n,) or None if the task has none of that kind."""
-        size = torch.linalg.vector_norm(self.residual(poses, q, problem) * self._asked(q), dim=-1)
-        return (size, None) if self.unit == "m" else (None, size)
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """Leading axes of the task's targets."""
-        return torch.Size()
-
-    def for_batch(self: TaskT, batch: torch.Size, dtype: torch.dtype, device: torch.device) -> TaskT:
-        """The task with its targets expanded to ``batch``, flattened, in the solver's dtype."""
-        return self
-
-    def _asked(self, like: Tensor) -> Tensor:
-        return (torch.as_tensor(self.weight, dtype=like.dtype, device=like.device) != 0).to(like.dtype)
+__all__ = ["OrientationTask", "PoseTask", "PositionTask"]
 
 
 @dataclass(frozen=True, eq=False)
-class _LinkTask(Task):
-    """A task with one link and a batched target."""
-
-    link: str | None
-    target: Tensor
-    core: ClassVar[int] = 1  # axes of one target
-    rows: ClassVar[int] = 3
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "links", (self.link,))
-        weight = torch.as_tensor(self.weight)
-        if weight.ndim > 1 or (weight.ndim == 1 and weight.shape[0] != self.rows):
-            raise ShapeError(f"weight must be one number or ({self.rows},), got {tuple(weight.shape)}.")
-        if bool((weight < 0).any()) or not bool(torch.isfinite(weight).all()) or not bool((weight > 0).any()):
-            raise OptionError(f"weight must be at least 0, finite, and above 0 somewhere, got {weight.tolist()}.")
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        return self.target.shape[: self.target.ndim - self.core]
-
-    def for_batch(self: TaskT, batch: torch.Size, dtype: torch.dtype, device: torch.device) -> TaskT:
-        target: Tensor = self.target.to(dtype=dtype, device=device)  # type: ignore[attr-defined]
-        core = target.shape[len(self.batch_shape) :]
-        return dataclasses.replace(self, target=target.expand(*batch, *core).reshape(-1, *core))  # type: ignore[call-arg]
-
-
-@dataclass(frozen=True, eq=False)
-class PoseTask(_LinkTask):
+class PoseTask(LinkTask):
     """Bring a link to a pose.
 
     The residual is ``(R_t^T (p - p_t), log(R_t^T R))``: translation and rotation vector in the target's axes, so that a
@@ -121,21 +30,18 @@ class PoseTask(_LinkTask):
         weight: One number, or (6,): translation then rotation along the target's axes.
     """
 
-    core: ClassVar[int] = 2
-    rows: ClassVar[int] = 6
-
-    def __post_init__(self) -> None:
-        check_pose(self.target, "target")
-        super().__post_init__()
+    target: Tensor
+    rows: ClassVar[int | None] = 6
+    batched: ClassVar[Mapping[str, Kind]] = {"target": POSE}
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         target = self.target[problem]
-        back = target[:, :3, :3].transpose(-1, -2)
-        shift = (back @ (poses[:, 0, :3, 3:] - target[:, :3, 3:])).squeeze(-1)
+        back = target[:, :3, :3].mT
+        shift = apply(back, poses[:, 0, :3, 3] - target[:, :3, 3])
         return torch.cat((shift, rotations.matrix_to_rotvec(back @ poses[:, 0, :3, :3], check=False)), dim=-1)
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        back = self.target[problem][:, :3, :3].transpose(-1, -2)
+        back = self.target[problem][:, :3, :3].mT
         turn = rotations.matrix_to_rotvec(back @ poses[:, 0, :3, :3], check=False)
         linear = back @ jacobians[:, 0, :3]
         angular = rotations.left_jacobian_inverse(turn) @ (back @ jacobians[:, 0, 3:])
@@ -145,9 +51,18 @@ class PoseTask(_LinkTask):
         residual = self.residual(poses, q, problem) * self._asked(q)
         return torch.linalg.vector_norm(residual[:, :3], dim=-1), torch.linalg.vector_norm(residual[:, 3:], dim=-1)
 
+    def placement(self) -> Placement:
+        return Placement(self.target[:, :3, 3], self.target[:, :3, :3])
+
+    def kernel_weights(self, turned: bool) -> tuple[float, ...] | None:
+        weight = _six(self.weight, 6)
+        # along base axes only what is the same along all axes of the target can be said
+        even = len(set(weight[:3])) == 1 and len(set(weight[3:])) == 1
+        return weight if even and type(self) is PoseTask else None
+
 
 @dataclass(frozen=True, eq=False)
-class PositionTask(_LinkTask):
+class PositionTask(LinkTask):
     """Bring a link's origin to a point: ``p - p_t``.
 
     Attributes:
@@ -156,10 +71,9 @@ class PositionTask(_LinkTask):
         weight: One number, or (3,) along the world's axes.
     """
 
-    def __post_init__(self) -> None:
-        check_last(self.target, (3,), "target")
-        check_finite(self.target, "target")
-        super().__post_init__()
+    target: Tensor
+    rows: ClassVar[int | None] = 3
+    batched: ClassVar[Mapping[str, Kind]] = {"target": POINT}
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         return poses[:, 0, :3, 3] - self.target[problem]
@@ -167,9 +81,18 @@ class PositionTask(_LinkTask):
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         return jacobians[:, 0, :3]
 
+    def placement(self) -> Placement:
+        return Placement(self.target, None)
+
+    def kernel_weights(self, turned: bool) -> tuple[float, ...] | None:
+        weight = _six(self.weight, 3)
+        if type(self) is not PositionTask or (turned and len(set(weight)) > 1):  # the weights are the world's axes'
+            return None
+        return (*weight, 0.0, 0.0, 0.0)
+
 
 @dataclass(frozen=True, eq=False)
-class OrientationTask(_LinkTask):
+class OrientationTask(LinkTask):
     """Bring a link to an orientation: ``log(R_t^T R)``, in the target's axes.
 
     Attributes:
@@ -178,18 +101,29 @@ class OrientationTask(_LinkTask):
         weight: One number, or (3,) along the target's axes.
     """
 
-    core: ClassVar[int] = 2
+    target: Tensor
     unit: ClassVar[str] = "rad"
-
-    def __post_init__(self) -> None:
-        check_rotation(self.target, "target")
-        super().__post_init__()
+    rows: ClassVar[int | None] = 3
+    batched: ClassVar[Mapping[str, Kind]] = {"target": ROTATION}
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        back = self.target[problem].transpose(-1, -2)
+        back = self.target[problem].mT
         return rotations.matrix_to_rotvec(back @ poses[:, 0, :3, :3], check=False)
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        back = self.target[problem].transpose(-1, -2)
+        back = self.target[problem].mT
         turn = rotations.matrix_to_rotvec(back @ poses[:, 0, :3, :3], check=False)
         return rotations.left_jacobian_inverse(turn) @ (back @ jacobians[:, 0, 3:])
+
+    def placement(self) -> Placement:
+        return Placement(None, self.target)
+
+    def kernel_weights(self, turned: bool) -> tuple[float, ...] | None:
+        weight = _six(self.weight, 3)
+        even = len(set(weight)) == 1
+        return (0.0, 0.0, 0.0, *weight) if even and type(self) is OrientationTask else None
+
+
+def _six(weight: float | Tensor, rows: int) -> tuple[float, ...]:
+    """A weight as one number a row."""
+    return tuple(torch.as_tensor(weight, dtype=torch.float64).expand(rows).tolist())

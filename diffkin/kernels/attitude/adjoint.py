@@ -1,49 +1,53 @@
-"""The adjoint of ``attitude.simulate``: gradients of all its inputs from those of its outputs, step by step backward.
+"""The adjoint of ``simulate``: gradients of all its inputs from those of its outputs, step by step backward.
 
 Attitude gradients are three numbers l in body axes, those of ``R -> R exp(hat(x))``. For a step ``R' = R P`` with
 ``P = exp(hat(a))``: ``x' = P^T x + J_r(a) da``, hence ``l = P l'`` and ``a_bar = J_r(a)^T l'``. The stages of a step
 are computed again from the attitude and rate stored before it: nothing but the outputs of the forward pass is kept.
+The rates are taken to be ``J^-1 (p - h)`` from the first on, so the gradients of the inertia and of its inverse are
+right together, the one a function of the other, and not each by itself.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from diffkin.kernels.attitude.constants import LIE_MIDPOINT, RK4
-from diffkin.kernels.attitude.simulate import (
-    _H,
-    _J,
-    _K,
-    _ROWS,
-    _TAU,
-    _apply,
-    _apply_t,
-    _cross,
-    _dot,
-    _drag,
-    _exp,
-    _gather_step,
-    _held,
-    _jacobian_t,
-    _load_body,
-    _multiply,
-    _omega,
-    _rate,
-    _rk4_rates,
-    _rotate,
-    _rotate_t,
-    _turn_stages,
+from diffkin.kernels.attitude.body import (
+    INERTIA,
+    INVERSE,
+    ROTOR,
+    ROWS,
+    TORQUE,
+    drag,
+    held,
+    momentum,
+    momentum_rate,
+    rate_of,
+    read_body,
+    read_step,
+)
+from diffkin.kernels.attitude.constants import DAMPING, LIE_MIDPOINT, OWN_TORQUE, RK4, STEP, TORQUE_EACH_STEP
+from diffkin.kernels.attitude.runge_kutta import stage_rates, turn_stages
+from diffkin.kernels.attitude.turns import (
+    apply_transposed,
+    cross,
+    dot,
+    exponential,
+    multiply,
+    right_jacobian_transposed,
+    rotate,
+    rotate_back,
 )
 from diffkin.kernels.compiled import inline, kernel
-from diffkin.kernels.vectors.wide import load, select_above, sqrt, store, width
+from diffkin.kernels.vectors.wide import load, select, sqrt, store, width
 
 __all__ = ["adjoint"]
 
-# The block of gradients has the rows of the block of constants: inertia, inverse, rotor, torque.
+# The block ``grads`` has the rows of the block of constants ``body``.
 
 
 @inline
 def _add(block, row, x, y, z):
+    """Add a vector to three rows."""
     store(block, row, load(block, row) + x)
     store(block, row + 1, load(block, row + 1) + y)
     store(block, row + 2, load(block, row + 2) + z)
@@ -51,6 +55,7 @@ def _add(block, row, x, y, z):
 
 @inline
 def _add_outer(block, row, a0, a1, a2, b0, b1, b2):
+    """Add ``a b^T`` to nine rows."""
     _add(block, row, a0 * b0, a0 * b1, a0 * b2)
     _add(block, row + 3, a1 * b0, a1 * b1, a1 * b2)
     _add(block, row + 6, a2 * b0, a2 * b1, a2 * b2)
@@ -58,57 +63,59 @@ def _add_outer(block, row, a0, a1, a2, b0, b1, b2):
 
 @inline
 def _omega_back(body, grads, p0, p1, p2, w0, w1, w2, m0, m1, m2):
-    """Add to the momentum gradient ``m`` what the gradient ``w`` on ``K (p - h)`` gives."""
-    x0, x1, x2 = _apply_t(body, _K, w0, w1, w2)
-    _add_outer(grads, _K, w0, w1, w2, p0 - load(body, _H), p1 - load(body, _H + 1), p2 - load(body, _H + 2))
-    _add(grads, _H, -x0, -x1, -x2)
+    """Add to the momentum gradient ``m`` what the gradient ``w`` on the rate ``J^-1 (p - h)`` gives."""
+    x0, x1, x2 = apply_transposed(body, INVERSE, w0, w1, w2)
+    _add_outer(
+        grads, INVERSE, w0, w1, w2, p0 - load(body, ROTOR), p1 - load(body, ROTOR + 1), p2 - load(body, ROTOR + 2)
+    )
+    _add(grads, ROTOR, -x0, -x1, -x2)
     return m0 + x0, m1 + x1, m2 + x2
 
 
 @inline
 def _held_back(body, grads, p0, p1, p2, w0, w1, w2, damping, f0, f1, f2):
-    """Gradients of ``_held`` at gradient ``f``: on momentum and rate; torque and rotor go to ``grads``."""
-    _add(grads, _TAU, f0, f1, f2)
+    """Gradients of ``held`` at gradient ``f``: on momentum and rate; torque and rotor go to ``grads``."""
+    _add(grads, TORQUE, f0, f1, f2)
     if damping == 0.0:
         o = 0.0 * f0
         return o, o, o, o, o, o
-    s = _drag(w0, w1, w2, damping)
-    _add(grads, _H, s * f0, s * f1, s * f2)
-    size = sqrt(_dot(w0, w1, w2, w0, w1, w2))
-    work = _dot(f0, f1, f2, p0 - load(body, _H), p1 - load(body, _H + 1), p2 - load(body, _H + 2))
-    g = select_above(size, 0.0, -damping * work / size, 0.0)
+    s = drag(w0, w1, w2, damping)
+    _add(grads, ROTOR, s * f0, s * f1, s * f2)
+    size = sqrt(dot(w0, w1, w2, w0, w1, w2))
+    work = dot(f0, f1, f2, p0 - load(body, ROTOR), p1 - load(body, ROTOR + 1), p2 - load(body, ROTOR + 2))
+    g = select(size > 0.0, -damping * work / size, 0.0)
     return -s * f0, -s * f1, -s * f2, g * w0, g * w1, g * w2
 
 
 @inline
 def _rate_back(body, grads, p0, p1, p2, w0, w1, w2, damping, f0, f1, f2):
-    """Gradients of ``_rate`` at gradient ``f``, on momentum and rate."""
+    """Gradients of ``momentum_rate`` at gradient ``f``, on momentum and rate."""
     a0, a1, a2, b0, b1, b2 = _held_back(body, grads, p0, p1, p2, w0, w1, w2, damping, f0, f1, f2)
-    c0, c1, c2 = _cross(w0, w1, w2, f0, f1, f2)
-    d0, d1, d2 = _cross(f0, f1, f2, p0, p1, p2)
+    c0, c1, c2 = cross(w0, w1, w2, f0, f1, f2)
+    d0, d1, d2 = cross(f0, f1, f2, p0, p1, p2)
     return a0 + c0, a1 + c1, a2 + c2, b0 + d0, b1 + d1, b2 + d2
 
 
 @inline
 def _spin_back(y, w0, w1, w2, g0, g1, g2, g3):
     """Gradients of ``y (w, 0)`` at gradient g: on y, ``g (w, 0)*``, and on w, the vector of ``y* g``."""
-    a0, a1, a2, a3 = _multiply(g0, g1, g2, g3, -w0, -w1, -w2, 0.0 * w0)
-    b0, b1, b2, _ = _multiply(-y[0], -y[1], -y[2], y[3], g0, g1, g2, g3)
+    a0, a1, a2, a3 = multiply(g0, g1, g2, g3, -w0, -w1, -w2, 0.0 * w0)
+    b0, b1, b2, _ = multiply(-y[0], -y[1], -y[2], y[3], g0, g1, g2, g3)
     return a0, a1, a2, a3, b0, b1, b2
 
 
 @inline
 def _rk4_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, l1, l2, p, w, wbar):
     """Momentum and attitude gradients before a step from those after it; that on the rate before it."""
-    _rk4_rates(body, p0, p1, p2, w0, w1, w2, dt, damping, p, w)
-    y2, y3, y4, q = _turn_stages(w, dt)
+    stage_rates(body, p0, p1, p2, w0, w1, w2, dt, damping, p, w)
+    y2, y3, y4, q = turn_stages(w, dt)
     # turn: gradient on the quaternion before its normalisation, 2 q (l, 0) / |q|^2
     square = q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]
     scale = 1.0 / square
-    g = _multiply(q[0], q[1], q[2], q[3], l0, l1, l2, 0.0 * l0)
+    g = multiply(q[0], q[1], q[2], q[3], l0, l1, l2, 0.0 * l0)
     double = scale + scale
     g0, g1, g2, g3 = double * g[0], double * g[1], double * g[2], double * g[3]
-    sixth, third, half, whole = dt / 12.0, dt / 6.0, 0.25 * dt, 0.5 * dt  # times one half of the product
+    sixth, third, half, whole = dt / 12.0, dt / 6.0, 0.25 * dt, 0.5 * dt  # of dq/dt = q (w, 0) / 2
     a0, a1, a2, a3, b0, b1, b2 = _spin_back(
         y4, load(w, 9), load(w, 10), load(w, 11), sixth * g0, sixth * g1, sixth * g2, sixth * g3
     )
@@ -139,7 +146,7 @@ def _rk4_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, 
     store(wbar, 1, sixth * g1 + half * a1)
     store(wbar, 2, sixth * g2 + half * a2)
     root = sqrt(scale)
-    l0, l1, l2 = _rotate(root * q[0], root * q[1], root * q[2], root * q[3], l0, l1, l2)
+    l0, l1, l2 = rotate(root * q[0], root * q[1], root * q[2], root * q[3], l0, l1, l2)
     # momentum
     s0, s1, s2 = m0, m1, m2
     f0, f1, f2 = (dt / 6.0) * m0, (dt / 6.0) * m1, (dt / 6.0) * m2
@@ -160,32 +167,34 @@ def _rk4_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, 
 
 @inline
 def _lie_midpoint_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, l1, l2):
+    """The same of the midpoint step."""
     half = 0.5 * dt
-    e = _exp(half * w0, half * w1, half * w2)
-    c0, c1, c2 = _rotate_t(e[0], e[1], e[2], e[3], p0, p1, p2)
-    t0, t1, t2 = _held(body, p0, p1, p2, w0, w1, w2, damping)
+    e = exponential(half * w0, half * w1, half * w2)
+    c0, c1, c2 = rotate_back(e[0], e[1], e[2], e[3], p0, p1, p2)
+    t0, t1, t2 = held(body, p0, p1, p2, w0, w1, w2, damping)
     h0, h1, h2 = c0 + half * t0, c1 + half * t1, c2 + half * t2
-    v0, v1, v2 = _omega(body, h0, h1, h2)
-    x, y, z, w = _exp(half * v0, half * v1, half * v2)
-    t0, t1, t2 = _held(body, h0, h1, h2, v0, v1, v2, damping)
-    u0, u1, u2 = _rotate_t(x, y, z, w, p0, p1, p2)
-    n0, n1, n2 = _rotate_t(x, y, z, w, u0 + dt * t0, u1 + dt * t1, u2 + dt * t2)
-    # R' = R T T; p' = T^T (T^T p + dt t), all by T -> T exp(hat(theta))
-    k0, k1, k2 = _rotate(x, y, z, w, l0, l1, l2)
-    a0, a1, a2 = _cross(m0, m1, m2, n0, n1, n2)
-    d0, d1, d2 = _rotate(x, y, z, w, m0, m1, m2)
-    b0, b1, b2 = _cross(d0, d1, d2, u0, u1, u2)
+    v0, v1, v2 = rate_of(body, h0, h1, h2)
+    x, y, z, w = exponential(half * v0, half * v1, half * v2)
+    t0, t1, t2 = held(body, h0, h1, h2, v0, v1, v2, damping)
+    u0, u1, u2 = rotate_back(x, y, z, w, p0, p1, p2)
+    n0, n1, n2 = rotate_back(x, y, z, w, u0 + dt * t0, u1 + dt * t1, u2 + dt * t2)
+    # whole step: R' = R T T and p' = T^T (T^T p + dt t), where T is the turn of half a step; a becomes the gradient on
+    # theta in T exp(hat(theta))
+    k0, k1, k2 = rotate(x, y, z, w, l0, l1, l2)
+    a0, a1, a2 = cross(m0, m1, m2, n0, n1, n2)
+    d0, d1, d2 = rotate(x, y, z, w, m0, m1, m2)
+    b0, b1, b2 = cross(d0, d1, d2, u0, u1, u2)
     a0, a1, a2 = a0 + b0 + l0 + k0, a1 + b1 + l1 + k1, a2 + b2 + l2 + k2
-    l0, l1, l2 = _rotate(x, y, z, w, k0, k1, k2)
-    m0, m1, m2 = _rotate(x, y, z, w, d0, d1, d2)
-    b0, b1, b2 = _jacobian_t(half * v0, half * v1, half * v2, a0, a1, a2)
+    l0, l1, l2 = rotate(x, y, z, w, k0, k1, k2)
+    m0, m1, m2 = rotate(x, y, z, w, d0, d1, d2)
+    b0, b1, b2 = right_jacobian_transposed(half * v0, half * v1, half * v2, a0, a1, a2)
     f0, f1, f2, g0, g1, g2 = _held_back(body, grads, h0, h1, h2, v0, v1, v2, damping, dt * d0, dt * d1, dt * d2)
     g0, g1, g2 = g0 + half * b0, g1 + half * b1, g2 + half * b2
     f0, f1, f2 = _omega_back(body, grads, h0, h1, h2, g0, g1, g2, f0, f1, f2)
-    # half step
-    a0, a1, a2 = _cross(f0, f1, f2, c0, c1, c2)
-    b0, b1, b2 = _jacobian_t(half * w0, half * w1, half * w2, a0, a1, a2)
-    a0, a1, a2 = _rotate(e[0], e[1], e[2], e[3], f0, f1, f2)
+    # half a step that predicts the rate in the middle
+    a0, a1, a2 = cross(f0, f1, f2, c0, c1, c2)
+    b0, b1, b2 = right_jacobian_transposed(half * w0, half * w1, half * w2, a0, a1, a2)
+    a0, a1, a2 = rotate(e[0], e[1], e[2], e[3], f0, f1, f2)
     d0, d1, d2, g0, g1, g2 = _held_back(body, grads, p0, p1, p2, w0, w1, w2, damping, half * f0, half * f1, half * f2)
     m0, m1, m2 = m0 + a0 + d0, m1 + a1 + d1, m2 + a2 + d2
     return m0, m1, m2, g0 + half * b0, g1 + half * b1, g2 + half * b2, l0, l1, l2
@@ -193,13 +202,13 @@ def _lie_midpoint_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1,
 
 @inline
 def _bullet_back(body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, l1, l2):
-    """Without clamps."""
-    f0, f1, f2 = _rate(body, p0, p1, p2, w0, w1, w2, damping)
+    """The same of Bullet's step, where no clamp acts."""
+    f0, f1, f2 = momentum_rate(body, p0, p1, p2, w0, w1, w2, damping)
     n0, n1, n2 = p0 + dt * f0, p1 + dt * f1, p2 + dt * f2
-    v0, v1, v2 = _omega(body, n0, n1, n2)
-    x, y, z, w = _exp(dt * v0, dt * v1, dt * v2)
-    a0, a1, a2 = _jacobian_t(dt * v0, dt * v1, dt * v2, l0, l1, l2)
-    l0, l1, l2 = _rotate(x, y, z, w, l0, l1, l2)
+    v0, v1, v2 = rate_of(body, n0, n1, n2)
+    x, y, z, w = exponential(dt * v0, dt * v1, dt * v2)
+    a0, a1, a2 = right_jacobian_transposed(dt * v0, dt * v1, dt * v2, l0, l1, l2)
+    l0, l1, l2 = rotate(x, y, z, w, l0, l1, l2)
     m0, m1, m2 = _omega_back(body, grads, n0, n1, n2, dt * a0, dt * a1, dt * a2, m0, m1, m2)
     a0, a1, a2, b0, b1, b2 = _rate_back(body, grads, p0, p1, p2, w0, w1, w2, damping, dt * m0, dt * m1, dt * m2)
     return m0 + a0, m1 + a1, m2 + a2, b0, b1, b2, l0, l1, l2
@@ -224,7 +233,7 @@ def adjoint(
     inverse,
     rotor,
     torque,
-    shared,
+    flags,
     options,
     kind,
     seed_R,
@@ -247,7 +256,7 @@ def adjoint(
         inverse: See there.
         rotor: See there.
         torque: See there.
-        shared: See there.
+        flags: See there.
         options: See there.
         kind: See there.
         seed_R: (count, steps + 1, 9) gradients on R.
@@ -262,33 +271,32 @@ def adjoint(
         stop: End of the bodies.
     """
     W = width(R)
-    dt, damping = options[0], options[1]
+    dt, damping = options[STEP], options[DAMPING]
     count = R.shape[0]
     steps = R.shape[1] - 1
-    body = np.empty((_ROWS, W), R.dtype)
-    grads = np.empty((_ROWS, W), R.dtype)
+    body = np.empty((ROWS, W), R.dtype)
+    grads = np.empty((ROWS, W), R.dtype)
     frame, seed = np.empty((9, W), R.dtype), np.empty((9, W), R.dtype)
     rate, rate_seed = np.empty((3, W), R.dtype), np.empty((3, W), R.dtype)
     stage_p, stage_w, stage_g = np.empty((12, W), R.dtype), np.empty((12, W), R.dtype), np.empty((12, W), R.dtype)
     for first in range(start, stop, W):
         lanes = min(W, count - first)
-        _load_body(inertia, inverse, rotor, torque, shared, first, count, body)
+        read_body(inertia, inverse, rotor, torque, flags, first, count, body)
         grads[:] = 0.0
-        m0 = m1 = m2 = l0 = l1 = l2 = b0 = b1 = b2 = 0.0 * load(body, _J)
+        m0 = m1 = m2 = l0 = l1 = l2 = b0 = b1 = b2 = 0.0 * load(body, INERTIA)
         for j in range(steps + 1):
             k = steps - j
-            _gather_step(R, 9, first, count, 1, k, frame, 0)
-            _gather_step(seed_R, 9, first, count, 1, k, seed, 0)
-            _gather_step(omega, 3, first, count, 1, k, rate, 0)
-            _gather_step(seed_omega, 3, first, count, 1, k, rate_seed, 0)
+            read_step(R, 9, first, count, 1, k, frame, 0)
+            read_step(seed_R, 9, first, count, 1, k, seed, 0)
+            read_step(omega, 3, first, count, 1, k, rate, 0)
+            read_step(seed_omega, 3, first, count, 1, k, rate_seed, 0)
             w0, w1, w2 = load(rate, 0), load(rate, 1), load(rate, 2)
-            p0, p1, p2 = _apply(body, _J, w0, w1, w2)
-            p0, p1, p2 = p0 + load(body, _H), p1 + load(body, _H + 1), p2 + load(body, _H + 2)
+            p0, p1, p2 = momentum(body, w0, w1, w2)
             if j > 0:  # the step from k to k + 1
-                if shared[4]:
-                    _gather_step(torque, 3, first, count, shared[3], k, body, _TAU)
+                if flags[TORQUE_EACH_STEP]:
+                    read_step(torque, 3, first, count, flags[OWN_TORQUE], k, body, TORQUE)
                     for i in range(3):
-                        store(grads, _TAU + i, 0.0)
+                        store(grads, TORQUE + i, 0.0)
                 if kind == RK4:
                     m0, m1, m2, b0, b1, b2, l0, l1, l2 = _rk4_back(
                         body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, l1, l2,
@@ -302,31 +310,31 @@ def adjoint(
                     m0, m1, m2, b0, b1, b2, l0, l1, l2 = _bullet_back(
                         body, grads, p0, p1, p2, w0, w1, w2, dt, damping, m0, m1, m2, l0, l1, l2
                     )
-                if shared[4]:
+                if flags[TORQUE_EACH_STEP]:
                     for l in range(lanes):
                         for i in range(3):
-                            grad_torque[first + l, k, i] = grads[_TAU + i, l]
+                            grad_torque[first + l, k, i] = grads[TORQUE + i, l]
             b0, b1, b2 = b0 + load(rate_seed, 0), b1 + load(rate_seed, 1), b2 + load(rate_seed, 2)
             m0, m1, m2 = _omega_back(body, grads, p0, p1, p2, b0, b1, b2, m0, m1, m2)
             t0, t1, t2 = _twist(frame, seed)
             l0, l1, l2 = l0 + t0, l1 + t1, l2 + t2
         # p = J w + h at the start, and the tangent gradient as one on the entries of R0: R0 hat(l) / 2
-        _add_outer(grads, _J, m0, m1, m2, w0, w1, w2)
-        _add(grads, _H, m0, m1, m2)
-        b0, b1, b2 = _apply_t(body, _J, m0, m1, m2)
+        _add_outer(grads, INERTIA, m0, m1, m2, w0, w1, w2)
+        _add(grads, ROTOR, m0, m1, m2)
+        b0, b1, b2 = apply_transposed(body, INERTIA, m0, m1, m2)
         store(rate, 0, b0), store(rate, 1, b1), store(rate, 2, b2)
         for i in range(3):
             r0, r1, r2 = load(frame, 3 * i), load(frame, 3 * i + 1), load(frame, 3 * i + 2)
-            c0, c1, c2 = _cross(r0, r1, r2, l0, l1, l2)
+            c0, c1, c2 = cross(r0, r1, r2, l0, l1, l2)
             store(seed, 3 * i, 0.5 * c0), store(seed, 3 * i + 1, 0.5 * c1), store(seed, 3 * i + 2, 0.5 * c2)
         for l in range(lanes):
             b = first + l
             for i in range(9):
                 grad_R0[b, i] = seed[i, l]
-                grad_inertia[b, i] = grads[_J + i, l]
-                grad_inverse[b, i] = grads[_K + i, l]
+                grad_inertia[b, i] = grads[INERTIA + i, l]
+                grad_inverse[b, i] = grads[INVERSE + i, l]
             for i in range(3):
                 grad_omega0[b, i] = rate[i, l]
-                grad_rotor[b, i] = grads[_H + i, l]
-                if not shared[4]:
-                    grad_torque[b, 0, i] = grads[_TAU + i, l]
+                grad_rotor[b, i] = grads[ROTOR + i, l]
+                if not flags[TORQUE_EACH_STEP]:
+                    grad_torque[b, 0, i] = grads[TORQUE + i, l]

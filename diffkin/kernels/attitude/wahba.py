@@ -1,6 +1,7 @@
 """Wahba's problem by QUEST and Newton's method, one problem after another.
 
-Quaternions are xyzw; the formulas are those of the torch path in ``diffkin.aircraft.estimation.profile_matrix``.
+QUEST: Shuster and Oh, "Three-axis attitude determination from vector observations", 1981, with the largest eigenvalue
+by Markley's form of the characteristic polynomial (1993). Quaternions are xyzw.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ __all__ = ["solve"]
 
 @inline
 def _matrix(q, R):
+    """``R`` = the matrix of a unit quaternion."""
     x, y, z, w = q[0], q[1], q[2], q[3]
     R[0, 0], R[0, 1], R[0, 2] = 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)
     R[1, 0], R[1, 1], R[1, 2] = 2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)
@@ -55,7 +57,11 @@ def _profile(body, reference, weights, B):
 
 @inline
 def _quest(B, q):
-    """The quaternion of the largest eigenvalue; see ``by_quest`` of the torch path."""
+    """The quaternion of the largest eigenvalue of Davenport's matrix; False where it is 0/0.
+
+    The reference frame is first turned by half a turn about an axis where that brings the answer nearer to the
+    identity: at a half turn the quaternion would be 0/0 (Shuster and Oh's sequential rotations).
+    """
     t0, t1, t2 = B[0, 0], B[1, 1], B[2, 2]
     turn, best = 3, t0 + t1 + t2
     if t0 - t1 - t2 > best:

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ANGLE", "COLUMNS", "Chain", "pack_chain"]
+from diffkin.kernels.tree.mechanism import PRISMATIC, Mechanism
+
+__all__ = ["ANGLE", "COLUMNS", "Chain", "pack_chain", "way_to"]
 
 # columns of Chain.joints
 TURN, ANGLE, SLIDE, DISTANCE, SHIFT_X, SHIFT_Y, COS, SIN, COLUMNS = range(9)
@@ -56,46 +58,27 @@ def _split(transform: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], 
     return theta, np.array([c * a + s * b, c * b - s * a, d]), float(r[2, 2]), sine, phi
 
 
-def pack_chain(
-    parent: NDArray[np.int64],
-    kind: NDArray[np.int64],
-    coordinate: NDArray[np.int64],
-    multiplier: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    origin: NDArray[np.float64],
-    axis: NDArray[np.float64],
-    frame_joint: int,
-    frame_offset: NDArray[np.float64],
-) -> Chain:
-    """The chain from the base to a frame of a mechanism.
-
-    Args:
-        parent: (n,) parent joint of every joint, -1 for the base; parents come first.
-        kind: (n,) 0 revolute, 1 prismatic.
-        coordinate: (n,) index into q. A joint's value is ``multiplier * q[coordinate] + offset``.
-        multiplier: (n,).
-        offset: (n,) [rad] or [m].
-        origin: (n, 4, 4) pose of the joint's frame, before it moves, in that of its parent joint.
-        axis: (n, 3) axis in the joint's frame.
-        frame_joint: The joint that carries the frame, -1 for the base.
-        frame_offset: (4, 4) pose of the frame in that joint's frame.
-
-    Returns:
-        The chain, with as few joints as lie on the way.
-    """
+def way_to(mechanism: Mechanism, frame: int) -> list[int]:
+    """The joints from the base to a frame, in that order."""
     way: list[int] = []
-    joint = int(frame_joint)
+    joint = int(mechanism.frame_joint[frame])
     while joint >= 0:
         way.insert(0, joint)
-        joint = int(parent[joint])
+        joint = int(mechanism.parent[joint])
+    return way
+
+
+def pack_chain(mechanism: Mechanism, frame: int) -> Chain:
+    """The chain from the base to a frame of a mechanism, with as few joints as lie on the way."""
+    way = way_to(mechanism, frame)
     count = len(way)
     between = []
     turned = np.eye(4)  # from a joint's frame to the one whose z axis is the joint's
     for joint in way:
         inverse, turned = turned.T, np.eye(4)
-        turned[:3, :3] = _axis_frame(np.asarray(axis[joint], dtype=np.float64))
-        between.append(_split(inverse @ origin[joint] @ turned))
-    between.append(_split(turned.T @ frame_offset))
+        turned[:3, :3] = _axis_frame(np.asarray(mechanism.axis[joint], dtype=np.float64))
+        between.append(_split(inverse @ mechanism.origin[joint] @ turned))
+    between.append(_split(turned.T @ mechanism.frame_offset[frame]))
     reach = sum(float(np.linalg.norm(shift)) for _, shift, _, _, _ in between)
     length = reach if reach > 0.0 else 1.0
 
@@ -103,26 +86,27 @@ def pack_chain(
     moving: list[int] = []
     column = np.zeros(count, dtype=np.int64)
     for j, joint in enumerate(way):
-        slides = bool(kind[joint])
-        after, turn = between[j + 1], between[j][4] + between[j + 1][0]
+        slides = mechanism.kind[joint] == PRISMATIC
+        after, angle = between[j + 1], between[j][4] + between[j + 1][0]
         a, b, d = after[1]
-        value, constant = float(multiplier[joint]), float(offset[joint])
-        joints[j, TURN], joints[j, ANGLE] = (0.0, turn) if slides else (value, constant + turn)
+        value, constant = float(mechanism.multiplier[joint]), float(mechanism.offset[joint])
+        joints[j, TURN], joints[j, ANGLE] = (0.0, angle) if slides else (value, constant + angle)
         joints[j, SLIDE], joints[j, DISTANCE] = (
             (value / length, (constant + d) / length) if slides else (0.0, d / length)
         )
         joints[j, SHIFT_X], joints[j, SHIFT_Y] = a / length, b / length
         joints[j, COS], joints[j, SIN] = after[2], after[3]
-        if int(coordinate[joint]) not in moving:
-            moving.append(int(coordinate[joint]))
-        column[j] = moving.index(int(coordinate[joint]))
+        coordinate = int(mechanism.coordinate[joint])
+        if coordinate not in moving:
+            moving.append(coordinate)
+        column[j] = moving.index(coordinate)
     theta, shift, cos, sin, _ = between[0]
     c, s = math.cos(theta), math.sin(theta)
-    frame = np.array([[c, -s * cos, s * sin], [s, c * cos, -c * sin], [0.0, sin, cos]])
+    turn = np.array([[c, -s * cos, s * sin], [s, c * cos, -c * sin], [0.0, sin, cos]])
     place = np.array([c * shift[0] - s * shift[1], s * shift[0] + c * shift[1], shift[2]]) / length
     phi = between[-1][4]
     return Chain(
-        start=np.concatenate([frame.T.reshape(-1), place]),
+        start=np.concatenate([turn.T.reshape(-1), place]),
         joints=joints,
         column=column,
         moving=np.array(moving, dtype=np.int64),

@@ -5,11 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import inline, kernel
-from diffkin.kernels.ik.layout import POSITION, ROTATION, WEIGHTS
+from diffkin.kernels.ik.layout import (
+    DOF,
+    JOINTS,
+    MOVING,
+    POSITION,
+    POSITION_ERROR,
+    ROTATION,
+    ROTATION_ERROR,
+    SINGLE,
+    WEIGHTS,
+    open_block,
+    open_call,
+)
 from diffkin.kernels.ik.step import error, frames
 from diffkin.kernels.vectors.strict import W
 
-__all__ = ["judge", "load_target"]
+__all__ = ["judge", "judge_block", "load_target"]
 
 
 @inline
@@ -24,29 +36,22 @@ def load_target(l, t, targets, last, length, target):
         target[9 + i, l] = targets[t, i, 3] / length
 
 
-@kernel
-def judge(
-    begin, end, start, joints, ranges, indices, settings, single, targets, q, out_position, out_rotation, out_success
-):
+@inline
+def judge_block(begin, end, call, block, targets, q, out_errors, out_success):
     """Errors of ``q[begin:end]`` over the axes that count, in m and rad, and whether both are within tolerance.
 
-    With ``single`` the coordinates are rounded to float32 first.
+    With the switch SINGLE the coordinates are rounded to float32 first.
     """
-    n, dof = joints.shape[0], q.shape[1]
-    m = (indices.shape[0] - 2 * n) // 2
-    moving, column = indices[:m], indices[2 * m : 2 * m + n]
-    last, length = ranges[5 * m + 3 * dof : 5 * m + 3 * dof + 2], ranges[5 * m + 3 * dof + 2]
-    rows = np.zeros((12 + 12 + 6 * n + 6 + m, W))
-    target, frame, axes = rows[:12], rows[12:24], rows[24 : 24 + 6 * n]
-    at = 24 + 6 * n
-    residual, value = rows[at : at + 6], rows[at + 6 :]
+    settings, switches, moving, last, length = call.settings, call.switches, call.moving, call.last, call.length[0]
+    start, joints, column = call.start, call.joints, call.column
+    target, frame, axes, residual, value = block.target, block.frame, block.axes, block.new, block.q
     for b in range(begin, end, W):
         for l in range(min(W, end - b)):
             load_target(l, b + l, targets, last, length, target)
-            if single:
-                for c in range(dof):
+            if switches[SINGLE]:
+                for c in range(switches[DOF]):
                     q[b + l, c] = np.float64(np.float32(q[b + l, c]))
-            for c in range(m):
+            for c in range(switches[MOVING]):
                 value[c, l] = q[b + l, moving[c]]
         frames(start, joints, column, value, frame, axes)
         error(frame, target, residual)
@@ -58,5 +63,22 @@ def judge(
                 if settings[WEIGHTS + 3 + i] > 0.0:
                     r += residual[3 + i, l] ** 2
             p, r = length * np.sqrt(p), np.sqrt(r)
-            out_position[b + l], out_rotation[b + l] = p, r
+            out_errors[POSITION_ERROR, b + l], out_errors[ROTATION_ERROR, b + l] = p, r
             out_success[b + l] = (p <= settings[POSITION]) & (r <= settings[ROTATION])
+
+
+@kernel
+def judge(rows, reals, integers, targets, q, out_errors, out_success):
+    """Judge all of ``q``.
+
+    Args:
+        rows: Memory for a ``Block``.
+        reals, integers: The ``Call``.
+        targets: (B, 4, 4) poses.
+        q: (B, dof) coordinates.
+        out_errors: (2, B) in m and rad.
+        out_success: (B,)
+    """
+    call = open_call(reals, integers)
+    block = open_block(rows, call.switches[JOINTS], call.switches[MOVING])
+    judge_block(0, q.shape[0], call, block, targets, q, out_errors, out_success)

@@ -17,52 +17,60 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import exact, inline, kernel
-from diffkin.kernels.ik.judge import judge, load_target
+from diffkin.kernels.ik.judge import judge_block, load_target
 from diffkin.kernels.ik.layout import (
-    ACTIVE,
+    ANSWER_RANK,
+    ANSWER_STEPS,
     BEGIN,
     BEST,
     BOUND,
+    BUSY,
     CELL,
     CONVERGED,
-    COUNT,
+    COORDINATES,
     CURSOR,
     DAMPING,
     DONE,
+    EARLY,
     END,
     ERROR,
+    FAR2,
     FIRST_POINT,
     FLOOR,
     FOUND,
     FRESH,
+    GRACE,
     GROW,
     GROWTH,
     HAS_Q0,
-    LIMIT,
-    LIMIT_STEP,
-    LIMIT_TOP,
+    JOINTS,
     MOST,
+    MOST_ITERATIONS,
+    MOVING,
     NEXT,
-    NUMBERS,
-    OPEN,
     PARTIAL,
     PATIENCE,
     PATIENT,
-    PLACE,
     POSITION2,
-    PROGRESS,
     RANK,
-    RESTARTS,
     ROTATION2,
     RUNNING,
+    RUNS,
     SHRINK,
-    SINGLE,
-    TABLE_RANKS,
+    SLOT,
+    SPENT,
+    STARTS,
+    TABLE_STARTS,
     TAKEN,
     TARGET,
+    VALUE,
     WANTED,
     WEIGHTED,
     WEIGHTS,
+    open_block,
+    open_call,
+    open_desk,
+    open_grid,
 )
 from diffkin.kernels.ik.step import along, damped_solve, error, frames, freeze, jacobian, weigh
 from diffkin.kernels.ik.table import FEATURES, distances, features, find_cell, sequence
@@ -86,18 +94,18 @@ def verdict(state, residual, q, trial, settings, weighted):
             size = fma(e, e, fma(f, f, size))
     if not weighted:
         size = p + r
-    before, growth, count = load(state, ERROR), load(state, GROWTH), load(state, COUNT) + 1.0
+    before, growth, count = load(state, ERROR), load(state, GROWTH), load(state, SPENT) + 1.0
     converged = (p <= settings[POSITION2]) & (r <= settings[ROTATION2])
     taken = converged | (size < before)
     least = select(taken, size, before)
     store(state, ERROR, least)
     store(state, GROWTH, select(taken, maximum(growth * settings[SHRINK], 1.0), growth * settings[GROW]))
-    store(state, COUNT, count)
+    store(state, SPENT, count)
     store(state, TAKEN, select(taken, 1.0, 0.0))
     for c in range(q.shape[0]):
         store(q, c, select(taken, load(trial, c), load(q, c)))
-    stalled = (count >= load(state, PATIENT)) & (least >= settings[PROGRESS])
-    done = (converged | stalled | (count >= load(state, MOST))) & (load(state, ACTIVE) > 0.5)
+    stalled = (count >= load(state, PATIENT)) & (least >= settings[FAR2])
+    done = (converged | stalled | (count >= load(state, MOST))) & (load(state, RUNS) > 0.5)
     store(state, DONE, select(done, 1.0, 0.0))
     store(state, CONVERGED, select(converged, 1.0, 0.0))
     return any_(done)
@@ -114,6 +122,7 @@ def keep_refused(state, jac, old):
 
 @exact
 def keep_residual(state, residual, new):
+    """Where the trial was refused, so does the residual."""
     taken = load(state, TAKEN) > 0.5
     for i in range(6):
         store(residual, i, select(taken, load(new, i), load(residual, i)))
@@ -142,51 +151,55 @@ def propose(state, jac, residual, q, lower, upper, settings, y, trial):
 
 
 @inline
-def collect(l, state, q, lanes, opened, counts, answers, switches):
+def collect(l, block, desk, call):
     """File what the start in lane ``l`` came to, and free the lane."""
-    s, r = lanes[l, PLACE], lanes[l, RANK]
-    counts[s, r] = np.int32(state[COUNT, l])
-    wanted, m = switches[WANTED], q.shape[0]
+    state, q, lanes, slots, answers = block.state, block.q, desk.lanes, desk.slots, desk.answers
+    s, r = lanes[l, SLOT], lanes[l, RANK]
+    desk.counts[s, r] = np.int32(state[SPENT, l])
+    wanted, m = call.switches[WANTED], q.shape[0]
     if state[CONVERGED, l] > 0.5:
-        k = opened[s, FOUND]
-        if k < wanted or answers[s, k - 1, 0] > r:
+        k = slots[s, FOUND]
+        if k < wanted or answers[s, k - 1, VALUE] > r:
             if k == wanted:
                 k -= 1
-            while k > 0 and answers[s, k - 1, 0] > r:
-                for c in range(m + 1):
+            while k > 0 and answers[s, k - 1, VALUE] > r:
+                for c in range(COORDINATES + m):
                     answers[s, k, c] = answers[s, k - 1, c]
                 k -= 1
-            answers[s, k, 0] = r
+            answers[s, k, VALUE] = r
             for c in range(m):
-                answers[s, k, 1 + c] = q[c, l]
-            opened[s, FOUND] = min(opened[s, FOUND] + 1, wanted)
-            if opened[s, FOUND] == wanted:
-                opened[s, BOUND] = int(answers[s, wanted - 1, 0])
+                answers[s, k, COORDINATES + c] = q[c, l]
+            slots[s, FOUND] = min(slots[s, FOUND] + 1, wanted)
+            if slots[s, FOUND] == wanted:
+                slots[s, BOUND] = int(answers[s, wanted - 1, VALUE])
     else:
         e = state[ERROR, l]
-        b = opened[s, BEST]
-        if b < 0 or e < answers[s, wanted, 0] or (e == answers[s, wanted, 0] and r < b):
-            opened[s, BEST] = r
-            answers[s, wanted, 0] = e
+        b = slots[s, BEST]
+        if b < 0 or e < answers[s, wanted, VALUE] or (e == answers[s, wanted, VALUE] and r < b):
+            slots[s, BEST] = r
+            answers[s, wanted, VALUE] = e
             for c in range(m):
-                answers[s, wanted, 1 + c] = q[c, l]
-    release(l, state, lanes, opened)
+                answers[s, wanted, COORDINATES + c] = q[c, l]
+    release(l, state, lanes, slots)
 
 
 @inline
-def release(l, state, lanes, opened):
-    opened[lanes[l, PLACE], RUNNING] -= 1
-    lanes[l, PLACE] = -1
-    state[ACTIVE, l] = 0.0
+def release(l, state, lanes, slots):
+    """Free a lane."""
+    slots[lanes[l, SLOT], RUNNING] -= 1
+    lanes[l, SLOT] = -1
+    state[RUNS, l] = 0.0
 
 
 @inline
-def close(s, opened, counts, answers, switches, moving, wraps, q0, rest, out_q, out_rank, out_count):
-    """Write the answer for the open target ``s``."""
-    b, found, wanted = opened[s, TARGET], opened[s, FOUND], switches[WANTED]
+def finish(s, desk, call, q0, out_q, out_whole):
+    """Write the answer for the target in slot ``s``, and free the slot."""
+    slots, answers, counts, switches = desk.slots, desk.answers, desk.counts, call.switches
+    moving, wraps, rest, lowest, highest = call.moving, call.wraps, call.rest, call.least, call.greatest
+    b, found, wanted = slots[s, TARGET], slots[s, FOUND], switches[WANTED]
     m = moving.shape[0]
     for i in range(out_q.shape[1]):
-        out_q[b, i] = min(max(q0[b, i], rest[1, i]), rest[2, i]) if switches[HAS_Q0] else rest[0, i]
+        out_q[b, i] = min(max(q0[b, i], lowest[i]), highest[i]) if switches[HAS_Q0] else rest[i]
     pick = wanted
     if found > 0:
         pick = 0
@@ -194,62 +207,101 @@ def close(s, opened, counts, answers, switches, moving, wraps, q0, rest, out_q, 
         for k in range(found if wanted > 1 else 0):
             d = 0.0
             for c in range(m):
-                t = answers[s, k, 1 + c] - q0[b, moving[c]]
+                t = answers[s, k, COORDINATES + c] - q0[b, moving[c]]
                 if wraps[c]:
                     t -= 2 * np.pi * np.rint(t / (2 * np.pi))
                 d += t * t
             if d < least:
                 least, pick = d, k
-    out_rank[b] = answers[s, pick, 0] if found > 0 else min(opened[s, BEST], switches[RESTARTS] - 1)
+    rank = answers[s, pick, VALUE] if found > 0 else min(slots[s, BEST], switches[STARTS] - 1)
+    out_whole[ANSWER_RANK, b] = rank
     for c in range(m):
-        v = answers[s, pick, 1 + c]
+        v = answers[s, pick, COORDINATES + c]
         if wraps[c]:
             v -= 2 * np.pi * np.ceil((v - np.pi) / (2 * np.pi))
         out_q[b, moving[c]] = v
     total = 0
-    for r in range(opened[s, BOUND] + 1):
+    for r in range(slots[s, BOUND] + 1):
         total += counts[s, r]
-    out_count[b] = total
-    opened[s, TARGET] = -1
+    out_whole[ANSWER_STEPS, b] = total
+    slots[s, TARGET] = -1
+    desk.chunk[BUSY] -= 1
 
 
 @inline
-def begin(l, s, state, q, trial, lanes, opened, near, answers, switches, settings, ids, ranges, moving, q0):
-    """Run the next start of the open target ``s`` in lane ``l``."""
-    r = opened[s, NEXT]
-    opened[s, NEXT] = r + 1
-    opened[s, RUNNING] += 1
-    lanes[l, PLACE], lanes[l, RANK] = s, r
+def pick_slot(desk, starts):
+    """The slot whose target a free lane shall serve, its target taken up if it is new; -1 if there is nothing to do."""
+    chunk, slots = desk.chunk, desk.slots
+    pick, free = -1, -1
+    for s in range(W):  # a target that no lane runs goes first
+        if slots[s, TARGET] < 0:
+            free = s
+        elif slots[s, RUNNING] == 0:
+            pick = s
+    if pick < 0 and chunk[CURSOR] < chunk[END]:
+        pick = free
+        slots[pick, TARGET] = chunk[CURSOR]
+        slots[pick, NEXT] = 0
+        slots[pick, BOUND] = starts
+        slots[pick, FOUND] = 0
+        slots[pick, RUNNING] = 0
+        slots[pick, CELL] = -1
+        slots[pick, BEST] = -1
+        desk.counts[pick, starts] = 0
+        chunk[CURSOR] += 1
+        chunk[BUSY] += 1
+    elif pick < 0:
+        for s in range(W):
+            if (
+                slots[s, TARGET] >= 0
+                and slots[s, NEXT] < min(slots[s, BOUND], starts)
+                and (pick < 0 or slots[s, NEXT] < slots[pick, NEXT])
+            ):
+                pick = s
+    return pick
+
+
+@inline
+def begin(l, s, block, desk, call, ids, q0):
+    """Run the next start of the target in slot ``s`` in lane ``l``."""
+    state, q, trial = block.state, block.q, block.trial
+    lanes, slots, near, answers = desk.lanes, desk.slots, desk.near, desk.answers
+    settings, switches, moving, lower, upper = call.settings, call.switches, call.moving, call.lower, call.upper
+    step, low, high = call.step, call.low, call.high
+    r = slots[s, NEXT]
+    slots[s, NEXT] = r + 1
+    slots[s, RUNNING] += 1
+    lanes[l, SLOT], lanes[l, RANK] = s, r
     state[ERROR, l] = np.inf
     state[GROWTH, l] = 1.0
-    state[COUNT, l] = 0.0
+    state[SPENT, l] = -1.0  # to look at the start itself is no step
     # later starts are for hard targets and get more time, and so does the one the caller asked for
-    more = settings[LIMIT_TOP] if r < switches[HAS_Q0] else settings[LIMIT_STEP] * r
-    state[MOST, l] = min(settings[LIMIT] + more, settings[LIMIT_TOP])
+    more = settings[MOST_ITERATIONS] if r < switches[HAS_Q0] else settings[GRACE] * r
+    state[MOST, l] = min(settings[EARLY] + more, settings[MOST_ITERATIONS])
     state[PATIENT, l] = settings[PATIENCE] + more
-    state[ACTIVE, l] = 1.0
+    state[RUNS, l] = 1.0
     state[FRESH, l] = 1.0
     m = q.shape[0]
-    if r == switches[RESTARTS]:
-        state[MOST, l], state[PATIENT, l] = settings[LIMIT_TOP], np.inf
+    if r == switches[STARTS]:  # the last, from the best that was found
+        state[MOST, l], state[PATIENT, l] = settings[MOST_ITERATIONS], np.inf
         for c in range(m):
-            q[c, l] = answers[s, switches[WANTED], 1 + c]
+            q[c, l] = answers[s, switches[WANTED], COORDINATES + c]
     elif r < switches[HAS_Q0]:
         for c in range(m):
-            q[c, l] = min(max(q0[opened[s, TARGET], moving[c]], ranges[0, c]), ranges[1, c])
+            q[c, l] = min(max(q0[slots[s, TARGET], moving[c]], lower[c]), upper[c])
     else:
         r -= switches[HAS_Q0]
-        if r < switches[TABLE_RANKS]:
+        if r < switches[TABLE_STARTS]:
             k = 0
             for j in range(1, near.shape[1]):
                 if near[s, j] < near[s, k]:
                     k = j
             near[s, k] = np.inf
-            point = np.int64(ids[opened[s, CELL], k])
+            point = np.int64(ids[slots[s, CELL], k])
         else:
-            point = switches[FIRST_POINT] + r - switches[TABLE_RANKS]
+            point = switches[FIRST_POINT] + r - switches[TABLE_STARTS]
         for c in range(m):
-            q[c, l] = sequence(point, ranges[4, c], ranges[2, c], ranges[3, c])
+            q[c, l] = sequence(point, step[c], low[c], high[c])
     for c in range(m):
         trial[c, l] = q[c, l]
 
@@ -258,29 +310,20 @@ def begin(l, s, state, q, trial, lanes, opened, near, answers, switches, setting
 def search(
     steps,
     rows,
-    lanes,
-    opened,
+    books,
     near,
     counts,
     answers,
-    chunk,
-    targets,
-    q0,
-    settings,
-    switches,
-    start,
-    joints,
-    ranges,
-    indices,
+    reals,
+    integers,
     grid,
-    cells,
     table,
     ids,
+    targets,
+    q0,
     out_q,
-    out_rank,
-    out_count,
-    out_position,
-    out_rotation,
+    out_whole,
+    out_errors,
     out_success,
 ):
     """Advance a chunk of targets by at most ``steps`` steps of all lanes; True if there is more to do.
@@ -290,127 +333,74 @@ def search(
 
     Args:
         steps: At most so many.
-        rows ... chunk: The workspace, in the order of ``Workspace.arrays``. ``chunk`` says which targets are to do.
+        rows, books, near, counts, answers: The ``Workspace``: a ``Block`` and a ``Desk``.
+        reals, integers: The ``Call``.
+        grid, table, ids: The table of starts.
         targets: (B, 4, 4) poses.
         q0: (B, dof) first starts, (0, dof) if there are none.
-        settings, switches: Numbers of the call.
-        start, joints: The chain.
-        ranges: lower, upper, low, high, step of every moving coordinate (5 m), then the values of coordinates that do
-            not move the frame, their lower and upper limits (3 dof), last (2), length.
-        indices: moving (m,), wraps (m,), column (n,), first (n,).
-        grid: Corner and inverse cell size of the table's grid, its weights.
-        cells: Counts of cells.
-        table, ids: Frames and numbers of the table's samples.
-        out_q, out_rank, out_count: (B, dof), (B,), (B,) answers; the rank of the best start where none converged.
-        out_position, out_rotation, out_success: (B,) each, in m and rad, what the judge says.
+        out_q: (B, dof) answers.
+        out_whole: (2, B) rank of the start that answers, or of the best start where none converged; steps.
+        out_errors, out_success: (2, B) and (B,) what the judge says.
     """
-    n, dof = joints.shape[0], out_q.shape[1]
-    m = (indices.shape[0] - 2 * n) // 2
-    moving, wraps, column, first = indices[:m], indices[m : 2 * m], indices[2 * m : 2 * m + n], indices[2 * m + n :]
-    bounds = ranges[: 5 * m].reshape(5, m)
-    rest = ranges[5 * m : 5 * m + 3 * dof].reshape(3, dof)
-    last, length = ranges[5 * m + 3 * dof : 5 * m + 3 * dof + 2], ranges[5 * m + 3 * dof + 2]
-    lower, upper = bounds[0], bounds[1]
-    at = NUMBERS
-    state = rows[:at]
-    target = rows[at : at + 12]
-    frame = rows[at + 12 : at + 24]
-    axes = rows[at + 24 : at + 24 + 6 * n]
-    at += 24 + 6 * n
-    new, residual = rows[at : at + 6], rows[at + 6 : at + 12]
-    q, trial = rows[at + 12 : at + 12 + m], rows[at + 12 + m : at + 12 + 2 * m]
-    at += 12 + 2 * m
-    y = rows[at : at + 6]
-    jac, other = rows[at + 6 : at + 6 + 6 * m], rows[at + 6 + 6 * m : at + 6 + 12 * m]
+    call = open_call(reals, integers)
+    settings, switches = call.settings, call.switches
+    # parts are taken out of the tuples before any loop: each taking counts a reference, which costs as much as a step
+    begin_frame, joints, column, first = call.start, call.joints, call.column, call.first
+    lower, upper, last, length, cells = call.lower, call.upper, call.last, call.length[0], call.cells
+    block = open_block(rows, switches[JOINTS], switches[MOVING])
+    state, target, frame, axes, new, residual = (
+        block.state, block.target, block.frame, block.axes, block.new, block.residual,
+    )  # fmt: skip
+    q, trial, y, jac, other = block.q, block.trial, block.y, block.jac, block.other
+    desk = open_desk(books, near, counts, answers)
+    chunk, lanes, slots = desk.chunk, desk.lanes, desk.slots
+    grid_low, grid_inverse, grid_weights = open_grid(grid)
     weights = settings[WEIGHTS:]
     x = np.empty(FEATURES, np.float32)
     swapped = False
     while True:
-        if chunk[OPEN] == 0:  # nothing open yet, or any more
+        if chunk[BUSY] == 0:  # no target taken up yet, or any more
             if chunk[CURSOR] >= chunk[END]:
                 break
             for l in range(W):
-                lanes[l, PLACE] = -1
-                opened[l, TARGET] = -1
-                state[ACTIVE, l] = 0.0
+                lanes[l, SLOT] = -1
+                slots[l, TARGET] = -1
+                state[RUNS, l] = 0.0
             assign = True
         else:
             if steps == 0:
                 break
             steps -= 1
-            frames(start, joints, column, trial, frame, axes)
+            frames(begin_frame, joints, column, trial, frame, axes)
             error(frame, target, new)
             assign = verdict(state, new, q, trial, settings, switches[WEIGHTED])
         if assign:
-            if chunk[OPEN] > 0:
+            if chunk[BUSY] > 0:
                 for l in range(W):
                     if state[DONE, l] > 0.5:
-                        collect(l, state, q, lanes, opened, counts, answers, switches)
+                        collect(l, block, desk, call)
                 for l in range(W):
-                    s = lanes[l, PLACE]
-                    if s >= 0 and lanes[l, RANK] > opened[s, BOUND]:
-                        release(l, state, lanes, opened)
+                    s = lanes[l, SLOT]
+                    if s >= 0 and lanes[l, RANK] > slots[s, BOUND]:
+                        release(l, state, lanes, slots)
                 for s in range(W):
-                    if opened[s, TARGET] < 0 or opened[s, RUNNING] > 0:
+                    if slots[s, TARGET] < 0 or slots[s, RUNNING] > 0:
                         continue
-                    enough = min(opened[s, BOUND], switches[RESTARTS]) + (opened[s, FOUND] == 0)
-                    if opened[s, NEXT] >= enough:
-                        close(s, opened, counts, answers, switches, moving, wraps, q0, rest, out_q, out_rank, out_count)
-                        chunk[OPEN] -= 1
+                    enough = min(slots[s, BOUND], switches[STARTS]) + (slots[s, FOUND] == 0)
+                    if slots[s, NEXT] >= enough:
+                        finish(s, desk, call, q0, out_q, out_whole)
             for l in range(W):
-                if lanes[l, PLACE] >= 0:
+                if lanes[l, SLOT] >= 0:
                     continue
-                pick, free = -1, -1
-                for s in range(W):  # a target that no lane runs goes first
-                    if opened[s, TARGET] < 0:
-                        free = s
-                    elif opened[s, RUNNING] == 0:
-                        pick = s
-                if pick < 0 and chunk[CURSOR] < chunk[END]:
-                    pick = free
-                    t = chunk[CURSOR]
-                    chunk[CURSOR] += 1
-                    chunk[OPEN] += 1
-                    opened[pick, TARGET] = t
-                    opened[pick, NEXT] = 0
-                    opened[pick, BOUND] = switches[RESTARTS]
-                    opened[pick, FOUND] = 0
-                    opened[pick, RUNNING] = 0
-                    opened[pick, BEST] = -1
-                    counts[pick, switches[RESTARTS]] = 0
-                    load_target(l, t, targets, last, length, target)
-                    features(target, l, x)
-                    cell = find_cell(x, grid[:3], grid[3:6], cells)
-                    opened[pick, CELL] = cell
-                    distances(x, table, cell, grid[6:], near[pick])
-                elif pick < 0:
-                    for s in range(W):
-                        if (
-                            opened[s, TARGET] >= 0
-                            and opened[s, NEXT] < min(opened[s, BOUND], switches[RESTARTS])
-                            and (pick < 0 or opened[s, NEXT] < opened[pick, NEXT])
-                        ):
-                            pick = s
+                pick = pick_slot(desk, switches[STARTS])
                 if pick >= 0:
-                    load_target(l, opened[pick, TARGET], targets, last, length, target)
-                    begin(
-                        l,
-                        pick,
-                        state,
-                        q,
-                        trial,
-                        lanes,
-                        opened,
-                        near,
-                        answers,
-                        switches,
-                        settings,
-                        ids,
-                        bounds,
-                        moving,
-                        q0,
-                    )
-            if chunk[OPEN] == 0:
+                    load_target(l, slots[pick, TARGET], targets, last, length, target)
+                    if slots[pick, CELL] < 0:
+                        features(target, l, x)
+                        slots[pick, CELL] = find_cell(x, grid_low, grid_inverse, cells)
+                        distances(x, table, slots[pick, CELL], grid_weights, near[pick])
+                    begin(l, pick, block, desk, call, ids, q0)
+            if chunk[BUSY] == 0:
                 break
         jacobian(joints, column, first, frame, axes, jac)
         if switches[WEIGHTED]:
@@ -420,14 +410,11 @@ def search(
         propose(state, jac, residual, q, lower, upper, settings, y, trial)
         jac, other = other, jac
         swapped = not swapped
-    if chunk[OPEN] == 0:
-        judge(
-            chunk[BEGIN], chunk[END], start, joints, ranges, indices, settings, switches[SINGLE], targets, out_q,
-            out_position, out_rotation, out_success,
-        )  # fmt: skip
+    if chunk[BUSY] == 0:
+        judge_block(chunk[BEGIN], chunk[END], call, block, targets, out_q, out_errors, out_success)
         return False
-    if swapped:
-        for i in range(6 * m):
+    if swapped:  # the next call takes the Jacobians by their places
+        for i in range(jac.shape[0]):
             for l in range(W):
                 jac[i, l], other[i, l] = other[i, l], jac[i, l]
     return True

@@ -287,7 +287,8 @@ def damped_solve(jac, residual, damping, y):
         c00, c10, c11 = fma(j0, j0, c00), fma(j1, j0, c10), fma(j1, j1, c11)
         c20, c21, c22 = fma(j2, j0, c20), fma(j2, j1, c21), fma(j2, j2, c22)
     l10, l20, l21, i0, i1, i2 = factor3(a00, a10, a11, a20, a21, a22, damping)
-    # the angular rows of L, times D, then without
+    # The matrix is [[A, B^T], [B, C]], and A = L D L^T. With M = B L^-T D^-1, what remains to factor is C - M D M^T.
+    # From here on b holds M D, and m holds M.
     b00, b01, b02 = forward3(l10, l20, l21, b00, b01, b02)
     b10, b11, b12 = forward3(l10, l20, l21, b10, b11, b12)
     b20, b21, b22 = forward3(l10, l20, l21, b20, b21, b22)

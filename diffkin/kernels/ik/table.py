@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from diffkin.kernels.compiled import exact, inline, kernel
 from diffkin.kernels.ik.chain import Chain
+from diffkin.kernels.ik.layout import GRID, open_grid
+from diffkin.kernels.ik.roberts import roberts_steps
 from diffkin.kernels.ik.step import frames
 from diffkin.kernels.threads import run_chunks
 from diffkin.kernels.vectors.strict import W
 
-__all__ = ["FEATURES", "StartTable", "build_table", "roberts_steps"]
+__all__ = ["FEATURES", "StartTable", "build_table"]
 
 FEATURES = 7  # position in units of the chain's length, unit quaternion xyzw
 ROTATION_CELLS = 24  # the rotations of a cube
@@ -29,30 +31,11 @@ f4 = np.float32
 class StartTable(NamedTuple):
     """Cells over position (a grid) and rotation, each with the samples nearest to its centre."""
 
-    low: NDArray[np.float32]  # (3,) corner of the grid
-    inverse: NDArray[np.float32]  # (3,) cells per unit of length
+    grid: NDArray[np.float32]  # a Grid
     counts: NDArray[np.int64]  # (4,) cells along x, y, z and over rotation
-    weights: NDArray[np.float32]  # (2,) of the squared distances in position and rotation
     frames: NDArray[np.float32]  # (cells, FEATURES, K)
     ids: NDArray[np.int32]  # (cells, K)
     samples: int
-
-
-def roberts_steps(dimension: int) -> NDArray[np.float64]:
-    """The steps of Roberts' low-discrepancy sequence: powers of 1/g, where g^(d+1) = g + 1.
-
-    Martin Roberts, "The unreasonable effectiveness of quasirandom sequences" (2018).
-
-    Args:
-        dimension: Number of coordinates.
-
-    Returns:
-        (dimension,) steps in (0, 1).
-    """
-    g = 2.0
-    for _ in range(100):
-        g = (1.0 + g) ** (1.0 / (dimension + 1))
-    return g ** -np.arange(1.0, dimension + 1.0)
 
 
 @exact
@@ -240,22 +223,24 @@ def build_table(
     low, high = x[:, :3].min(axis=0), x[:, :3].max(axis=0)
     wide = (high - low > 1e-3) & position
     counts = np.where(wide, grid, 1)
-    inverse = np.where(wide, counts / np.maximum(high - low, 1e-3), 0.0).astype(np.float32)
+    grid_array = np.zeros(GRID, np.float32)
+    place = open_grid(grid_array)
+    place.low[:], place.inverse[:] = low, np.where(wide, counts / np.maximum(high - low, 1e-3), 0.0)
+    place.weights[:] = 1.0 if position else 0.0, rotation_weight if rotation else 0.0
     ticks = [low[i] + (np.arange(counts[i]) + 0.5) * (high[i] - low[i]) / counts[i] for i in range(3)]
     centres = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float32)
     rotations = cube_rotations() if rotation else np.array([[0.0, 0.0, 0.0, 1.0]], np.float32)
-    weights = np.array([1.0 if position else 0.0, rotation_weight if rotation else 0.0], np.float32)
-    turned = np.ascontiguousarray(weights[1] * (1 - (rotations @ x[:, 3:].T) ** 2))
+    turned = np.ascontiguousarray(place.weights[1] * (1 - (rotations @ x[:, 3:].T) ** 2))
     cells = len(centres) * len(rotations)
     keep = min(keep, samples)
     table = StartTable(
-        low=low,
-        inverse=inverse,
+        grid=grid_array,
         counts=np.array([*counts, len(rotations)], dtype=np.int64),
-        weights=weights,
         frames=np.empty((cells, FEATURES, keep), np.float32),
         ids=np.zeros((cells, keep), np.int32),
         samples=samples,
     )
-    run_chunks(lambda a, b: _nearest(a, b, centres, turned, x, weights[0], table.frames, table.ids), len(centres), 8)
+    run_chunks(
+        lambda a, b: _nearest(a, b, centres, turned, x, place.weights[0], table.frames, table.ids), len(centres), 8
+    )
     return table

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from diffkin.kernels.compiled import kernel
 from diffkin.kernels.threads import run_batch
-from diffkin.kernels.tree.mechanism import INTEGERS, OUTPUT, Plan
-from diffkin.kernels.tree.walk import advance, identity, keep_pose, motions, padded
-from diffkin.kernels.vectors.lanes import pointer, scratch, splat, store_rows, width
+from diffkin.kernels.tree.block import MATRIX, MOTION, POSE, clipped, padded, spare, strided, unpad
+from diffkin.kernels.tree.plan import INTEGERS, OUTPUT, Plan
+from diffkin.kernels.tree.walk import advance, identity, keep_pose, motions
+from diffkin.kernels.vectors.lanes import pointer, scatter4, scratch, splat, width
 from diffkin.kernels.vectors.sines import sincos_table
 
 __all__ = ["forward"]
@@ -18,30 +19,22 @@ __all__ = ["forward"]
 @kernel
 def poses(integers, reals, slots, q, base, base_stride, out, start, stop):
     """Write the poses of problems ``start`` to ``stop``; ``base_stride`` is 0 for one base for all, -1 for none."""
-    lanes = width(q)
-    nodes, dof, frames = integers.shape[0], q.shape[1], out.shape[1]
-    stride = frames * 16
-    count = stop - start
+    lanes, count = width(q), stop - start
+    nodes, dof, stride = integers.shape[0], q.shape[1], out.shape[1] * MATRIX
     table = sincos_table(q)
     columns = scratch(q, dof * lanes)
-    motion = scratch(q, nodes * 2 * lanes)
-    kept = scratch(q, slots * 12 * lanes)
-    tail = lanes if count < lanes else 0  # one block, filled up with copies of the last problem
-    tail_q = scratch(q, tail * dof)
-    tail_base = scratch(q, tail * 16)
-    tail_out = scratch(q, tail * stride)
-    i, r, q_from, base_from, out_to = pointer(integers), pointer(reals), pointer(q), pointer(base), pointer(out)
-    first, end = start, stop
-    if tail:
-        first, end = 0, lanes
-        padded(q_from, start * dof, dof, count, lanes, tail_q)
-        q_from, out_to = tail_q, tail_out
-        if base_stride > 0:
-            padded(base_from, start * 16, 16, count, lanes, tail_base)
-            base_from = tail_base
+    motion = scratch(q, nodes * MOTION * lanes)
+    kept = scratch(q, slots * POSE * lanes)
+    fill = spare(count, lanes)
+    q_from = padded(pointer(q), start, count, dof, lanes, scratch(q, fill * dof))
+    base_from = padded(pointer(base), start, count, base_stride, lanes, scratch(q, fill * MATRIX))
+    short = scratch(q, fill * stride)
+    out_to = clipped(pointer(out), start, count, stride, short)
+    i, r = pointer(integers), pointer(reals)
     zero, one = splat(q, 0.0), splat(q, 1.0)
-    for block in range(first, end, lanes):
-        b = min(block, end - lanes)  # the last block overlaps the one before it
+    end = max(count, lanes)
+    for block in range(0, end, lanes):
+        b = min(block, end - lanes)
         motions(i, r, nodes, q_from, b, dof, table, columns, motion)
         pose = identity(q)
         for node in range(nodes):
@@ -50,15 +43,12 @@ def poses(integers, reals, slots, q, base, base_stride, out, start, stop):
             output = i[node * INTEGERS + OUTPUT]
             if output >= 0:
                 x0, y0, z0, p0, x1, y1, z1, p1, x2, y2, z2, p2 = pose
-                at = b * stride + output * 16
-                store_rows(out_to, at, stride, x0, y0, z0, p0)
-                store_rows(out_to, at + 4, stride, x1, y1, z1, p1)
-                store_rows(out_to, at + 8, stride, x2, y2, z2, p2)
-                store_rows(out_to, at + 12, stride, zero, zero, zero, one)
-    if tail:
-        target = pointer(out)
-        for k in range(count * stride):
-            target[start * stride + k] = tail_out[k]
+                at = b * stride + output * MATRIX
+                scatter4(out_to, at, stride, x0, y0, z0, p0)
+                scatter4(out_to, at + 4, stride, x1, y1, z1, p1)
+                scatter4(out_to, at + 8, stride, x2, y2, z2, p2)
+                scatter4(out_to, at + 12, stride, zero, zero, zero, one)
+    unpad(pointer(out), start, count, stride, short)
 
 
 def forward(plan: Plan, q: NDArray, base: NDArray | None = None, out: NDArray | None = None) -> NDArray:
@@ -78,11 +68,6 @@ def forward(plan: Plan, q: NDArray, base: NDArray | None = None, out: NDArray | 
     count = q.shape[0]
     if out is None:
         out = np.empty((count, plan.frames, 4, 4), q.dtype)
-    if base is None:
-        base, stride = plan.no_base, -1
-    elif base.ndim == 2:
-        base, stride = base.reshape(1, 4, 4), 0
-    else:
-        stride = 16
-    run_batch(poses, (plan.integers, plan.reals, plan.slots, q, base, stride, out), count, plan.grain)
+    base, base_stride = strided(base, 2, plan.no_base)
+    run_batch(poses, (plan.integers, plan.reals, plan.slots, q, base, base_stride, out), count, plan.grain)
     return out

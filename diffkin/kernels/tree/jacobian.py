@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from diffkin.kernels.compiled import kernel
 from diffkin.kernels.threads import run_batch
-from diffkin.kernels.tree.mechanism import COORDINATE, INTEGERS, KIND, PRISMATIC, REALS, REPEATED, REVOLUTE, Plan
-from diffkin.kernels.tree.walk import advance, identity, motions, padded, store3
-from diffkin.kernels.vectors.lanes import fma, gather, load, pointer, scratch, splat, store, store_rows, width
+from diffkin.kernels.tree.block import AXIS, MATRIX, MOTION, clipped, out_of_lanes, padded, spare, strided, unpad
+from diffkin.kernels.tree.mechanism import PRISMATIC, REVOLUTE
+from diffkin.kernels.tree.plan import COORDINATE, INTEGERS, KIND, MULTIPLIER, REALS, REPEATED, Plan
+from diffkin.kernels.tree.walk import advance, identity, motions, pull, store3
+from diffkin.kernels.vectors.lanes import fma, gather, load, pointer, scratch, splat, store, width
 from diffkin.kernels.vectors.sines import sincos_table
 
 __all__ = ["jacobian"]
@@ -18,44 +20,33 @@ __all__ = ["jacobian"]
 @kernel
 def jacobians(integers, reals, q, base, base_stride, point, point_stride, local, out, start, stop):
     """Write the Jacobians of problems ``start`` to ``stop``; a stride is 0 for one for all, -1 for none."""
-    lanes = width(q)
+    lanes, count = width(q), stop - start
     nodes, dof = integers.shape[0], q.shape[1]
     size = 6 * dof
-    count = stop - start
     table = sincos_table(q)
     columns = scratch(q, dof * lanes)
-    motion = scratch(q, nodes * 2 * lanes)
-    axes = scratch(q, nodes * 6 * lanes)  # axis and a point on it, per node
+    motion = scratch(q, nodes * MOTION * lanes)
+    axes = scratch(q, nodes * AXIS * lanes)
     result = scratch(q, size * lanes)
-    tail = lanes if count < lanes else 0  # one block, filled up with copies of the last problem
-    tail_q = scratch(q, tail * dof)
-    tail_base = scratch(q, tail * 16)
-    tail_point = scratch(q, tail * 3)
-    tail_out = scratch(q, tail * size)
-    i, r, q_from, base_from, out_to = pointer(integers), pointer(reals), pointer(q), pointer(base), pointer(out)
-    point_from = pointer(point)
-    first, end = start, stop
-    if tail:
-        first, end = 0, lanes
-        padded(q_from, start * dof, dof, count, lanes, tail_q)
-        q_from, out_to = tail_q, tail_out
-        if base_stride > 0:
-            padded(base_from, start * 16, 16, count, lanes, tail_base)
-            base_from = tail_base
-        if point_stride > 0:
-            padded(point_from, start * 3, 3, count, lanes, tail_point)
-            point_from = tail_point
+    fill = spare(count, lanes)
+    q_from = padded(pointer(q), start, count, dof, lanes, scratch(q, fill * dof))
+    base_from = padded(pointer(base), start, count, base_stride, lanes, scratch(q, fill * MATRIX))
+    point_from = padded(pointer(point), start, count, point_stride, lanes, scratch(q, fill * 3))
+    short = scratch(q, fill * size)
+    out_to = clipped(pointer(out), start, count, size, short)
+    i, r = pointer(integers), pointer(reals)
     zero = splat(q, 0.0)
     for k in range(size):
-        store(result, k * lanes, zero)
-    for block in range(first, end, lanes):
-        b = min(block, end - lanes)  # the last block overlaps the one before it
+        store(result, k, zero)  # coordinates that move nothing
+    end = max(count, lanes)
+    for block in range(0, end, lanes):
+        b = min(block, end - lanes)
         motions(i, r, nodes, q_from, b, dof, table, columns, motion)
         pose = identity(q)
-        for node in range(nodes):
+        for node in range(nodes):  # of one frame: no pose is kept
             pose = advance(i, r, node, motion, motion, base_from, b * base_stride, base_stride, pose)
-            store3(axes, node * 6 * lanes, pose[2], pose[6], pose[10])
-            store3(axes, (node * 6 + 3) * lanes, pose[3], pose[7], pose[11])
+            store3(axes, node * AXIS, pose[2], pose[6], pose[10])
+            store3(axes, node * AXIS + 3, pose[3], pose[7], pose[11])
         x0, y0, z0, p0, x1, y1, z1, p1, x2, y2, z2, p2 = pose
         if point_stride >= 0:
             at = b * point_stride
@@ -70,61 +61,36 @@ def jacobians(integers, reals, q, base, base_stride, point, point_stride, local,
             kind = i[node * INTEGERS + KIND]
             if kind not in (REVOLUTE, PRISMATIC):
                 continue
-            at = node * 6 * lanes
-            w0, w1, w2 = load(axes, at), load(axes, at + lanes), load(axes, at + 2 * lanes)
+            row = node * AXIS
+            w0, w1, w2 = load(axes, row), load(axes, row + 1), load(axes, row + 2)
             if local:
-                w0, w1, w2 = (
-                    fma(x0, w0, fma(x1, w1, x2 * w2)),
-                    fma(y0, w0, fma(y1, w1, y2 * w2)),
-                    fma(z0, w0, fma(z1, w1, z2 * w2)),
-                )
-            factor = r[node * REALS]
+                w0, w1, w2 = pull(x0, y0, z0, x1, y1, z1, x2, y2, z2, w0, w1, w2)
+            factor = r[node * REALS + MULTIPLIER]
             w0, w1, w2 = w0 * factor, w1 * factor, w2 * factor
             v0, v1, v2 = w0, w1, w2
             if kind == REVOLUTE:
-                d0 = p0 - load(axes, at + 3 * lanes)
-                d1 = p1 - load(axes, at + 4 * lanes)
-                d2 = p2 - load(axes, at + 5 * lanes)
+                d0, d1, d2 = p0 - load(axes, row + 3), p1 - load(axes, row + 4), p2 - load(axes, row + 5)
                 if local:
-                    d0, d1, d2 = (
-                        fma(x0, d0, fma(x1, d1, x2 * d2)),
-                        fma(y0, d0, fma(y1, d1, y2 * d2)),
-                        fma(z0, d0, fma(z1, d1, z2 * d2)),
-                    )
+                    d0, d1, d2 = pull(x0, y0, z0, x1, y1, z1, x2, y2, z2, d0, d1, d2)
                 v0 = fma(w1, d2, -(w2 * d1))
                 v1 = fma(w2, d0, -(w0 * d2))
                 v2 = fma(w0, d1, -(w1 * d0))
             else:
                 w0, w1, w2 = zero, zero, zero
-            to = i[node * INTEGERS + COORDINATE] * lanes
-            step = dof * lanes
+            to = i[node * INTEGERS + COORDINATE]
             if i[node * INTEGERS + REPEATED]:
-                v0, v1, v2 = v0 + load(result, to), v1 + load(result, to + step), v2 + load(result, to + 2 * step)
-                w0 = w0 + load(result, to + 3 * step)
-                w1 = w1 + load(result, to + 4 * step)
-                w2 = w2 + load(result, to + 5 * step)
+                v0, v1, v2 = v0 + load(result, to), v1 + load(result, to + dof), v2 + load(result, to + 2 * dof)
+                w0 = w0 + load(result, to + 3 * dof)
+                w1 = w1 + load(result, to + 4 * dof)
+                w2 = w2 + load(result, to + 5 * dof)
             store(result, to, v0)
-            store(result, to + step, v1)
-            store(result, to + 2 * step, v2)
-            store(result, to + 3 * step, w0)
-            store(result, to + 4 * step, w1)
-            store(result, to + 5 * step, w2)
-        for k in range(0, size, 4):
-            e = min(k, size - 4)
-            at = e * lanes
-            store_rows(
-                out_to,
-                b * size + e,
-                size,
-                load(result, at),
-                load(result, at + lanes),
-                load(result, at + 2 * lanes),
-                load(result, at + 3 * lanes),
-            )
-    if tail:
-        target = pointer(out)
-        for k in range(count * size):
-            target[start * size + k] = tail_out[k]
+            store(result, to + dof, v1)
+            store(result, to + 2 * dof, v2)
+            store(result, to + 3 * dof, w0)
+            store(result, to + 4 * dof, w1)
+            store(result, to + 5 * dof, w2)
+        out_of_lanes(result, size, out_to, b * size)
+    unpad(pointer(out), start, count, size, short)
 
 
 def jacobian(
@@ -155,18 +121,8 @@ def jacobian(
     count = q.shape[0]
     if out is None:
         out = np.empty((count, 6, plan.dof), q.dtype)
-    if base is None:
-        base, base_stride = plan.no_base, -1
-    elif base.ndim == 2:
-        base, base_stride = base.reshape(1, 4, 4), 0
-    else:
-        base_stride = 16
-    if point is None:
-        point, point_stride = plan.no_base[0], -1
-    elif point.ndim == 1:
-        point, point_stride = point.reshape(1, 3), 0
-    else:
-        point_stride = 3
+    base, base_stride = strided(base, 2, plan.no_base)
+    point, point_stride = strided(point, 1, plan.no_base[0])
     arguments = (plan.integers, plan.reals, q, base, base_stride, point, point_stride, int(local), out)
     run_batch(jacobians, arguments, count, plan.grain)
     return out

@@ -7,35 +7,49 @@ node to node. Memory is passed as pointers: an array would be counted in and out
 from __future__ import annotations
 
 from diffkin.kernels.compiled import inline
-from diffkin.kernels.tree.mechanism import (
+from diffkin.kernels.tree.block import MOTION, POSE, in_lanes
+from diffkin.kernels.tree.mechanism import PRISMATIC, REVOLUTE
+from diffkin.kernels.tree.plan import (
+    ALPHA_COSINE,
+    ALPHA_SINE,
     BASE,
+    C00,
+    C01,
+    C02,
+    C03,
+    C10,
+    C11,
+    C12,
+    C13,
+    C20,
+    C21,
+    C22,
+    C23,
     COORDINATE,
     DENAVIT,
     FORM,
     GENERAL,
+    HAS_SHIFT,
+    HAS_TURN,
     INTEGERS,
     KEEP,
     KIND,
-    PRISMATIC,
+    MULTIPLIER,
+    OFFSET,
     QUARTER,
+    QUARTERS,
     REALS,
-    REVOLUTE,
-    SHIFTED,
+    SHIFT,
     SOURCE,
-    TURNED,
+    TURN_COSINE,
+    TURN_SINE,
+    A,
+    D,
 )
-from diffkin.kernels.vectors.lanes import fma, gather, load, load_rows, splat, store, width
+from diffkin.kernels.vectors.lanes import fma, gather4, load, splat, store
 from diffkin.kernels.vectors.sines import sincos_vector
 
-__all__ = ["advance", "cross_add", "identity", "keep_pose", "load6", "motions", "padded", "read_pose", "store3"]
-
-
-@inline
-def padded(rows, at, length, count, lanes, space):
-    """Fill ``space`` with ``lanes`` rows of ``length`` numbers: ``count`` rows from ``at``, then copies of the last."""
-    for l in range(lanes):
-        for i in range(length):
-            space[l * length + i] = rows[at + min(l, count - 1) * length + i]
+__all__ = ["advance", "cross_add", "identity", "keep_pose", "load6", "motions", "pull", "read_pose", "store3"]
 
 
 @inline
@@ -49,62 +63,50 @@ def motions(integers, reals, nodes, q, first, dof, table, columns, motion):
         dof: Number of coordinates.
         table: From ``sincos_table``.
         columns: (dof, lanes) scratch, the coordinates of the block transposed.
-        motion: (nodes, 2, lanes) output.
+        motion: (nodes, MOTION, lanes) output.
     """
-    lanes = width(q)
-    start = first * dof
-    if dof >= 4:
-        for k in range(0, dof, 4):
-            c = min(k, dof - 4)
-            a0, a1, a2, a3 = load_rows(q, start + c, dof)
-            store(columns, c * lanes, a0)
-            store(columns, (c + 1) * lanes, a1)
-            store(columns, (c + 2) * lanes, a2)
-            store(columns, (c + 3) * lanes, a3)
-    else:
-        for c in range(dof):
-            store(columns, c * lanes, gather(q, start + c, dof))
+    in_lanes(q, first * dof, dof, columns)
     for node in range(nodes):
-        i, r, at = node * INTEGERS, node * REALS, 2 * node * lanes
+        i, r, row = node * INTEGERS, node * REALS, node * MOTION
         kind = integers[i + KIND]
         if kind in (REVOLUTE, PRISMATIC):
-            value = fma(load(columns, integers[i + COORDINATE] * lanes), reals[r], reals[r + 1])
+            value = fma(load(columns, integers[i + COORDINATE]), reals[r + MULTIPLIER], reals[r + OFFSET])
             if kind == REVOLUTE:
-                s, c = sincos_vector(value, reals[r + 17], table)
-                if integers[i + TURNED]:
-                    st, ct = reals[r + 2], reals[r + 3]
+                s, c = sincos_vector(value, reals[r + QUARTERS], table)
+                if integers[i + HAS_TURN]:
+                    st, ct = reals[r + TURN_SINE], reals[r + TURN_COSINE]
                     s, c = fma(s, ct, c * st), fma(c, ct, -(s * st))
-                store(motion, at, s)
-                store(motion, at + lanes, c)
+                store(motion, row, s)
+                store(motion, row + 1, c)
             else:
-                store(motion, at, value)
+                store(motion, row, value)
 
 
 @inline
 def read_pose(poses, at, stride):
     """The twelve vectors of the poses whose 16 numbers begin at ``at + lane * stride``, by rows."""
-    x0, y0, z0, p0 = load_rows(poses, at, stride)
-    x1, y1, z1, p1 = load_rows(poses, at + 4, stride)
-    x2, y2, z2, p2 = load_rows(poses, at + 8, stride)
+    x0, y0, z0, p0 = gather4(poses, at, stride)
+    x1, y1, z1, p1 = gather4(poses, at + 4, stride)
+    x2, y2, z2, p2 = gather4(poses, at + 8, stride)
     return x0, y0, z0, p0, x1, y1, z1, p1, x2, y2, z2, p2
 
 
 @inline
 def constant_row(form, reals, r, x, y, z, p):
-    """One row of a pose, times the constant transform of the node whose numbers begin at ``r``."""
+    """One row of a pose, times the constant transform of the node whose reals begin at ``r``."""
     if form == GENERAL:
-        p = fma(x, reals[r + 7], fma(y, reals[r + 11], fma(z, reals[r + 15], p)))
+        p = fma(x, reals[r + C03], fma(y, reals[r + C13], fma(z, reals[r + C23], p)))
         x, y, z = (
-            fma(x, reals[r + 4], fma(y, reals[r + 8], z * reals[r + 12])),
-            fma(x, reals[r + 5], fma(y, reals[r + 9], z * reals[r + 13])),
-            fma(x, reals[r + 6], fma(y, reals[r + 10], z * reals[r + 14])),
+            fma(x, reals[r + C00], fma(y, reals[r + C10], z * reals[r + C20])),
+            fma(x, reals[r + C01], fma(y, reals[r + C11], z * reals[r + C21])),
+            fma(x, reals[r + C02], fma(y, reals[r + C12], z * reals[r + C22])),
         )
     else:
-        p = fma(z, reals[r + 4], fma(x, reals[r + 5], p))
+        p = fma(z, reals[r + D], fma(x, reals[r + A], p))
         if form == QUARTER:
             y, z = z, -y
         elif form == DENAVIT:
-            s, c = reals[r + 6], reals[r + 7]
+            s, c = reals[r + ALPHA_SINE], reals[r + ALPHA_COSINE]
             y, z = fma(z, s, y * c), fma(z, c, -(y * s))
     return x, y, z, p
 
@@ -123,46 +125,45 @@ def advance(integers, reals, node, motion, kept, base, base_at, base_stride, pos
         integers, reals: The plan.
         node: Which node.
         motion: From ``motions``.
-        kept: (slots, 12, lanes) poses kept by ``keep_pose``.
+        kept: (slots, POSE, lanes) poses kept by ``keep_pose``.
         base, base_at, base_stride: Where the poses of the base are; none if the stride is negative.
         pose: Twelve vectors, the pose of the node before.
     """
     x0, y0, z0, p0, x1, y1, z1, p1, x2, y2, z2, p2 = pose
-    lanes = width(motion)
-    i, r, at = node * INTEGERS, node * REALS, 2 * node * lanes
+    i, r, row = node * INTEGERS, node * REALS, node * MOTION
     source = integers[i + SOURCE]
     form = integers[i + FORM]
     if source == BASE and base_stride < 0:
         x0, y0, z0, p0, x1, y1, z1, p1, x2, y2, z2, p2 = identity(motion)
         if form == GENERAL:
-            x0, y0, z0, p0 = _splat4(reals, r + 4)
-            x1, y1, z1, p1 = _splat4(reals, r + 8)
-            x2, y2, z2, p2 = _splat4(reals, r + 12)
+            x0, y0, z0, p0 = _splat4(reals, r + C00)
+            x1, y1, z1, p1 = _splat4(reals, r + C10)
+            x2, y2, z2, p2 = _splat4(reals, r + C20)
     else:
         if source == BASE:
             x0, y0, z0, p0, x1, y1, z1, p1, x2, y2, z2, p2 = read_pose(base, base_at, base_stride)
         elif source >= 0:
-            from_ = source * 12 * lanes
-            x0, y0, z0, p0 = _load4(kept, from_)
-            x1, y1, z1, p1 = _load4(kept, from_ + 4 * lanes)
-            x2, y2, z2, p2 = _load4(kept, from_ + 8 * lanes)
+            slot = source * POSE
+            x0, y0, z0, p0 = _load4(kept, slot)
+            x1, y1, z1, p1 = _load4(kept, slot + 4)
+            x2, y2, z2, p2 = _load4(kept, slot + 8)
         x0, y0, z0, p0 = constant_row(form, reals, r, x0, y0, z0, p0)
         x1, y1, z1, p1 = constant_row(form, reals, r, x1, y1, z1, p1)
         x2, y2, z2, p2 = constant_row(form, reals, r, x2, y2, z2, p2)
     kind = integers[i + KIND]
     if kind == PRISMATIC:
-        value = load(motion, at)
+        value = load(motion, row)
         p0, p1, p2 = fma(z0, value, p0), fma(z1, value, p1), fma(z2, value, p2)
-    if integers[i + SHIFTED]:
-        h = reals[r + 16]
+    if integers[i + HAS_SHIFT]:
+        h = reals[r + SHIFT]
         p0, p1, p2 = fma(z0, h, p0), fma(z1, h, p1), fma(z2, h, p2)
     if kind == REVOLUTE:
-        s, c = load(motion, at), load(motion, at + lanes)
+        s, c = load(motion, row), load(motion, row + 1)
         x0, y0 = turn_row(x0, y0, s, c)
         x1, y1 = turn_row(x1, y1, s, c)
         x2, y2 = turn_row(x2, y2, s, c)
-    elif integers[i + TURNED]:
-        s, c = reals[r + 2], reals[r + 3]
+    elif integers[i + HAS_TURN]:
+        s, c = reals[r + TURN_SINE], reals[r + TURN_COSINE]
         x0, y0 = turn_row(x0, y0, s, c)
         x1, y1 = turn_row(x1, y1, s, c)
         x2, y2 = turn_row(x2, y2, s, c)
@@ -176,9 +177,8 @@ def _splat4(reals, r):
 
 
 @inline
-def _load4(memory, at):
-    lanes = width(memory)
-    return load(memory, at), load(memory, at + lanes), load(memory, at + 2 * lanes), load(memory, at + 3 * lanes)
+def _load4(memory, row):
+    return load(memory, row), load(memory, row + 1), load(memory, row + 2), load(memory, row + 3)
 
 
 @inline
@@ -186,11 +186,10 @@ def keep_pose(integers, node, kept, pose):
     """Keep the pose of a node for a later branch, if the plan says so."""
     keep = integers[node * INTEGERS + KEEP]
     if keep >= 0:
-        lanes = width(kept)
-        at = keep * 12 * lanes
+        row = keep * POSE
         for vector in pose:
-            store(kept, at, vector)
-            at += lanes
+            store(kept, row, vector)
+            row += 1
 
 
 @inline
@@ -201,21 +200,30 @@ def identity(like):
 
 
 @inline
-def store3(memory, at, a, b, c):
-    """Write three vectors in a row."""
-    lanes = width(memory)
-    store(memory, at, a)
-    store(memory, at + lanes, b)
-    store(memory, at + 2 * lanes, c)
+def pull(x0, y0, z0, x1, y1, z1, x2, y2, z2, v0, v1, v2):
+    """The transpose of the matrix with columns x, y, z, times v."""
+    return (
+        fma(x0, v0, fma(x1, v1, x2 * v2)),
+        fma(y0, v0, fma(y1, v1, y2 * v2)),
+        fma(z0, v0, fma(z1, v1, z2 * v2)),
+    )
 
 
 @inline
-def load6(memory, at):
-    """Six vectors in a row."""
-    lanes = width(memory)
-    a, b, c = load(memory, at), load(memory, at + lanes), load(memory, at + 2 * lanes)
-    at += 3 * lanes
-    return a, b, c, load(memory, at), load(memory, at + lanes), load(memory, at + 2 * lanes)
+def store3(memory, row, a, b, c):
+    """Write three vectors, one row after another."""
+    store(memory, row, a)
+    store(memory, row + 1, b)
+    store(memory, row + 2, c)
+
+
+@inline
+def load6(memory, row):
+    """Six vectors, one row after another."""
+    return (
+        *(load(memory, row), load(memory, row + 1), load(memory, row + 2)),
+        *(load(memory, row + 3), load(memory, row + 4), load(memory, row + 5)),
+    )
 
 
 @inline

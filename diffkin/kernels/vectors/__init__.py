@@ -1,1 +1,1 @@
-"""Vector types for kernels, and what is computed in them."""
+"""Vector types for kernels: the types, their arithmetic and memory, the three families, and sine and cosine."""

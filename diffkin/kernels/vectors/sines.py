@@ -1,9 +1,11 @@
-"""Sine and cosine of a vector of lanes, without branches but for huge angles.
+"""Sine and cosine of vectors, without branches but for huge angles.
 
-Range reduction: x = n pi/2 + r in three steps, each one fused multiply-add and exact until the last; pi/2 is the sum of
-three numbers of the dtype. Adding 1.5 * 2^23 (2^52 in float64) rounds to the nearest integer n and leaves it in the low
-bits. Then minimax polynomials on [-pi/4, pi/4]: in float32 those of S. Moshier's Cephes library (sinf, cosf), in
-float64 those of Sun's fdlibm (k_sin.c, k_cos.c).
+Range reduction: x = n pi/2 + r. Adding 1.5 * 2^23 (2^52 in float64) to ``2 x / pi`` rounds it to the nearest integer n
+and leaves n in the low bits. pi/2 is the sum of numbers of the dtype, each taken off by one fused multiply-add, exact
+but for the last. Then minimax polynomials on [-pi/4, pi/4]: in float32 those of S. Moshier's Cephes library (sinf,
+cosf), in float64 those of Sun's fdlibm (k_sin.c, k_cos.c)::
+
+    sin r = r + r z (S_0 z^k + ... + S_k),    cos r = 1 - z/2 + z^2 (C_0 z^k + ... + C_k),    z = r^2
 """
 
 from __future__ import annotations
@@ -17,42 +19,50 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from diffkin.kernels.compiled import exact, inline
-from diffkin.kernels.vectors.lanes import Vector, all_within, fma, lane, load, quadrant, width, with_lane
+from diffkin.kernels.vectors.lanes import all_, fma, lane, load, quadrant, vector_of, width, with_lane
 
-__all__ = ["sincos_table", "sincos_vector"]
+__all__ = ["sincos", "sincos_table", "sincos_vector"]
 
+TWO_OVER_PI = 2 / math.pi
 LIMIT32, LIMIT64 = 1e5, 1e6  # beyond, and for NaN and infinity, the slow path
-_CONSTANTS32 = (
-    (2 / math.pi, 1.5 * 2**23, -1.5707963705062866, 4.371139000186241e-08, 1.7151245100059935e-15)
-    + (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-    + (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5, 1.0)
+MAGIC32, MAGIC64 = 1.5 * 2.0**23, 1.5 * 2.0**52
+HALF_PI32 = (1.5707963705062866, -4.371139000186241e-08, -1.7151245100059935e-15)  # their sum is pi/2
+HALF_PI64 = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33)
+# coefficients from the highest power of z on; those of the cosine with the two of 1 - z/2 after them
+SINE32 = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+COSINE32 = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5, 1.0)
+SINE64 = (
+    *(1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06),
+    *(-1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01),
 )
-_CONSTANTS64 = (
-    (2 / math.pi, 1.5 * 2**52, -1.5707963267948966, -6.123233995736766e-17, 1.4973849048591833e-33)
-    + (1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06)
-    + (-1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01)
-    + (-1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07)
-    + (2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02, -0.5, 1.0)
+COSINE64 = (
+    *(-1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07),
+    *(2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02, -0.5, 1.0),
 )
+_MINUS_FIRST64, _MINUS_SECOND64 = -HALF_PI64[0], -HALF_PI64[1]
+# rows of the table
+_TABLE32 = (TWO_OVER_PI, MAGIC32, *(-part for part in HALF_PI32), *SINE32, *COSINE32)
+_TABLE64 = (TWO_OVER_PI, MAGIC64, *(-part for part in HALF_PI64), *SINE64, *COSINE64)
+_POLYNOMIALS = 5  # the first row of the polynomials
 
 
 @intrinsic
 def sincos_table(typingctx, like):
-    """A pointer to the constants that ``sincos_vector`` needs, for the dtype of ``like``, each in every lane.
+    """A pointer to the constants that ``sincos_vector`` needs, for the dtype of ``like``, each in a row of lanes.
 
     Read from there they are operands of the multiply-adds; known to the compiler they would be rebuilt each time.
     """
     dtype = like.dtype
+    vector = vector_of(dtype)
+    constants = _TABLE32 if dtype == types.float32 else _TABLE64
     result = types.CPointer(dtype)
 
-    def codegen(context, builder, sig, args):
-        constants = _CONSTANTS32 if dtype == types.float32 else _CONSTANTS64
-        lanes = Vector(dtype).lanes
-        full = context.get_value_type(Vector(dtype))
+    def codegen(context, builder, signature, args):
+        full = context.get_value_type(vector)
         space = cgutils.alloca_once(builder, full, size=len(constants))
-        space.align = lanes * dtype.bitwidth // 8
+        space.align = vector.lanes * dtype.bitwidth // 8
         for k, value in enumerate(constants):
-            builder.store(ir.Constant(full, [value] * lanes), builder.gep(space, [ir.IntType(32)(k)]))
+            builder.store(ir.Constant(full, [value] * vector.lanes), builder.gep(space, [ir.IntType(32)(k)]))
         hide = ir.FunctionType(space.type, [space.type])  # an empty instruction that might have changed them
         space = builder.asm(hide, "", "=r,0,~{memory}", [space], True)
         return builder.bitcast(space, context.get_value_type(result))
@@ -61,47 +71,72 @@ def sincos_table(typingctx, like):
 
 
 @exact
-def _sincos32(x, quarters, k):
-    w = width(k)
-    magic = load(k, w)
-    t = fma(x, load(k, 0), magic)
+def _reduce(x, table):
+    """The remainder r of ``x``, and the number n of quarter turns in the low bits of a float."""
+    magic = load(table, 1)
+    t = fma(x, load(table, 0), magic)
     n = t - magic
-    r = fma(n, load(k, 2 * w), x)
-    r = fma(n, load(k, 3 * w), r)
-    r = fma(n, load(k, 4 * w), r)
-    z = r * r
-    p = fma(z, load(k, 5 * w), load(k, 6 * w))
-    p = fma(z, p, load(k, 7 * w))
-    sine = fma(r * z, p, r)
-    p = fma(z, load(k, 8 * w), load(k, 9 * w))
-    p = fma(z, p, load(k, 10 * w))
-    cosine = fma(z * z, p, fma(z, load(k, 11 * w), load(k, 12 * w)))
-    return quadrant(t + quarters, sine, cosine)
+    r = fma(n, load(table, 2), x)
+    r = fma(n, load(table, 3), r)
+    return fma(n, load(table, 4), r), t
 
 
 @exact
-def _sincos64(x, quarters, k):
-    w = width(k)
-    magic = load(k, w)
-    t = fma(x, load(k, 0), magic)
-    n = t - magic
-    r = fma(n, load(k, 2 * w), x)
-    r = fma(n, load(k, 3 * w), r)
-    r = fma(n, load(k, 4 * w), r)
+def _polynomials32(r, sine, cosine):
+    """Sine and cosine of ``r`` in [-pi/4, pi/4]."""
     z = r * r
-    p = fma(z, load(k, 5 * w), load(k, 6 * w))
-    p = fma(z, p, load(k, 7 * w))
-    p = fma(z, p, load(k, 8 * w))
-    p = fma(z, p, load(k, 9 * w))
-    p = fma(z, p, load(k, 10 * w))
-    sine = fma(r * z, p, r)
-    p = fma(z, load(k, 11 * w), load(k, 12 * w))
-    p = fma(z, p, load(k, 13 * w))
-    p = fma(z, p, load(k, 14 * w))
-    p = fma(z, p, load(k, 15 * w))
-    p = fma(z, p, load(k, 16 * w))
-    cosine = fma(z * z, p, fma(z, load(k, 17 * w), load(k, 18 * w)))
-    return quadrant(t + quarters, sine, cosine)
+    p = fma(z, sine[0], sine[1])
+    p = fma(z, p, sine[2])
+    s = fma(r * z, p, r)
+    p = fma(z, cosine[0], cosine[1])
+    p = fma(z, p, cosine[2])
+    return s, fma(z * z, p, fma(z, cosine[3], cosine[4]))
+
+
+@exact
+def _polynomials64(r, sine, cosine):
+    """Sine and cosine of ``r`` in [-pi/4, pi/4]."""
+    z = r * r
+    p = fma(z, sine[0], sine[1])
+    p = fma(z, p, sine[2])
+    p = fma(z, p, sine[3])
+    p = fma(z, p, sine[4])
+    p = fma(z, p, sine[5])
+    s = fma(r * z, p, r)
+    p = fma(z, cosine[0], cosine[1])
+    p = fma(z, p, cosine[2])
+    p = fma(z, p, cosine[3])
+    p = fma(z, p, cosine[4])
+    p = fma(z, p, cosine[5])
+    return s, fma(z * z, p, fma(z, cosine[6], cosine[7]))
+
+
+@exact
+def _sincos32(x, quarters, table):
+    r, t = _reduce(x, table)
+    k = _POLYNOMIALS
+    sine = load(table, k), load(table, k + 1), load(table, k + 2)
+    k += len(SINE32)
+    cosine = load(table, k), load(table, k + 1), load(table, k + 2), load(table, k + 3), load(table, k + 4)
+    s, c = _polynomials32(r, sine, cosine)
+    return quadrant(t + quarters, s, c)
+
+
+@exact
+def _sincos64(x, quarters, table):
+    r, t = _reduce(x, table)
+    k = _POLYNOMIALS
+    sine = (
+        *(load(table, k), load(table, k + 1), load(table, k + 2)),
+        *(load(table, k + 3), load(table, k + 4), load(table, k + 5)),
+    )
+    k += len(SINE64)
+    cosine = (
+        *(load(table, k), load(table, k + 1), load(table, k + 2), load(table, k + 3)),
+        *(load(table, k + 4), load(table, k + 5), load(table, k + 6), load(table, k + 7)),
+    )
+    s, c = _polynomials64(r, sine, cosine)
+    return quadrant(t + quarters, s, c)
 
 
 def _fast(x: Any, quarters: Any, table: Any) -> Any:
@@ -118,7 +153,7 @@ def _fast_of(x, quarters, table):
 @intrinsic
 def _limit(typingctx, x):
     value = LIMIT32 if x.dtype == types.float32 else LIMIT64
-    return x.dtype(x), lambda context, builder, sig, args: context.get_constant(x.dtype, value)
+    return x.dtype(x), lambda context, builder, signature, args: context.get_constant(x.dtype, value)
 
 
 @inline
@@ -128,13 +163,13 @@ def sincos_vector(x, quarters, table):
     The error is below 1.6 units in the last place for every finite ``x``; NaN and infinity give NaN.
 
     Args:
-        x: A vector of angles [rad].
+        x: A vector of ``lanes``: angles [rad].
         quarters: 0, 1, 2 or 3, as a real scalar.
         table: From ``sincos_table``.
     """
     s, c = _fast(x, quarters, table)
     limit = _limit(x)
-    if not all_within(x, limit):
+    if not all_((x <= limit) & (x >= -limit)):
         for l in range(width(table)):
             v = lane(x, l)
             if not (abs(v) <= limit):
@@ -143,3 +178,17 @@ def sincos_vector(x, quarters, table):
                     sine, cosine = cosine, -sine
                 s, c = with_lane(s, l, sine), with_lane(c, l, cosine)
     return s, c
+
+
+@exact
+def sincos(x):
+    """Sine and cosine of a float64 vector of any family, to 1.5 units in the last place up to 1e6 rad.
+
+    Two parts of pi/2 are enough for that. Beyond, and for NaN, the values mean nothing.
+    """
+    t = fma(x, TWO_OVER_PI, MAGIC64)
+    n = t - MAGIC64
+    r = fma(n, _MINUS_FIRST64, x)
+    r = fma(n, _MINUS_SECOND64, r)
+    s, c = _polynomials64(r, SINE64, COSINE64)
+    return quadrant(t, s, c)

@@ -68,7 +68,8 @@ def fit(problem: FitProblem, settings: FitSettings, folder: Path, resume: bool =
         load_weights(average, state["average"], folder)
         optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
-        generator.set_state(state["generators"][fabric.global_rank])
+        # a copy, for torch reads past the end of a state that is a view into another tensor
+        generator.set_state(state["generators"][fabric.global_rank].clone())
         torch.set_rng_state(state["torch_generator"])
         count = _Count(**state["count"])
     log = MetricsLog(folder, count.step, settings.tensorboard) if fabric.is_global_zero else None

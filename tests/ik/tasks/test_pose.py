@@ -1,91 +1,15 @@
-"""Tasks: Jacobians against autograd, weights, several at once, a task of one's own."""
+"""Tasks that place a link: what they reach, weights, what a kernel and a table of samples are told."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
 
 import pytest
 import torch
-from torch import Tensor
 
 import diffkin as dk
 from diffkin import ik
 from diffkin.errors import NonFiniteError, OptionError, RotationError, ShapeError, UnknownNameError
-from diffkin.ik.problem import Problem, State
-
-
-def problem_of(robot: dk.Robot, tasks: list[ik.Task], count: int, free_base: int = 0) -> Problem:
-    batch = torch.Size((count,))
-    return Problem(
-        tree=robot.tree,
-        lower=robot.lower,
-        upper=robot.upper,
-        tasks=[task.for_batch(batch, torch.float64, robot.device) for task in tasks],
-        links=[tuple(robot.link_index(link) for link in task.links) for task in tasks],
-        movable=torch.ones(robot.dof, dtype=torch.bool),
-        free_base=free_base,
-        position_tolerance=1e-6,
-        rotation_tolerance=1e-6,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Between(ik.Task):
-    """A user's task: the midpoint of two links at a point, and joint values that add up."""
-
-    point: Tensor
-    links = ("hand", "b")
-
-    def residual(self, poses, q, problem):
-        middle = poses[:, :, :3, 3].mean(1) - self.point
-        return torch.cat((middle, q.sum(-1, keepdim=True) - 0.1), dim=-1)
-
-
-def some_tasks(robot: dk.Robot) -> list[ik.Task]:
-    T = robot.forward_kinematics(robot.sample(4, seed=8), links=["hand", "e"])
-    weight = torch.tensor([1.0, 0.5, 0.0, 2.0, 1.0, 0.3], dtype=torch.float64)
-    return [
-        ik.PoseTask("hand", T[:, 0], weight=weight),
-        ik.PositionTask("e", T[0, 1, :3, 3], weight=0.5, priority=1),
-        ik.OrientationTask("e", T[:, 1, :3, :3]),
-        Between(torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)),
-    ]
-
-
-@pytest.mark.parametrize("free_base", [0, 3, 6])
-def test_jacobians_against_finite_differences_along_the_moves(mixed, free_base):
-    problem = problem_of(mixed, some_tasks(mixed), 4, free_base)
-    base = dk.transforms.pose(dk.rotations.random_rotation(4, seed=2, dtype=torch.float64), torch.rand(4, 3).double())
-    wide = problem_of(mixed.replace(lower=mixed.lower - 1, upper=mixed.upper + 1), some_tasks(mixed), 4, free_base)
-    state = State(mixed.sample(4), base if free_base else None, torch.arange(4))
-    residual, derivative = problem.linearize(state)
-    torch.testing.assert_close(residual, problem.residual(state), rtol=0, atol=1e-13)
-    assert derivative.shape == (4, residual.shape[1], mixed.dof + free_base)
-    h = 1e-6
-    for k in range(mixed.dof + free_base):
-        step = torch.zeros(4, mixed.dof + free_base, dtype=torch.float64)
-        step[:, k] = h
-        ahead, behind = (wide.residual(wide.move(state, s)) for s in (step, -step))
-        torch.testing.assert_close(derivative[..., k], (ahead - behind) / (2 * h), rtol=0, atol=2e-8)
-
-
-def test_a_task_of_ones_own_in_a_few_lines(mixed):
-    q = mixed.sample(6, seed=5)
-    point = mixed.forward_kinematics(q, links=["hand", "b"])[..., :3, 3].mean(1)
-
-    @dataclass(frozen=True, eq=False)
-    class Middle(ik.Task):
-        point: Tensor
-        links = ("hand", "b")
-
-        def residual(self, poses, q, problem):
-            return poses[:, :, :3, 3].mean(1) - self.point[problem]
-
-    result = dk.solve_ik(mixed, Middle(point), q0=mixed.sample(6))
-    assert result.success.all()
-    reached = mixed.forward_kinematics(result.q, links=["hand", "b"])[..., :3, 3].mean(1)
-    torch.testing.assert_close(reached, point, rtol=0, atol=1e-6)
-    assert (result.rotation_error == 0).all()
 
 
 @pytest.mark.parametrize("backend", [None, "reference"])
@@ -137,29 +61,53 @@ def test_two_hands(mixed):
     )
 
 
-def test_second_priority_gives_way(iiwa):
-    q = iiwa.sample(10, seed=1)
-    T = iiwa.forward_kinematics(q)
+def flat(robot, count=3):
+    T = robot.forward_kinematics(robot.sample(count, seed=4))
+    return T, [ik.PoseTask(None, T), ik.PositionTask(None, T[:, :3, 3]), ik.OrientationTask(None, T[:, :3, :3])]
 
-    @dataclass(frozen=True, eq=False)
-    class Rest(ik.Task):
-        rest: Tensor
-        unit = "rad"
 
+def test_placement_as_seen_from_a_base(iiwa):
+    T, tasks = flat(iiwa)
+    base = dk.transforms.pose(dk.rotations.random_rotation(3, seed=2, dtype=torch.float64), torch.rand(3, 3).double())
+    seen = torch.linalg.inv(base) @ T
+    for task, position, rotation in zip(tasks, (True, True, False), (True, False, True), strict=True):
+        place = task.seen_from(base).placement()
+        assert (place.position is not None, place.rotation is not None) == (position, rotation)
+        if position:
+            torch.testing.assert_close(place.position, seen[:, :3, 3], rtol=0, atol=1e-14)
+        if rotation:
+            torch.testing.assert_close(place.rotation, seen[:, :3, :3], rtol=0, atol=1e-14)
+
+
+def test_what_a_kernel_may_serve(iiwa):
+    T, (pose, position, orientation) = flat(iiwa)
+    assert pose.kernel_weights(turned=True) == (1.0,) * 6
+    assert position.kernel_weights(turned=True) == (1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+    assert orientation.kernel_weights(turned=True) == (0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
+    block = dataclasses.replace(pose, weight=torch.tensor([2.0, 2, 2, 0.5, 0.5, 0.5]))
+    assert block.kernel_weights(turned=False) == (2.0, 2.0, 2.0, 0.5, 0.5, 0.5)
+    # axes of the target are not those of the base; axes of the world are, unless the base is turned
+    for free in (ik.PoseTask(None, T, weight=torch.tensor([1.0, 1, 1, 1, 1, 0])),
+                 ik.OrientationTask(None, T[:, :3, :3], weight=torch.tensor([1.0, 1, 0]))):  # fmt: skip
+        assert free.kernel_weights(turned=False) is None
+    plane = ik.PositionTask(None, T[:, :3, 3], weight=torch.tensor([1.0, 0, 1]))
+    assert plane.kernel_weights(turned=False) == (1.0, 0.0, 1.0, 0.0, 0.0, 0.0)
+    assert plane.kernel_weights(turned=True) is None
+
+
+def test_a_pose_task_made_into_another_is_not_the_kernels(iiwa):
+    class Above(ik.PoseTask):
         def residual(self, poses, q, problem):
-            return q - self.rest
+            return super().residual(poses, q, problem) - torch.tensor([0.0, 0.0, 0.1, 0.0, 0.0, 0.0]).double()
 
-    rest = torch.zeros(7, dtype=torch.float64)
-    both = dk.solve_ik(iiwa, [ik.PoseTask(None, T), Rest(rest, priority=1)], q0=q)
-    assert both.success.all()
-    # along the self-motion the distance to rest is stationary: its gradient has no part in the null space of J
-    J = iiwa.jacobian(both.q)
-    null = torch.linalg.svd(J).Vh[:, 6]
-    free = ((both.q > iiwa.lower + 1e-6) & (both.q < iiwa.upper - 1e-6)).all(-1)
-    assert free.any()
-    slope = ((both.q - rest) * null).sum(-1).abs() / (both.q - rest).norm(dim=-1)
-    assert slope[free].max() < 1e-3
-    assert (both.q.norm(dim=-1) < q.norm(dim=-1)).double().mean() > 0.7
+    q = iiwa.sample(5, seed=3)
+    T = iiwa.forward_kinematics(q)
+    lifted = T @ dk.transforms.pose(torch.eye(3).double(), torch.tensor([0.0, 0.0, -0.1]).double())
+    task = Above(None, lifted)
+    assert task.kernel_weights(turned=False) is None
+    result = dk.solve_ik(iiwa, task, q0=q)
+    assert result.success.all()
+    torch.testing.assert_close(iiwa.forward_kinematics(result.q), T, rtol=0, atol=2e-6)
 
 
 def test_bad_tasks(iiwa):

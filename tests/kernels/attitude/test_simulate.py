@@ -1,5 +1,7 @@
 """Attitude kernels: independent of batch, threads and dtype of the neighbours; the exponential at every angle."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,16 @@ from scipy.spatial.transform import Rotation
 
 from diffkin import aircraft, rotations
 from diffkin.kernels import threads
+from diffkin.kernels.attitude.constants import (
+    BULLET,
+    BULLET_MAX_RATE,
+    BULLET_MAX_TURN,
+    INTEGRATORS,
+    LIE_MIDPOINT,
+    RK4,
+)
+from tests.kernels.attitude import bodies
+from tests.kernels.widths import run_at_other_width
 
 F = torch.float64
 J = torch.tensor([[0.02, 0.001, -0.0005], [0.001, 0.03, 0.002], [-0.0005, 0.002, 0.04]], dtype=F)
@@ -92,3 +104,62 @@ def test_nan_stays_in_its_lane() -> None:
     rest = torch.arange(8) != 3
     expected, _ = aircraft.simulate_attitude(torch.eye(3, dtype=F), omega0[0], J, dt=0.1, steps=5)
     assert bool((R[rest] == expected).all())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [RK4, LIE_MIDPOINT, BULLET], ids=INTEGRATORS)
+def test_bits_of_the_kernel_do_not_depend_on_the_batch(kind: int, dtype: type) -> None:
+    bits_in_parts(kind, dtype)
+
+
+def bits_in_parts(kind: int, dtype: type) -> None:
+    count, steps = 77, 9
+    many = bodies.random_bodies(count, steps, dtype)
+    many.omega0[5] *= 60.0
+    many.omega0[9] *= 300.0  # clamped where there are clamps
+    whole = bodies.run(many, kind, steps, 0.02, 0.1)
+    assert bool(whole[2].any()) == (kind == BULLET)
+    for size in (1, 2, 7, 17, 33):
+        for start in (0, 3, 9, 30, count - size):
+            part = slice(start, start + size)
+            for one, among in zip(bodies.run(many.part(part), kind, steps, 0.02, 0.1), whole, strict=True):
+                assert np.array_equal(one, among[part])
+
+
+OTHER_WIDTH = """
+import numpy as np
+from tests.kernels.attitude.test_simulate import bits_in_parts
+from tests.kernels.attitude.test_adjoint import test_bits_do_not_depend_on_the_batch
+for dtype in (np.float32, np.float64):
+    for kind in range(3):
+        bits_in_parts(kind, dtype)
+        test_bits_do_not_depend_on_the_batch(kind, dtype)
+"""
+
+
+def test_bits_do_not_depend_on_the_batch_at_the_width_of_other_processors(tmp_path: Path) -> None:
+    run_at_other_width(OTHER_WIDTH, tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_body_is_noted_as_clamped_whatever_its_neighbour_does(dtype: type) -> None:
+    """Turns of a step just below, at and above the greatest one, alone and beside a body that is clamped."""
+    at_the_limit = 0
+    for dt in np.linspace(0.01, 0.02, 41).tolist():
+        edge = dtype(BULLET_MAX_TURN / dt)
+        rates = [edge]
+        for _ in range(4):
+            rates = [np.nextafter(rates[0], dtype(0)), *rates, np.nextafter(rates[-1], dtype(1e9))]
+        at_the_limit += sum(rate * rate == dtype(BULLET_MAX_TURN**2 / dt**2) for rate in rates)
+        spins = np.array([0.5 * edge, *rates, 1.2 * edge, 1.5 * BULLET_MAX_RATE], dtype)
+        count = len(spins)
+        one, none = np.tile(np.eye(3, dtype=dtype).reshape(9), (count, 1)), np.zeros((count, 3), dtype)
+        omega0 = none.copy()
+        omega0[:, 2] = spins
+        many = bodies.Bodies(one, omega0, one, one, none, none[:, None])
+        _, _, events = bodies.run(many, BULLET, 1, dt, 0.0)
+        alone = [bodies.run(many.part(slice(k, k + 1)), BULLET, 1, dt, 0.0)[2][0] for k in range(count)]
+        assert events.tolist() == alone
+        assert not events[0]
+        assert events[-2:].all()
+    assert at_the_limit > 5

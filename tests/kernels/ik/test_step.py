@@ -90,18 +90,7 @@ def test_operators_of_lanes():
 )
 def test_frames_and_jacobian(robot):
     offset = ik_robots.shift(0.1, -0.2, 0.3, pin.exp3(np.array([0.4, -1.0, 0.7])))
-    a = robot.arrays
-    chain = pack_chain(
-        a["parent"],
-        a["kind"],
-        a["coordinate"],
-        a["multiplier"],
-        a["offset"],
-        a["origin"],
-        a["axis"],
-        a["frame_joint"],
-        offset,
-    )
+    chain = pack_chain(robot.mechanism(frame_offset=offset), 0)
     n, m = len(chain.joints), len(chain.moving)
     q = np.ascontiguousarray(robot.sample(W, seed=1).T)
     frame, axes, jac = np.zeros((12, W)), np.zeros((6 * n, W)), np.zeros((6 * m, W))

@@ -7,7 +7,7 @@ import pytest
 
 from diffkin.kernels import threads
 from diffkin.kernels.tree.forward import forward
-from diffkin.kernels.tree.mechanism import make_plan
+from diffkin.kernels.tree.plan import make_plan
 from tests.kernels.mechanisms import Oracle, batch, from_urdf, plain_poses, pose, random_mechanism
 
 DTYPES = [np.float32, np.float64]

@@ -7,7 +7,7 @@ import pytest
 
 from diffkin.kernels import threads
 from diffkin.kernels.tree.jacobian import jacobian
-from diffkin.kernels.tree.mechanism import make_plan
+from diffkin.kernels.tree.plan import make_plan
 from tests.kernels.mechanisms import Oracle, batch, from_urdf, pose, random_mechanism
 
 DTYPES = [np.float32, np.float64]

@@ -1,12 +1,9 @@
-"""Vectors of lanes: what is written is what was read, and it is done in vector registers."""
+"""Vectors that fill one register, and that kernels on them become vector instructions."""
 
 from __future__ import annotations
 
-import os
 import platform
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,90 +12,33 @@ from diffkin.kernels.compiled import inline, kernel
 from diffkin.kernels.tree.backward import gradients
 from diffkin.kernels.tree.forward import poses
 from diffkin.kernels.tree.jacobian import jacobians
-from diffkin.kernels.tree.mechanism import make_plan
-from diffkin.kernels.vectors.lanes import (
-    VECTOR_BYTES,
-    fma,
-    gather,
-    lane,
-    load,
-    load_rows,
-    pointer,
-    scatter,
-    splat,
-    store,
-    store_rows,
-    width,
-    with_lane,
-)
+from diffkin.kernels.tree.plan import make_plan
+from diffkin.kernels.vectors.lanes import VECTOR_BYTES, load, splat, store, width
 from tests.kernels.mechanisms import from_urdf
+from tests.kernels.widths import run_at_other_width
 
 DTYPES = [np.float32, np.float64]
 
 
 @kernel
-def arithmetic(x, y, out):
-    w = width(x)
-    a, b = load(x, 0), load(y, 0)
-    store(out, 0, a + b)
-    store(out, w, a - b)
-    store(out, 2 * w, a * b)
-    store(out, 3 * w, -a)
-    store(out, 4 * w, fma(a, b, a))
-    store(out, 5 * w, 2.0 * a - 1.0)
-    store(out, 6 * w, splat(x, lane(a, 1)))
-    store(out, 7 * w, with_lane(a, 2, 7.0))
-
-
-@kernel
-def moves(x, out):
-    memory, target = pointer(x), pointer(out)
-    a, b, c, d = load_rows(memory, 1, 5)
-    store_rows(target, 2, 6, a, b, c, d)
-    w = width(x)
-    scatter(target, 100, 3, gather(memory, 3, 2))
-    return w
-
-
-def moved(x, w):
-    """What ``moves`` should write with ``w`` lanes."""
-    want = np.full(200, -1, x.dtype)
-    for l in range(w):
-        want[2 + 6 * l : 6 + 6 * l] = x[1 + 5 * l : 5 + 5 * l]
-        want[100 + 3 * l] = x[3 + 2 * l]
-    return want
+def _doubled(x, out):
+    for row in range(x.size // width(x)):
+        store(out, row, load(x, row) + load(x, row))
+    store(out, 0, splat(x, 7))
+    return width(x)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_arithmetic(dtype):
-    w = VECTOR_BYTES // np.dtype(dtype).itemsize
-    rng = np.random.default_rng(0)
-    x, y, out = rng.normal(size=w).astype(dtype), rng.normal(size=w).astype(dtype), np.empty((8, w), dtype)
-    arithmetic(x, y, out)
-    exact = x.astype(np.longdouble) * y + x
-    seven = x.copy()
-    seven[2] = 7
-    for got, want in zip(out, (x + y, x - y, x * y, -x, exact.astype(dtype), 2 * x - 1, np.full(w, x[1]), seven)):
-        np.testing.assert_allclose(got, want, rtol=2 * np.finfo(dtype).eps)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_rows_and_strides(dtype):
-    x, out = np.arange(200, dtype=dtype), np.full(200, -1, dtype)
-    w = moves(x, out)
-    assert w == VECTOR_BYTES // np.dtype(dtype).itemsize
-    assert np.array_equal(out, moved(x, w))
+def test_a_register_of_lanes(dtype):
+    count = VECTOR_BYTES // np.dtype(dtype).itemsize
+    x, out = np.arange(3 * count, dtype=dtype), np.empty(3 * count, dtype)
+    assert _doubled(x, out) == count
+    assert np.array_equal(out, [*[7] * count, *(2 * x[count:])])
 
 
 OTHER_WIDTH = """
-import numba, torch, llvmlite.binding as llvm
-numba.njit(lambda: 0)()  # Numba has asked for the processor by now
-host = llvm.get_host_cpu_features
-llvm.get_host_cpu_features = lambda: {"avx512f": not host().get("avx512f")}
 import diffkin as dk
-from diffkin.kernels.vectors import lanes
-llvm.get_host_cpu_features = host
-assert (lanes.VECTOR_BYTES == 64) == (not host().get("avx512f"))
+import torch
 arm = dk.load_robot("franka_panda")
 for dtype, tolerance in ((torch.float32, 2e-6), (torch.float64, 1e-14)):
     robot = arm.to(dtype)
@@ -110,14 +50,17 @@ for dtype, tolerance in ((torch.float32, 2e-6), (torch.float64, 1e-14)):
         pairs.append(tuple(robot.jacobian(q.detach(), backend=backend) for backend in (None, "reference")))
         for got, expected in pairs:
             assert (got - expected).abs().max() <= 10 * tolerance, (dtype, count, got, expected)
+import numpy as np
+from tests.kernels.tree import test_backward, test_forward, test_jacobian
+for dtype in (np.float32, np.float64):
+    test_forward.test_bits_do_not_depend_on_batch_place_or_threads(1, dtype)
+    test_jacobian.test_bits_do_not_depend_on_batch_place_or_threads(dtype)
+    test_backward.test_bits_do_not_depend_on_batch_place_or_threads(dtype)
 """
 
 
 def test_kernels_at_the_width_of_other_processors(tmp_path):
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", OTHER_WIDTH]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    run_at_other_width(OTHER_WIDTH, tmp_path)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from diffkin.kernels.compiled import kernel
+from diffkin.kernels.vectors import strict
 from diffkin.kernels.vectors.lanes import load, store, width
-from diffkin.kernels.vectors.sines import sincos_table, sincos_vector
+from diffkin.kernels.vectors.sines import sincos, sincos_table, sincos_vector
 
 DTYPES = [np.float32, np.float64]
 
@@ -17,10 +18,18 @@ DTYPES = [np.float32, np.float64]
 @kernel
 def sines(x, quarters, s, c):
     table = sincos_table(x)
-    for at in range(0, x.size, width(x)):
-        a, b = sincos_vector(load(x, at), quarters[0], table)
-        store(s, at, a)
-        store(c, at, b)
+    for row in range(x.size // width(x)):
+        a, b = sincos_vector(load(x, row), quarters[0], table)
+        store(s, row, a)
+        store(c, row, b)
+
+
+@kernel
+def short_sines(x, s, c):
+    for row in range(x.shape[0]):
+        a, b = sincos(strict.load(x, row))
+        strict.store(s, row, a)
+        strict.store(c, row, b)
 
 
 def _run(x, quarters=0):
@@ -41,6 +50,17 @@ def test_error_below_two_units_in_the_last_place(scale, dtype):
     near = np.round(x[:4096] / (np.pi / 2)) * np.longdouble(np.pi / 2)  # where one of the two all but vanishes
     x[:4096] = near.astype(dtype)
     s, c = _run(x)
+    exact = x.astype(np.longdouble)
+    assert _ulps(s, np.sin(exact)) < 1.6
+    assert _ulps(c, np.cos(exact)) < 1.6
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 60, reason="no extended precision to compare with")
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 10.0, 1e3, 1e6])
+def test_without_table_and_quarters(scale):
+    x = np.random.default_rng(0).uniform(-scale, scale, (1 << 14, strict.W))
+    s, c = np.empty_like(x), np.empty_like(x)
+    short_sines(x, s, c)
     exact = x.astype(np.longdouble)
     assert _ulps(s, np.sin(exact)) < 1.6
     assert _ulps(c, np.cos(exact)) < 1.6

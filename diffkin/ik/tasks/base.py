@@ -1,0 +1,189 @@
+"""What every task is: something of link poses and coordinates to bring to zero, with weights, a priority and targets."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from diffkin._checks import check_broadcast
+from diffkin.errors import OptionError, ShapeError
+from diffkin.ik.tasks.kinds import Kind
+
+__all__ = ["LinkTask", "Placement", "Task"]
+
+TaskT = TypeVar("TaskT", bound="Task")
+
+
+class Placement(NamedTuple):
+    """Where a task wants its one link, as seen from the base: either may be None, not asked for.
+
+    Attributes:
+        position: (n, 3) of the link's origin [m].
+        rotation: (n, 3, 3).
+    """
+
+    position: Tensor | None
+    rotation: Tensor | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Task:
+    """Base of all tasks. A task of your own gives ``links``, ``unit`` and ``residual``; all else has an answer here.
+
+    Attributes:
+        weight: Factor on the residual, one number or one for each row. Rows of weight 0 are free: they count neither
+            for the step nor for ``success``.
+        priority: 0 must be met for success; tasks of priority 1 are brought as near to zero as those of 0 allow.
+        links: Names of the links whose poses the residual needs; None names the tip.
+        unit: "m" if the norm of the residual is a position error, "rad" if it is a rotation error.
+        rows: Rows of the residual, where they are known beforehand; None leaves the length of weights to be checked
+            when the task is solved.
+        batched: The attributes that hold one target a problem, and of what kind they are: they are checked, expanded
+            to the batch and used as ``target[problem]``.
+    """
+
+    weight: float | Tensor = 1.0
+    priority: int = 0
+    links: ClassVar[tuple[str | None, ...]] = ()
+    unit: ClassVar[str] = "m"
+    rows: ClassVar[int | None] = None
+    batched: ClassVar[Mapping[str, Kind]] = MappingProxyType({})
+
+    def __post_init__(self) -> None:
+        for name, kind in self.batched.items():
+            kind.check(getattr(self, name), name)
+        self.check_weight(self.rows)
+
+    # -- what a task must say, or may say better -------------------------------------------------------------------
+
+    def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
+        """What to bring to zero.
+
+        Args:
+            poses: (n, len(links), 4, 4) poses of the task's links in the world.
+            q: (n, dof) coordinates [rad or m].
+            problem: (n,) which problem of the (flattened) batch each row belongs to; a batched target is used as
+                ``target[problem]``.
+
+        Returns:
+            (n, rows) residual, smooth in the poses and in ``q``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define residual(poses, q, problem).")
+
+    def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor | None:
+        """Derivative of the residual where it is known in closed form; None (the default) leaves it to autograd.
+
+        Args:
+            poses: As in ``residual``.
+            jacobians: (n, len(links), 6, free) geometric Jacobians of the links in world axes.
+            q: As in ``residual``.
+            problem: As in ``residual``.
+
+        Returns:
+            (n, rows, free) derivative, or None.
+        """
+        return None
+
+    def errors(self, poses: Tensor, q: Tensor, problem: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Position error [m] and rotation error [rad], each (n,) or None if the task has none of that kind."""
+        size = torch.linalg.vector_norm(self.residual(poses, q, problem) * self._asked(q), dim=-1)
+        return (size, None) if self.unit == "m" else (None, size)
+
+    def placement(self) -> Placement | None:
+        """Where the task wants its link, by which stored samples are searched for starts; None if it says nothing.
+
+        Only asked of tasks whose targets are flat and seen from the base, see ``for_batch`` and ``seen_from``.
+        """
+        return None
+
+    def kernel_weights(self, turned: bool) -> tuple[float, ...] | None:
+        """Six weights with which a kernel that places one frame solves this very task, or None if it cannot.
+
+        Args:
+            turned: Whether the base may be turned in the world.
+
+        Returns:
+            Weights along the base axes of the link's position error and of the rotation vector of
+            ``R_target R^T``; 0 leaves an axis free. The pose to reach is that of ``placement``.
+        """
+        return None
+
+    # -- targets and weights ---------------------------------------------------------------------------------------
+
+    def check_weight(self, rows: int | None = None) -> None:
+        """Raise unless the weight is one number, or one for each of ``rows``: finite, from 0 on, not all 0."""
+        weight = torch.as_tensor(self.weight).detach()
+        if weight.ndim > 1 or (weight.ndim == 1 and rows is not None and len(weight) != rows):
+            wanted = "(rows,)" if rows is None else f"({rows},)"
+            raise ShapeError(
+                f"weight of {type(self).__name__} must be one number or {wanted}, got shape {tuple(weight.shape)}."
+            )
+        if bool((weight < 0).any()) or not bool(torch.isfinite(weight).all()) or not bool((weight > 0).any()):
+            raise OptionError(
+                f"weight of {type(self).__name__} must be at least 0, finite, and above 0 somewhere, "
+                f"got {weight.tolist()}."
+            )
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Leading axes of the task's targets."""
+        leading = {name: self._target(name).shape[: -kind.axes] for name, kind in self.batched.items()}
+        if not leading:
+            return torch.Size()
+        check_broadcast(**leading)
+        return torch.broadcast_shapes(*leading.values())
+
+    def for_batch(self: TaskT, batch: torch.Size, dtype: torch.dtype, device: torch.device) -> TaskT:
+        """The task with its targets expanded to ``batch``, flattened, in the solver's dtype."""
+        flat = {}
+        for name, kind in self.batched.items():
+            target = self._target(name).to(dtype=dtype, device=device)
+            core = target.shape[target.ndim - kind.axes :]
+            flat[name] = target.expand(*batch, *core).reshape(-1, *core)
+        return self._with(flat)
+
+    def exact_at(self: TaskT, rows: slice) -> TaskT:
+        """The task for some rows of its flat targets, these made exact: rounded rotations mean the nearest ones."""
+        return self._with({name: kind.exact(self._target(name)[rows]) for name, kind in self.batched.items()})
+
+    def seen_from(self: TaskT, base: Tensor) -> TaskT:
+        """The task with its flat targets as seen from bases (n, 4, 4)."""
+        return self._with({name: kind.seen_from(self._target(name), base) for name, kind in self.batched.items()})
+
+    def _target(self, name: str) -> Tensor:
+        target: Tensor = getattr(self, name)
+        return target
+
+    def _with(self: TaskT, targets: Mapping[str, Tensor]) -> TaskT:
+        """A copy with other targets, which were checked when the task was made."""
+        if not targets:
+            return self
+        made = copy.copy(self)
+        for name, target in targets.items():
+            object.__setattr__(made, name, target)
+        return made
+
+    def _asked(self, like: Tensor) -> Tensor:
+        """1 for rows that count, 0 for free ones."""
+        return (torch.as_tensor(self.weight, dtype=like.dtype, device=like.device) != 0).to(like.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class LinkTask(Task):
+    """Base of tasks of one link.
+
+    Attributes:
+        link: Name of the link; None for the tip.
+    """
+
+    link: str | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "links", (self.link,))
+        super().__post_init__()

@@ -1,0 +1,66 @@
+"""Kinds of targets: what each looks like, how it is checked and made exact, and where it lies as seen from a base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from diffkin import rotations, transforms
+from diffkin._algebra import apply, check_nonzero
+from diffkin._checks import check_finite, check_last, check_pose, check_rotation
+
+__all__ = ["DIRECTION", "POINT", "POSE", "ROTATION", "Kind"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of target.
+
+    Attributes:
+        axes: Axes of one target: 1 for a vector, 2 for a matrix.
+        check: Called with a tensor (*batch, ...) and its name; raises unless it holds such targets.
+        exact: The targets (n, ...) that rounded ones stand for.
+        seen_from: Targets (n, ...) in the world as seen from bases (n, 4, 4).
+    """
+
+    axes: int
+    check: Callable[[Tensor, str], None]
+    exact: Callable[[Tensor], Tensor]
+    seen_from: Callable[[Tensor, Tensor], Tensor]
+
+
+def _check_point(target: Tensor, name: str) -> None:
+    check_last(target, (3,), name)
+    check_finite(target, name)
+
+
+def _check_direction(target: Tensor, name: str) -> None:
+    _check_point(target, name)
+    check_nonzero(target, name)
+
+
+def _nearest_rotation(target: Tensor) -> Tensor:
+    return rotations.nearest_rotation(target) if len(target) else target
+
+
+def _nearest_pose(target: Tensor) -> Tensor:
+    return transforms.pose(_nearest_rotation(target[:, :3, :3]), target[:, :3, 3])
+
+
+def _turned_back(target: Tensor, base: Tensor) -> Tensor:
+    return apply(base[:, :3, :3].mT, target)
+
+
+POSE = Kind(2, check_pose, _nearest_pose, lambda target, base: transforms.inverse(base) @ target)
+"""(*batch, 4, 4) poses; one within 1e-5 of rigid stands for the pose with the nearest rotation."""
+
+ROTATION = Kind(2, check_rotation, _nearest_rotation, lambda target, base: base[:, :3, :3].mT @ target)
+"""(*batch, 3, 3) rotations; one within 1e-5 of a rotation stands for the nearest."""
+
+POINT = Kind(1, _check_point, lambda target: target, lambda target, base: _turned_back(target - base[:, :3, 3], base))
+"""(*batch, 3) points [m]."""
+
+DIRECTION = Kind(1, _check_direction, lambda target: target, _turned_back)
+"""(*batch, 3) directions of any non-zero length."""

@@ -1,0 +1,103 @@
+"""Figures of trainings: curves of a log, errors of proposed solutions, errors of filters, flights of controllers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from diffkin.plotting.figures import new_figure
+
+__all__ = ["curves_figure", "filter_error_figure", "flights_figure", "pose_error_figure"]
+
+_NO_CURVE = ("step", "seconds", "learning_rate")
+_LEAST_DEG = 1e-3  # angles are drawn on a logarithmic scale
+_LEAST_ERROR = 1e-9
+
+
+def curves_figure(rows: Sequence[Mapping[str, float]]) -> Any:
+    """Every score of a training over its steps, one panel each.
+
+    Args:
+        rows: One row a validation, as ``diffkin.learning.training.log.read_metrics`` gives them, at least one.
+
+    Returns:
+        The figure. Scores above zero that fall more than tenfold have a logarithmic axis.
+    """
+    names = [name for name in rows[0] if name not in _NO_CURVE]
+    figure = new_figure(width=3.2 * len(names), height=3.0)
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
+        values = [row[name] for row in rows]
+        axes.plot([row["step"] for row in rows], values, "." if len(rows) == 1 else "-")
+        axes.set_yscale("log" if 0 < 10 * min(values) < max(values) else "linear")
+        axes.set(title=name.replace("_", " "), xlabel="step")
+    return figure
+
+
+def pose_error_figure(errors: Mapping[str, tuple[Float[Tensor, " n"], Float[Tensor, " n"]]]) -> Any:
+    """Share of targets below an error, for several ways to propose a solution.
+
+    Args:
+        errors: By name, (n,) position errors [m] and (n,) rotation errors [rad].
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(width=8.0, height=3.5)
+    axes = figure.subplots(1, 2)
+    for name, (position, rotation) in errors.items():
+        for axis, values in zip(axes, (1e3 * position, torch.rad2deg(rotation))):
+            shown = values.sort().values.clamp(min=_LEAST_ERROR).tolist()
+            axis.plot(shown, torch.linspace(0, 100, len(values)).tolist(), label=name)
+    for axis, label in zip(axes, ("position error [mm]", "rotation error [deg]")):
+        axis.set(xscale="log", xlabel=label, ylabel="targets below [%]")
+    axes[0].legend(loc="upper left", fontsize=8)
+    return figure
+
+
+def filter_error_figure(dt: float, errors: Mapping[str, Float[Tensor, "steps records"]], title: str = "") -> Any:
+    """Root mean square of the attitude error over records, over time.
+
+    Args:
+        dt: Between samples [s].
+        errors: By name, (steps, records) angle to the truth [rad]; NaN where there is no truth.
+        title: Above the figure.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(width=7.0, height=3.5)
+    axes = figure.subplots()
+    for name, angles in errors.items():
+        rms = angles.square().nanmean(1).sqrt().rad2deg()
+        axes.plot((dt * torch.arange(len(rms))).tolist(), rms.tolist(), label=name)
+    axes.set(xlabel="time [s]", ylabel="error, root mean square [deg]", title=title)
+    axes.legend()
+    return figure
+
+
+def flights_figure(dt: float, angles: Mapping[str, Mapping[str, Float[Tensor, "steps n"]]], near_deg: float) -> Any:
+    """Angle to the goal over time: median and 95th percentile (dashed) of every controller, one panel a place.
+
+    Args:
+        dt: Between states [s].
+        angles: By place flown in and name of the controller, (steps, n) angle to the goal [rad].
+        near_deg: Drawn as a line: what counts as arrived [deg].
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(width=4.2 * len(angles), height=3.8)
+    for axes, (where, flights) in zip(figure.subplots(1, len(angles), squeeze=False)[0], angles.items()):
+        for k, (name, angle) in enumerate(flights.items()):
+            time = (dt * torch.arange(len(angle))).tolist()
+            degrees = angle.double().rad2deg().clamp(min=_LEAST_DEG)
+            axes.semilogy(time, degrees.median(1).values.tolist(), color=f"C{k}", label=name)
+            axes.semilogy(time, degrees.quantile(0.95, 1).tolist(), color=f"C{k}", lw=0.8, ls="--")
+        axes.axhline(near_deg, color="0.6", lw=0.8, label=f"{near_deg:g} deg")
+        axes.set(title=where, xlabel="time [s]", ylabel="angle to the goal [deg]")
+    figure.axes[0].legend(fontsize=8)
+    return figure

@@ -1,0 +1,90 @@
+"""Compile every kernel once and keep it on disk, so that no first call has to wait."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from diffkin import aircraft, rotations
+from diffkin.ik import solve_ik
+from diffkin.robot import Robot, load_robot
+
+__all__ = ["compile_kernels", "jobs"]
+
+_ROBOT = "planar_3r"
+"""Of our own, so that no other package is needed; the kernels are the same for every robot."""
+
+
+def jobs() -> dict[str, Callable[[], object]]:
+    """What there is to compile: calls by name, each of which compiles and stores what it needs, or finds it stored."""
+    made: dict[str, Callable[[], object]] = {}
+    for dtype in (torch.float32, torch.float64):
+        kind = str(dtype).removeprefix("torch.")
+        robot = load_robot(_ROBOT).to(dtype)
+        made[f"poses, {kind}"] = partial(_poses, robot)
+        made[f"Jacobians, {kind}"] = partial(_jacobians, robot)
+        made[f"gradients of poses, {kind}"] = partial(_gradients, robot)
+        made[f"inverse kinematics, {kind}"] = partial(_inverse, robot)
+        made[f"attitude dynamics, {kind}"] = partial(_dynamics, dtype)
+    made["attitude from vectors"] = _wahba
+    return made
+
+
+def compile_kernels() -> float:
+    """Run all jobs, with a bar where rich is installed and a line a job elsewhere.
+
+    Returns:
+        Seconds it took.
+    """
+    begin = time.perf_counter()
+    todo = jobs()
+    try:
+        from rich.progress import track
+    except ModuleNotFoundError:
+        for number, (name, job) in enumerate(todo.items(), 1):
+            print(f"[{number}/{len(todo)}] {name}", file=sys.stderr, flush=True)
+            job()
+    else:
+        for job in track(todo.values(), description="Compiling kernels"):
+            job()
+    return time.perf_counter() - begin
+
+
+def _poses(robot: Robot) -> None:
+    q, base = robot.sample(2), torch.eye(4, dtype=robot.dtype)
+    robot.forward_kinematics(q)
+    robot.forward_kinematics(q, base=base)
+
+
+def _jacobians(robot: Robot) -> None:
+    robot.jacobian(robot.sample(2))
+
+
+def _gradients(robot: Robot) -> None:
+    q = robot.sample(2).requires_grad_()
+    T = robot.forward_kinematics(q)
+    T.sum().backward(retain_graph=True)  # one gradient for all problems
+    (T * T.detach()).sum().backward()  # one for each
+
+
+def _inverse(robot: Robot) -> None:
+    q = robot.sample(2)
+    T = robot.forward_kinematics(q)
+    solve_ik(robot, T)
+    solve_ik(robot, T, q0=q)
+
+
+def _dynamics(dtype: torch.dtype) -> None:
+    R0 = rotations.random_rotation((2,), 0).to(dtype)
+    omega0 = torch.ones(2, 3, dtype=dtype, requires_grad=True)
+    R, omega = aircraft.simulate_attitude(R0, omega0, torch.tensor([1.0, 2.0, 3.0], dtype=dtype), dt=0.01, steps=2)
+    (R.sum() + omega.sum()).backward()
+
+
+def _wahba() -> None:
+    vectors = torch.eye(3, dtype=torch.float64)
+    aircraft.solve_wahba(vectors, vectors)

@@ -1,0 +1,35 @@
+"""The body that is flown in training of attitude controllers; the part ``craft``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from common.settings import require
+from diffkin.learning.policy.flight import Craft
+
+__all__ = ["CraftConfig", "make_craft"]
+
+
+@dataclass(frozen=True)
+class CraftConfig:
+    """The body that is flown in training."""
+
+    moments_kg_m2: list[float]
+    torque_limit_nm: list[float]
+    lag_s: float
+    dt_s: float
+    spread: float
+
+
+def make_craft(config: CraftConfig) -> Craft:
+    """The body."""
+    three = []
+    for key in ("moments_kg_m2", "torque_limit_nm"):
+        values = getattr(config, key)
+        require(
+            len(values) == 3 and all(value > 0 for value in values), f"craft.{key}", values, "three numbers above zero"
+        )
+        three.append(torch.tensor(values, dtype=torch.float32))
+    return Craft(torch.diag(three[0]), three[1], config.lag_s, config.dt_s)

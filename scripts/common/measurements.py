@@ -1,0 +1,48 @@
+"""What is measured of simulated arms, and how far they are off: the groups ``measurement`` and ``errors``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from common.settings import check_positive, choose, require
+from diffkin import simulation
+from diffkin.calibration import KINDS
+
+__all__ = ["ErrorsConfig", "MeasurementConfig"]
+
+
+@dataclass(frozen=True)
+class MeasurementConfig:
+    """What is measured, and how well."""
+
+    kind: str
+    position_sigma_m: float
+    rotation_sigma_deg: float
+    outliers: float
+    missing: float
+
+    def check(self) -> None:
+        """Raise for values out of range."""
+        check_positive(self, "position_sigma_m", "rotation_sigma_deg", where="measurement")
+        choose(self.kind, KINDS, "measurement.kind")
+        for name, value in (("outliers", self.outliers), ("missing", self.missing)):
+            require(0.0 <= value < 0.5, f"measurement.{name}", value, "a share from 0 to below 0.5")
+
+    def noise(self) -> simulation.MeasurementNoise:
+        """The same in SI units."""
+        sigmas = (self.position_sigma_m, math.radians(self.rotation_sigma_deg))
+        return simulation.MeasurementNoise(self.kind, *sigmas, self.outliers, self.missing)
+
+
+@dataclass(frozen=True)
+class ErrorsConfig:
+    """Standard deviations of the simulated arms' errors."""
+
+    offset_deg: float
+    translation_m: float
+    rotation_deg: float
+
+    def arm_errors(self) -> simulation.ArmErrors:
+        """The same in SI units."""
+        return simulation.ArmErrors(math.radians(self.offset_deg), self.translation_m, math.radians(self.rotation_deg))

@@ -1,0 +1,113 @@
+"""What an error of the configuration means for the user: what was given, what was expected, what to do."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from diffkin.errors import DiffkinError
+
+__all__ = ["CONFIGS", "explain"]
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+os.environ["DIFFKIN_CONFIGS"] = str(CONFIGS)  # by which a script names the folder of its own subject's presets
+_LOADS_FILES = {"robot": "robot.path", "aircraft": "aircraft.path"}
+"""Groups whose choices are names of robots, and the key that takes a file."""
+
+
+def explain(error: Exception, config_name: str) -> str:
+    """The message for an error of Hydra, OmegaConf or diffkin.
+
+    Args:
+        error: What was raised.
+        config_name: Name of the primary configuration.
+
+    Returns:
+        What was given, what was expected, what to do.
+    """
+    if isinstance(error, DiffkinError):
+        return str(error)
+    chain: list[BaseException] = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    for each in chain:
+        if isinstance(each, MissingConfigException) and each.options is not None:
+            return _unknown_choice(each)
+    text = "\n".join(str(each) for each in chain)
+    unknown = re.search(
+        r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in|Could not find match for '?([\w.]+)", text
+    )
+    if unknown is not None:
+        given = next(group for group in unknown.groups() if group)
+        if "/" in given:
+            return _unknown_group(given, config_name)
+        full = re.search(r"full_key: ([\w.]+)", text)
+        return _unknown_key(full.group(1) if full and not unknown.group(1) else given, config_name)
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "_type=" not in line]
+    return "\n  ".join(dict.fromkeys(lines))
+
+
+def _unknown_choice(error: MissingConfigException) -> str:
+    group, _, name = str(error.missing_cfg_file).partition("/")
+    choices = list(error.options or [])
+    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    key = _LOADS_FILES.get(group)
+    path = f" To load a file, write {key}=FILE." if key is not None else ""
+    return f"There is no {group} {name!r}.{hint} Choices for {group}: {', '.join(choices)}.{path}"
+
+
+def _unknown_group(group: str, config_name: str) -> str:
+    groups = _groups(config_name)
+    near = difflib.get_close_matches(group, groups, n=3, cutoff=0.6)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"{config_name}.py has no group {group!r}.{hint} Its groups: {', '.join(groups)}."
+
+
+def _unknown_key(key: str, config_name: str) -> str:
+    known = list(_known_keys(config_name))
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.6)
+    parent = key.rpartition(".")[0]
+    beside = [name for name in known if name.rpartition(".")[0] == parent] or known
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"There is no key {key!r}.{hint} Keys there: {', '.join(beside)}."
+
+
+def _groups(config_name: str) -> list[str]:
+    """Groups that the script has choices for."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        choices = compose(config_name, return_hydra_config=True).hydra.runtime.choices
+    return [group for group in map(str, choices) if not group.startswith("hydra/")]
+
+
+def _known_keys(config_name: str) -> Iterator[str]:
+    """Keys of the configuration as composed with the groups chosen on the command line, as far as they exist."""
+    GlobalHydra.instance().clear()
+    groups = [word for word in sys.argv[1:] if re.fullmatch(r"\w+=\w+", word)]
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        try:
+            config = compose(config_name, overrides=groups)
+        except (HydraException, OmegaConfBaseException):
+            config = compose(config_name)
+    yield from _leaves(config, "")
+
+
+def _leaves(node: DictConfig, prefix: str) -> Iterator[str]:
+    for key in map(str, node):
+        below = node._get_node(key)
+        if isinstance(below, DictConfig) and not below._is_none():
+            yield f"{prefix}{key}"
+            yield from _leaves(below, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"

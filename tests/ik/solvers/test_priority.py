@@ -1,0 +1,57 @@
+"""Tasks of second priority: as near to zero as those of the first allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+import diffkin as dk
+from diffkin import ik
+from diffkin.ik.descent import descend
+from diffkin.ik.problem import State, make_problem
+from diffkin.ik.solvers.priority import SelfMotion
+
+
+def test_second_priority_gives_way(iiwa):
+    q = iiwa.sample(10, seed=1)
+    T = iiwa.forward_kinematics(q)
+
+    @dataclass(frozen=True, eq=False)
+    class Rest(ik.Task):
+        rest: Tensor
+        unit = "rad"
+
+        def residual(self, poses, q, problem):
+            return q - self.rest
+
+    rest = torch.zeros(7, dtype=torch.float64)
+    both = dk.solve_ik(iiwa, [ik.PoseTask(None, T), Rest(rest, priority=1)], q0=q)
+    assert both.success.all()
+    # along the self-motion the distance to rest is stationary: its gradient has no part in the null space of J
+    J = iiwa.jacobian(both.q)
+    null = torch.linalg.svd(J).Vh[:, 6]
+    free = ((both.q > iiwa.lower + 1e-6) & (both.q < iiwa.upper - 1e-6)).all(-1)
+    assert free.any()
+    slope = ((both.q - rest) * null).sum(-1).abs() / (both.q - rest).norm(dim=-1)
+    assert slope[free].max() < 1e-3
+    assert (both.q.norm(dim=-1) < q.norm(dim=-1)).double().mean() > 0.7
+
+
+def test_self_motion_keeps_the_first_tasks_and_stops_by_itself(iiwa):
+    q = iiwa.sample(6, seed=3)
+    T = iiwa.forward_kinematics(q)
+    elbow = iiwa.forward_kinematics(q, links=["lbr_iiwa_link_4"])[:, 0, :3, 3]
+    up = elbow + torch.tensor([0.0, 0.0, 0.2], dtype=torch.float64)
+    tasks = [ik.PoseTask(None, T), ik.PositionTask("lbr_iiwa_link_4", up, priority=1)]
+    problem = make_problem(iiwa, tasks, torch.Size((6,)), torch.ones(7, dtype=torch.bool), None, 1e-6, 1e-6)
+    state = State(q, None, torch.arange(6))
+    before = SelfMotion().start(problem, state)
+    assert not before.converged.any()
+    assert not before.stalled.any()
+    end = descend(SelfMotion(), problem, state, 200)
+    assert end.met.all()
+    assert (end.cost <= before.cost).all()
+    assert (end.cost < 0.9 * before.cost).any()
+    assert (end.iterations < 200).all()

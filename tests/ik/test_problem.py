@@ -1,0 +1,107 @@
+"""Problems as least squares: derivatives along the moves, limits, weights, errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+import diffkin as dk
+from diffkin import ik
+from diffkin.errors import ShapeError
+from diffkin.ik.problem import FREE_BASE, Problem, State, make_problem
+
+
+def problem_of(robot: dk.Robot, tasks: list[ik.Task], count: int, free_base: str | None = None) -> Problem:
+    movable = torch.ones(robot.dof, dtype=torch.bool)
+    return make_problem(robot, tasks, torch.Size((count,)), movable, free_base, 1e-6, 1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class Between(ik.Task):
+    """A user's task: the midpoint of two links at a point, and joint values that add up."""
+
+    point: Tensor
+    links = ("hand", "b")
+
+    def residual(self, poses, q, problem):
+        middle = poses[:, :, :3, 3].mean(1) - self.point
+        return torch.cat((middle, q.sum(-1, keepdim=True) - 0.1), dim=-1)
+
+
+def some_tasks(robot: dk.Robot) -> list[ik.Task]:
+    T = robot.forward_kinematics(robot.sample(4, seed=8), links=["hand", "e"])
+    weight = torch.tensor([1.0, 0.5, 0.0, 2.0, 1.0, 0.3], dtype=torch.float64)
+    return [
+        ik.PoseTask("hand", T[:, 0], weight=weight),
+        ik.PositionTask("e", T[0, 1, :3, 3], weight=0.5, priority=1),
+        ik.OrientationTask("e", T[:, 1, :3, :3]),
+        Between(torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)),
+    ]
+
+
+@pytest.mark.parametrize("free_base", list(FREE_BASE))
+def test_jacobians_against_finite_differences_along_the_moves(mixed, free_base):
+    problem = problem_of(mixed, some_tasks(mixed), 4, free_base)
+    columns = mixed.dof + FREE_BASE[free_base]
+    base = dk.transforms.pose(dk.rotations.random_rotation(4, seed=2, dtype=torch.float64), torch.rand(4, 3).double())
+    wide = problem_of(mixed.replace(lower=mixed.lower - 1, upper=mixed.upper + 1), some_tasks(mixed), 4, free_base)
+    state = State(mixed.sample(4), base if free_base else None, torch.arange(4))
+    residual, derivative = problem.linearize(state)
+    torch.testing.assert_close(residual, problem.residual(state), rtol=0, atol=1e-13)
+    assert derivative.shape == (4, residual.shape[1], columns)
+    h = 1e-6
+    for k in range(columns):
+        step = torch.zeros(4, columns, dtype=torch.float64)
+        step[:, k] = h
+        ahead, behind = (wide.residual(wide.move(state, s)) for s in (step, -step))
+        torch.testing.assert_close(derivative[..., k], (ahead - behind) / (2 * h), rtol=0, atol=2e-8)
+
+
+def test_moves_stop_at_limits_and_only_inward_ones_are_free(iiwa):
+    T = iiwa.forward_kinematics(iiwa.sample(2))
+    problem = problem_of(iiwa, [ik.PoseTask(None, T)], 2)
+    state = State(torch.stack((iiwa.lower, iiwa.upper)), None, torch.arange(2))
+    for sign in (-1.0, 1.0):
+        step = torch.full((2, 7), sign, dtype=torch.float64)
+        moved = problem.move(state, step)
+        assert ((moved.q >= iiwa.lower) & (moved.q <= iiwa.upper)).all()
+        free = problem.free(state, -step)  # downhill is along the step
+        assert torch.equal(free, torch.tensor([[sign > 0], [sign < 0]]).expand(2, 7))
+
+
+def test_errors_are_the_largest_of_the_first_priority(iiwa):
+    T = iiwa.forward_kinematics(iiwa.sample(1))[0]
+    q = iiwa.sample(3, seed=5)
+    reached = iiwa.forward_kinematics(q)
+    tasks = [
+        ik.PoseTask(None, T),
+        ik.PositionTask(None, T[:3, 3] + 1.0),
+        ik.PositionTask(None, T[:3, 3] + 9, priority=1),
+    ]
+    position, rotation = problem_of(iiwa, tasks, 3).errors(State(q, None, torch.arange(3)))
+    gaps = torch.stack([(reached[:, :3, 3] - point).norm(dim=-1) for point in (T[:3, 3], T[:3, 3] + 1.0)])
+    torch.testing.assert_close(position, gaps.amax(0), rtol=1e-12, atol=0)
+    torch.testing.assert_close(rotation, dk.rotations.angle_between(reached[:, :3, :3], T[:3, :3]), rtol=1e-9, atol=0)
+
+
+def test_priorities_are_told_apart(mixed):
+    problem = problem_of(mixed, some_tasks(mixed), 4)
+    assert problem.has_second
+    assert len(problem.only(0).tasks) == 3
+    assert len(problem.only(1).tasks) == 1
+    assert not problem.only(0).has_second
+
+
+def test_weights_must_fit_the_residual(mixed):
+    state = State(mixed.sample(4), None, torch.arange(4))
+    point = torch.zeros(3, dtype=torch.float64)
+    for weight, fits in ((torch.ones(4), True), (2.0, True), (torch.ones(3), False), (torch.ones(1), False)):
+        problem = problem_of(mixed, [Between(point, weight=weight)], 4)
+        if fits:
+            problem.check_weights(state)
+        else:
+            with pytest.raises(ShapeError, match=r"weight of Between must be one number or \(4,\)"):
+                problem.check_weights(state)
