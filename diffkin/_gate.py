@@ -74,7 +74,9 @@ def kernels_apply(first: Tensor, *others: Tensor | None) -> bool:
         return False
     dtype = first.dtype
     for tensor in others:  # a loop, for the same reason
-        if tensor is not None and not (type(tensor) in _PLAIN and tensor.dtype == dtype and tensor.is_cpu):
+        if tensor is None:
+            continue
+        if type(tensor) not in _PLAIN or tensor.dtype != dtype or not tensor.is_cpu or tensor.is_neg():
             return False
     return True
 

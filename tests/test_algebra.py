@@ -14,6 +14,7 @@ from diffkin._algebra import (
     apply,
     blend_series,
     check_nonzero,
+    cross,
     dot,
     inverse,
     matmul,
@@ -284,3 +285,11 @@ def test_derivatives_of_an_inverse_in_forward_mode_inside_a_vmap() -> None:
     back = inverse(matrix)[0]
     expected = -torch.einsum("bij,bkl->biljk", back, back)  # d(M^-1) = -M^-1 dM M^-1
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_cross_products_promote_and_broadcast() -> None:
+    a, b = normal(4, 1, 3), normal(5, 3, seed=1)
+    found = cross(a.float(), b)
+    expected = torch.stack([torch.linalg.cross(row.expand(5, 3), b) for row in a.float().double()[:, 0]])
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-15)

@@ -81,10 +81,13 @@ class Airframe:
                     raise RotationError(f"The axis of ray {name!r} is zero and has no direction. Give a non-zero axis.")
 
     def __repr__(self) -> str:
-        return (
-            f"Airframe({self.robot.name!r}{self._weight()}, {self.dof} joints: {_listed(self.robot.joint_names)}; points: {_listed(self.points)}; "
-            f"rays: {_listed(self.rays)}; {str(self.robot.dtype).removeprefix('torch.')} on {self.robot.device})"
-        )
+        parts = [
+            f"{self.robot.name!r}{self._weight()}, {self.dof} joints: {_listed(self.robot.joint_names)}",
+            f"points: {_listed(self.points)}",
+            f"rays: {_listed(self.rays)}",
+            f"{str(self.robot.dtype).removeprefix('torch.')} on {self.robot.device}",
+        ]
+        return f"Airframe({'; '.join(parts)})"
 
     def _weight(self) -> str:
         if self.robot.lower.is_meta:
