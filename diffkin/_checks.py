@@ -20,15 +20,18 @@ import torch
 from torch import Tensor
 
 from diffkin._gate import is_plain, is_transformed, is_watched, kernel
-from diffkin.errors import DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
+from diffkin.errors import DeviceError, DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
 
 __all__ = [
     "ROTATION_TOLERANCE",
     "as_count",
+    "as_device",
     "as_generator",
     "as_tensor",
     "broadcast",
     "check_broadcast",
+    "check_devices",
+    "check_dtype",
     "check_finite",
     "check_floating",
     "check_last",
@@ -39,6 +42,8 @@ __all__ = [
     "is_inference",
     "ordinary",
     "outside_inference",
+    "take",
+    "take_rotation",
 ]
 
 ROTATION_TOLERANCE = 1e-5
@@ -202,10 +207,51 @@ def check_floating(tensor: Tensor, name: str) -> None:
         raise DtypeError(
             f"{name} must be a torch.Tensor, got {type(tensor).__name__}. Wrap it in torch.as_tensor(...)."
         )
-    if tensor.layout is not torch.strided:
-        raise DtypeError(f"{name} must be dense, got the layout {tensor.layout}. Convert it with .to_dense().")
+    if tensor.is_nested or tensor.layout != torch.strided:
+        kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        raise DtypeError(f"{name} must be a dense tensor, got a {kind} one. Convert it with .to_dense().")
     if not tensor.is_floating_point():
         raise DtypeError(f"{name} must be floating point, got {tensor.dtype}. Convert it with .to(torch.float64).")
+
+
+def check_dtype(dtype: Any) -> None:
+    """Raise unless this is one of torch's floating-point dtypes."""
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise DtypeError(f"dtype must be a floating-point dtype of torch, for instance torch.float64, got {dtype!r}.")
+
+
+def as_device(device: Any) -> torch.device:
+    """A device of torch by its name or number.
+
+    Raises:
+        diffkin.errors.DeviceError: There is none of that name.
+    """
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise DeviceError(f"device must be a device of torch, for instance 'cpu' or 'cuda', got {device!r}.") from error
+
+
+def check_devices(**tensors: Tensor | None) -> None:
+    """Raise unless these tensors, given by their names, lie on one device; numbers without axes may lie on the CPU."""
+    places = {name: tensor.device for name, tensor in tensors.items() if tensor is not None and tensor.ndim}
+    if len(set(places.values())) > 1:
+        shown = ", ".join(f"{name} on {place}" for name, place in places.items())
+        raise DeviceError(f"Tensors lie on different devices: {shown}. Move them to one with .to(device).")
+
+
+def take(value: Any, shape: tuple[int, ...], name: str) -> Tensor:
+    """What a user gave, as a floating-point tensor whose last axes are ``shape``; see ``as_tensor`` and ``check_last``."""
+    tensor = as_tensor(value, name)
+    check_last(tensor, shape, name)
+    return tensor
+
+
+def take_rotation(value: Any, name: str, *, values: bool = True) -> Tensor:
+    """What a user gave, as rotations (*batch, 3, 3); see ``as_tensor`` and ``check_rotation``."""
+    tensor = as_tensor(value, name)
+    check_rotation(tensor, name, values=values)
+    return tensor
 
 
 def check_last(tensor: Tensor, shape: tuple[int, ...], name: str) -> None:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import apply, blend_series, matmul
-from diffkin._checks import broadcast, check_last, check_pose
+from diffkin._checks import as_tensor, broadcast, check_devices, check_pose, take
 from diffkin.errors import ShapeError
 from diffkin.rotations import jacobians
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
@@ -61,15 +61,15 @@ def pose(
     Raises:
         ShapeError: The last axes are wrong, or both arguments were left out.
     """
-    like = translation if rotation is None else rotation
-    if like is None:
+    if rotation is None and translation is None:
         raise ShapeError("pose(...) needs a rotation (*batch, 3, 3), a translation (*batch, 3) or both; got neither.")
+    like = as_tensor(translation, "translation") if rotation is None else as_tensor(rotation, "rotation")
     if rotation is None:
         rotation = torch.eye(3, dtype=like.dtype, device=like.device)
     if translation is None:
         translation = torch.zeros(3, dtype=like.dtype, device=like.device)
-    check_last(rotation, (3, 3), "rotation")
-    check_last(translation, (3,), "translation")
+    rotation, translation = take(rotation, (3, 3), "rotation"), take(translation, (3,), "translation")
+    check_devices(rotation=rotation, translation=translation)
     batch = broadcast(rotation=rotation.shape[:-2], translation=translation.shape[:-1])
     return _assemble(rotation.expand(*batch, 3, 3), translation.expand(*batch, 3))
 
@@ -95,8 +95,8 @@ def compose(*poses: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
     """
     if not poses:
         raise ShapeError("compose(...) needs at least one pose (*batch, 4, 4), got none.")
-    for number, one in enumerate(poses):
-        check_last(one, (4, 4), f"pose {number}")
+    poses = tuple(take(one, (4, 4), f"pose {number}") for number, one in enumerate(poses))
+    check_devices(**{f"pose {number}": one for number, one in enumerate(poses)})
     broadcast(**{f"pose {number}": one.shape[:-2] for number, one in enumerate(poses)})
     result = poses[0]
     for one in poses[1:]:
@@ -116,7 +116,7 @@ def inverse(transform: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4
     Raises:
         ShapeError: The last axes are not (4, 4).
     """
-    check_last(transform, (4, 4), "transform")
+    transform = take(transform, (4, 4), "transform")
     rotation = transform[..., :3, :3].mT
     return _assemble(rotation, -apply(rotation, transform[..., :3, 3]))
 
@@ -135,7 +135,7 @@ def exp(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 4 4"]:
     Raises:
         ShapeError: The last axis is not 6.
     """
-    check_last(tangent, (6,), "tangent")
+    tangent = take(tangent, (6,), "tangent")
     along, turn = tangent[..., :3], tangent[..., 3:]
     return _assemble(rotvec_to_matrix(turn), apply(jacobians.left_jacobian(turn), along))
 
@@ -156,6 +156,7 @@ def log(transform: Float[Tensor, "*batch 4 4"], *, check: bool = True) -> Float[
         ShapeError: The last axes are not (4, 4).
         RotationError: The rotation part is no rotation, or the last row is not (0, 0, 0, 1).
     """
+    transform = take(transform, (4, 4), "transform")
     if check:
         check_pose(transform, "transform")
     turn = matrix_to_rotvec(transform[..., :3, :3], check=False)
@@ -176,7 +177,7 @@ def adjoint(transform: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 6 6
     Raises:
         ShapeError: The last axes are not (4, 4).
     """
-    check_last(transform, (4, 4), "transform")
+    transform = take(transform, (4, 4), "transform")
     rotation = transform[..., :3, :3]
     return _block_triangular(rotation, matmul(hat(transform[..., :3, 3]), rotation))
 
@@ -196,8 +197,9 @@ def transform_points(
     Raises:
         ShapeError: The last axes are wrong.
     """
-    check_last(transform, (4, 4), "transform")
-    check_last(points, (3,), "points")
+    transform = take(transform, (4, 4), "transform")
+    points = take(points, (3,), "points")
+    check_devices(transform=transform, points=points)
     broadcast(transform=transform.shape[:-2], points=points.shape[:-1])
     return apply(transform[..., :3, :3], points) + transform[..., :3, 3]
 
@@ -217,8 +219,9 @@ def transform_vectors(
     Raises:
         ShapeError: The last axes are wrong.
     """
-    check_last(transform, (4, 4), "transform")
-    check_last(vectors, (3,), "vectors")
+    transform = take(transform, (4, 4), "transform")
+    vectors = take(vectors, (3,), "vectors")
+    check_devices(transform=transform, vectors=vectors)
     broadcast(transform=transform.shape[:-2], vectors=vectors.shape[:-1])
     return apply(transform[..., :3, :3], vectors)
 
@@ -262,7 +265,7 @@ def left_jacobian(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 6
     Raises:
         ShapeError: The last axis is not 6.
     """
-    check_last(tangent, (6,), "tangent")
+    tangent = take(tangent, (6,), "tangent")
     return _block_triangular(jacobians.left_jacobian(tangent[..., 3:]), _coupling(tangent))
 
 
@@ -278,7 +281,7 @@ def left_jacobian_inverse(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "
     Raises:
         ShapeError: The last axis is not 6.
     """
-    check_last(tangent, (6,), "tangent")
+    tangent = take(tangent, (6,), "tangent")
     inner = jacobians.left_jacobian_inverse(tangent[..., 3:])
     return _block_triangular(inner, -matmul(matmul(inner, _coupling(tangent)), inner))
 
@@ -295,7 +298,7 @@ def right_jacobian(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 
     Raises:
         ShapeError: The last axis is not 6.
     """
-    return left_jacobian(-tangent)
+    return left_jacobian(-take(tangent, (6,), "tangent"))
 
 
 def right_jacobian_inverse(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 6 6"]:
@@ -310,4 +313,4 @@ def right_jacobian_inverse(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, 
     Raises:
         ShapeError: The last axis is not 6.
     """
-    return left_jacobian_inverse(-tangent)
+    return left_jacobian_inverse(-take(tangent, (6,), "tangent"))

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import blend_series, check_nonzero, dot, quaternion_row, rescale
-from diffkin._checks import check_last, check_rotation
+from diffkin._checks import take, take_rotation
 from diffkin.rotations.skew import hat
 
 __all__ = ["matrix_to_rotvec", "quat_xyzw_to_rotvec", "rotvec_to_matrix", "rotvec_to_quat_xyzw"]
@@ -66,7 +66,7 @@ def rotvec_to_matrix(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(rotvec, (3,), "rotvec")
+    rotvec = take(rotvec, (3,), "rotvec")
     factors = blend_series(rotvec, _matrix_closed, _MATRIX_SERIES, 0.0625)
     bent = rotvec * factors[..., 1:]
     outer = bent.unsqueeze(-1) * (bent + bent).unsqueeze(-2)
@@ -92,7 +92,7 @@ def matrix_to_rotvec(matrix: Float[Tensor, "*batch 3 3"], *, check: bool = True)
         ShapeError: The last axes are not (3, 3).
         RotationError: The matrix is no rotation; the message says how far off it is.
     """
-    check_rotation(matrix, "matrix", values=check)
+    matrix = take_rotation(matrix, "matrix", values=check)
     return _row_to_rotvec(quaternion_row(matrix))
 
 
@@ -110,7 +110,7 @@ def rotvec_to_quat_xyzw(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*ba
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(rotvec, (3,), "rotvec")
+    rotvec = take(rotvec, (3,), "rotvec")
     factors = blend_series(rotvec, _quat_closed, _QUAT_SERIES, 0.0625)
     quat = torch.cat([rotvec * factors[..., :1], factors[..., 1:]], -1)
     return torch.where(factors[..., 1:] < 0, -quat, quat)
@@ -132,7 +132,7 @@ def quat_xyzw_to_rotvec(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
         ShapeError: The last axis is not 4.
         RotationError: A quaternion is zero.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     check_nonzero(quat_xyzw, "quat_xyzw")
     scaled, _ = rescale(quat_xyzw)
     return _row_to_rotvec(torch.where(scaled[..., 3:] < 0, -scaled, scaled))

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import blend_series, dot
-from diffkin._checks import check_last
+from diffkin._checks import take
 from diffkin.rotations.skew import hat
 
 __all__ = ["left_jacobian", "left_jacobian_inverse", "right_jacobian", "right_jacobian_inverse"]
@@ -55,7 +55,7 @@ def left_jacobian(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(rotvec, (3,), "rotvec")
+    rotvec = take(rotvec, (3,), "rotvec")
     first, *second = blend_series(rotvec, _closed, _SERIES, 0.25).split(1, -1)
     return _assemble(first, rotvec, (second[0], second[1]))
 
@@ -74,7 +74,7 @@ def left_jacobian_inverse(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(rotvec, (3,), "rotvec")
+    rotvec = take(rotvec, (3,), "rotvec")
     second = blend_series(rotvec, _inverse_closed, _INVERSE_SERIES, 0.25).split(1, -1)
     return _assemble(torch.full_like(second[0], -0.5), rotvec, (second[0], second[1]))
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import check_nonzero, dot, rescale
-from diffkin._checks import check_last
+from diffkin._checks import take
 from diffkin.rotations.skew import hat
 
 __all__ = [
@@ -48,7 +48,7 @@ def quat_xyzw_rate_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor,
     Raises:
         ShapeError: The last axis is not 4.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     half = 0.5 * quat_xyzw
     vector = half[..., :3]
     return torch.cat([_diagonal(half[..., 3:]) + hat(vector), -vector.unsqueeze(-2)], -2)
@@ -69,7 +69,7 @@ def quat_xyzw_body_rate_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Te
         ShapeError: The last axis is not 4.
         RotationError: A quaternion is zero.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     check_nonzero(quat_xyzw, "quat_xyzw")
     scaled, scale = rescale(quat_xyzw)
     return quat_xyzw_rate_matrix(scaled).mT * (4.0 / dot(scaled, scaled)).unsqueeze(-1) / scale.unsqueeze(-1)
@@ -89,7 +89,7 @@ def mrp_rate_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(mrp, (3,), "mrp")
+    mrp = take(mrp, (3,), "mrp")
     half = 0.5 * mrp
     return _diagonal(0.25 - dot(half, half)) + hat(half) + 2.0 * _outer(half)
 
@@ -108,7 +108,7 @@ def mrp_body_rate_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batc
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(mrp, (3,), "mrp")
+    mrp = take(mrp, (3,), "mrp")
     m, scale = rescale(mrp, small=False)
     square, one = dot(m, m), 1.0 / scale  # both over the scale, as 1 + |m|^2 over its square
     rate = _diagonal(one * one - square) + 2.0 * (_outer(m) - hat(one * m))
@@ -129,7 +129,7 @@ def gibbs_rate_matrix(gibbs: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(gibbs, (3,), "gibbs")
+    gibbs = take(gibbs, (3,), "gibbs")
     return 0.5 * (_diagonal(torch.ones_like(gibbs[..., :1])) + hat(gibbs) + _outer(gibbs))
 
 
@@ -147,7 +147,7 @@ def gibbs_body_rate_matrix(gibbs: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(gibbs, (3,), "gibbs")
+    gibbs = take(gibbs, (3,), "gibbs")
     g, scale = rescale(gibbs, small=False)
     one = 1.0 / scale
     factor = 2.0 / (one * one + dot(g, g)) * one
