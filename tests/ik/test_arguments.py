@@ -178,7 +178,7 @@ def test_modes_of_the_caller_change_nothing(solver):
     try:
         assert torch.equal(dk.solve_ik(robot, T, **options).q, plain.q)
     finally:
-        torch.set_default_device("cpu")
+        torch.set_default_device(None)  # a default, even "cpu", would stay a mode that torch.compile minds
 
 
 def test_tasks_of_ones_own_in_inference_mode(iiwa):

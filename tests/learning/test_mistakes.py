@@ -119,7 +119,8 @@ def cases(tmp_path_factory):
     }  # fmt: skip
 
 
-def test_only_errors_of_diffkin(cases):
+def test_only_errors_of_diffkin(cases, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # "x" is a path that can be written to
     foreign, tried, refused = [], 0, 0
     for call, right in cases.items():
         for place in range(len(right)):

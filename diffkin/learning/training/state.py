@@ -115,21 +115,21 @@ def restore(
     learned = [part for group in optimizer.param_groups for part in group["params"]]
     try:
         optimizer.load_state_dict(state["optimizer"])
-        scheduler.load_state_dict(state["scheduler"])
         # a copy, for torch reads past the end of a state that is a view into another tensor
         generator.set_state(state["generators"][rank].clone())
         torch.set_rng_state(state["torch_generator"])
         for part in learned:
             _check_moments(optimizer.state.get(part, {}), part.shape, count.step)
-        last = scheduler.last_epoch
-        if type(last) is not int or last < 0:
-            raise ValueError(f"the scheduler is at {last!r:.60}")
+        last = state["scheduler"].get("last_epoch")
+        if type(last) is not int or last != count.step:
+            raise ValueError(f"the scheduler is at {last!r:.60}, the run at step {count.step}")
     except Exception as error:  # torch raises whatever a broken state leads to
         raise _broken(path, f"{type(error).__name__}: {error}") from error
-    scheduler.base_lrs = [settings.learning_rate] * len(optimizer.param_groups)
+    scheduler.last_epoch, scheduler._step_count = last, last + 1  # all else of it follows from the settings
     for group, options in zip(optimizer.param_groups, own, strict=True):
         group.update(options)
         group["lr"] = settings.learning_rate * settings.rate(last)
+    scheduler._last_lr = [group["lr"] for group in optimizer.param_groups]
 
 
 def _check_moments(moments: Any, shape: torch.Size, steps: int) -> None:

@@ -157,7 +157,7 @@ class StoredPairs:
     """
 
     def __init__(self, folder: str | os.PathLike[str], robot: Robot) -> None:
-        folder = path_of(folder, "folder").absolute()
+        folder = path_of(folder, "folder")
         files = sorted(folder.glob("pairs-*.safetensors"))
         if not files:
             raise ModelFileError(
@@ -175,7 +175,7 @@ class StoredPairs:
         like: dict[str, Any] | None = None
         for shard, file in enumerate(files):
             like, _ = read_shard(file, robot, shard, like)
-        self.files = tuple(files)
+        self.files = tuple(file.absolute() for file in files)  # a worker may stand in another folder
         self._map()
 
     def _map(self) -> None:
