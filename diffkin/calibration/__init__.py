@@ -4,11 +4,9 @@ from diffkin.calibration.accuracy import held_out_rms, predicted_rms
 from diffkin.calibration.design import choose_poses, identifiable, mean_variance
 from diffkin.calibration.fit import LOSSES, CalibrationFit, fit_calibration
 from diffkin.calibration.identifiability import Blind, unidentifiable
-from diffkin.calibration.judge import Judgement, judge_by_measurements, judge_by_poses, split_held_out
 from diffkin.calibration.measurements import KINDS, Measurements, read_measurements, write_measurements
 from diffkin.calibration.model import GROUPS, CalibrationModel, calibration_model
 from diffkin.calibration.residuals import system
-from diffkin.calibration.study import calibrate_arms, draw_candidates, study_design
 from diffkin.calibration.write_urdf import TOOL_LINK, calibrated_urdf, write_calibrated_urdf
 
 __all__ = [
@@ -18,24 +16,17 @@ __all__ = [
     "GROUPS",
     "KINDS",
     "LOSSES",
-    "Judgement",
     "Measurements",
     "TOOL_LINK",
-    "calibrate_arms",
     "calibrated_urdf",
     "calibration_model",
     "choose_poses",
-    "draw_candidates",
     "fit_calibration",
     "held_out_rms",
     "identifiable",
-    "judge_by_measurements",
-    "judge_by_poses",
     "mean_variance",
     "predicted_rms",
     "read_measurements",
-    "split_held_out",
-    "study_design",
     "system",
     "unidentifiable",
     "write_calibrated_urdf",
