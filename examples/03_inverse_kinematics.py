@@ -9,7 +9,7 @@ robot = dk.load_robot("franka_panda")
 targets = robot.forward_kinematics(robot.sample(500, seed=1))  # poses that can be reached
 
 result = dk.solve_ik(robot, targets)
-print(result)  # IKResult(solved 500 of 500, q (500, 7))
+print(result)  # how many are solved, the shape of q, the worst errors left
 
 # Never trust a solver: put the answers back into forward kinematics.
 reached = robot.forward_kinematics(result.q)
