@@ -128,7 +128,8 @@ def _solve(
     placed = None if base is None else _flat(base, batch, 4, 4)
     if count:
         middle = torch.zeros(1, robot.dof, dtype=torch.float64, device=robot.device).clamp(whole.lower, whole.upper)
-        whole.check_weights(State(middle, None if placed is None else placed[:1], torch.zeros(1, dtype=torch.long)))
+        one = torch.zeros(1, dtype=torch.long, device=robot.device)
+        whole.check_weights(State(middle, None if placed is None else placed[:1], one))
     by_kernel = count > 0 and kernel_route.takes(options, whole, robot, based=base is not None)
 
     def solved(rows: slice) -> IKResult:

@@ -62,7 +62,7 @@ class Starts:
         """The starts of rank ``rank`` of the problems ``index`` (n,)."""
         q, base = self._point(rank, index)
         grace = self.options.grace(rank, own=self.q0 is not None and rank == 0)
-        return State(q, base, index, torch.full_like(q[:, :1], grace).squeeze(-1))
+        return State(q, base, index, q.new_full((len(index),), grace))
 
     def _point(self, rank: int, index: Tensor) -> tuple[Tensor, Tensor | None]:
         """Coordinates (n, dof) and base poses (n, 4, 4) of the starts of a rank."""
