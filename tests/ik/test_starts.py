@@ -105,3 +105,16 @@ def test_a_free_base_is_turned_but_stays_in_place(iiwa):
         torch.testing.assert_close(turned[:, :3, 3], base[:, :3, 3], rtol=0, atol=1e-12)
         assert dk.rotations.angle_between(turned[:, :3, :3], base[:, :3, :3]).min() > 0.1
         dk._checks.check_pose(turned, "turned")
+
+
+def test_a_body_without_joints_has_starts_too():
+    body = dk.Robot.from_urdf('<robot name="brick"><link name="body"/></robot>')
+    assert body.dof == 0
+    base = torch.eye(4, dtype=torch.float64).expand(COUNT, 4, 4)
+    ray = ik.RayDirectionTask(body.base, (1.0, 0.0, 0.0), torch.tensor([0.0, 0.0, 1.0]).double())
+    starts = starts_of(body, [ray], base=base, free_base="rotation")
+    assert starts.at(3, EVERY).grace.tolist() == [3 * GRACE] * COUNT
+    T = torch.eye(4, dtype=torch.float64)
+    found = dk.solve_ik(body, ray, base=T, free_base="rotation")
+    assert found.success
+    torch.testing.assert_close(found.base[:3, 0], T[2, :3], rtol=0, atol=1e-6)
