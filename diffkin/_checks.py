@@ -338,6 +338,7 @@ def check_pose(pose: Tensor, name: str) -> None:
     check_finite(pose, name)
     if has_values(pose) and pose.numel():
         row = pose.detach()[..., 3, :]
-        if bool((row - row.new_tensor([0.0, 0.0, 0.0, 1.0])).abs().max() > ROTATION_TOLERANCE):
+        last = torch.eye(4, dtype=row.dtype, device=row.device)[3]
+        if bool((row - last).abs().max() > ROTATION_TOLERANCE):
             raise RotationError(f"{name} must have the last row (0, 0, 0, 1), got {row.reshape(-1, 4)[0].tolist()}.")
     check_rotation(pose[..., :3, :3], name)
