@@ -141,7 +141,7 @@ def quaternion_row(matrix: Tensor) -> Tensor:
     xw, yw, zw = m21 - m12, m02 - m20, m10 - m01
     plus, minus, up, down = m00 + m11, m00 - m11, 1 + m22, 1 - m22
     entries = [down + minus, xy, xz, xw, xy, down - minus, yz, yw, xz, yz, up - plus, zw, xw, yw, zw, up + plus]
-    rows = torch.stack(entries, -1).unflatten(-1, (4, 4))
+    rows = torch.unflatten(torch.stack(entries, -1), -1, (4, 4))
     best = rows.diagonal(dim1=-2, dim2=-1).argmax(-1)
     row = rows.gather(-2, best[..., None, None].expand(*best.shape, 1, 4)).squeeze(-2)
     return torch.where(row[..., 3:] < 0, -row, row)

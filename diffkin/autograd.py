@@ -6,7 +6,7 @@ of robots.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -147,6 +147,8 @@ def jacobian(
     f, x = _checked(f), _start(x)
     if method not in METHODS:
         raise closest(method, METHODS, "method")
+    if x.numel() == 0:
+        return _empty(f, x, x.shape)
     if method == "reverse":
         return _with_graph(torch.func.jacrev(f), x, create_graph)
     if method == "forward":
@@ -178,10 +180,20 @@ def hessian(f: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool = False
         diffkin.errors.GradientError: ``f`` computes under inference mode itself, so that its derivatives are unknown.
     """
     f, x = _checked(f), _start(x)
+    if x.numel() == 0:
+        return _empty(f, x, (*x.shape, *x.shape))
     return _with_graph(torch.func.jacfwd(torch.func.jacrev(f)), x, create_graph)
 
 
+def _empty(f: Callable[[Tensor], Tensor], x: Tensor, axes: Sequence[int]) -> Tensor:
+    """Derivatives to no numbers, which torch's forward mode does not take."""
+    with outside_inference():
+        y = f(x.detach())
+    return y.new_zeros(*y.shape, *axes)
+
+
 def _with_graph(g: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool) -> Tensor:
+    x = x.contiguous()  # forward mode takes no expanded tensor
     if create_graph:
         with recording():
             return g(x)

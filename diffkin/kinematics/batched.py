@@ -63,7 +63,8 @@ def _motions(tree: KinematicTree, q: Tensor, joints: Sequence[int]) -> tuple[Ten
     if coordinates != list(range(tree.dof)):
         values = values[coordinates]
     if any(tree.multiplier[joint] != 1.0 or tree.offset[joint] != 0.0 for joint in joints):
-        multiplier, offset = (q.new_tensor([part[j] for j in joints]) for part in (tree.multiplier, tree.offset))
+        parts = [[part[joint] for joint in joints] for part in (tree.multiplier, tree.offset)]
+        multiplier, offset = torch.tensor(parts, dtype=q.dtype, device=q.device).unbind(0)
         values = values * multiplier[:, None] + offset[:, None]
     one = torch.ones_like(values)
     first, second = values.cos(), values.sin()
@@ -101,5 +102,5 @@ def stack_poses(places: Sequence[Tensor], count: int) -> Tensor:
     """Poses (count, links, 4, 4) from frames (4, 3, count) or (4, 3, 1)."""
     stacked = torch.stack([place.expand(4, 3, count) for place in places]) if len(places) > 1 else places[0][None]
     upper = stacked.expand(len(places), 4, 3, count).permute(3, 0, 2, 1)
-    last = upper.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*upper.shape[:2], 1, 4)
+    last = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=upper.dtype, device=upper.device).expand(*upper.shape[:2], 1, 4)
     return torch.cat((upper, last), dim=-2)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diffkin._algebra import matmul
 from diffkin.kinematics.jacobians import jacobian
-from diffkin.kinematics.poses import in_dtype_of
+from diffkin.kinematics.poses import check_dense, in_dtype_of
 from diffkin.kinematics.tree import KinematicTree
 
 __all__ = ["hessian"]
@@ -25,6 +25,7 @@ def hessian(
     sum runs over joints, so that mimic joints add up in their coordinate.
     """
     tree, q, base = in_dtype_of(tree, q, base)
+    check_dense(tree, q=q, base=base)
     way = tree.path(tree.link_joint[link])
     # one column a joint: the Jacobian of the same tree where every joint has a coordinate of its own
     apart, values = _one_coordinate_a_joint(tree, q)

@@ -11,10 +11,10 @@ from diffkin import autograd
 from diffkin._algebra import apply, matmul, product
 from diffkin._checks import as_tensor, broadcast, ordinary, outside_inference
 from diffkin._gate import is_transformed
-from diffkin.errors import closest
+from diffkin.errors import ShapeError, closest
 from diffkin.kinematics import dispatch
 from diffkin.kinematics.batched import joint_frames, link_frame, stack_poses
-from diffkin.kinematics.poses import forward, in_dtype_of
+from diffkin.kinematics.poses import check_dense, forward, in_dtype_of
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
 from diffkin.rotations import hat, vee
 
@@ -43,6 +43,8 @@ def jacobian(
     leading = {"q": q.shape[:-1]}
     if point is not None:
         point = as_tensor(point, "point", q.dtype, q.device)
+        if point.shape[-1:] != (3,):
+            raise ShapeError(f"point must have shape (*batch, 3), got {tuple(point.shape)}.")
         leading["point"] = point.shape[:-1]
     if base is not None:
         leading["base"] = base.shape[:-2]
@@ -51,6 +53,7 @@ def jacobian(
     needs_graph = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in wanted)
     if method == "geometric" and not needs_graph and dispatch.kernel_applies(backend, tree, q, base, point):
         return dispatch.jacobian(tree, q, link, point, frame == "local", base, batch)
+    check_dense(tree, q=q, point=point, base=base)
     q = q.expand(*batch, tree.dof)
     if method == "geometric":
         rows, rotation = geometric(tree, q.reshape(batch.numel(), tree.dof), link, _flat(point, batch, q))
@@ -116,7 +119,7 @@ def _columns(tree: KinematicTree, frames: dict[int, Tensor], link: int, where: T
     gather = where.new_zeros(tree.dof, len(path))
     for k, joint in enumerate(path):
         gather[tree.coordinate[joint], k] = tree.multiplier[joint]
-    return product(gather, columns.flatten(1)).unflatten(1, columns.shape[1:]).permute(2, 1, 0)
+    return product(gather, columns.flatten(1)).reshape(tree.dof, *columns.shape[1:]).permute(2, 1, 0)
 
 
 def _by_autograd(
@@ -168,6 +171,7 @@ def _by_autograd(
 
 def _push_forward(pose: Callable[[Tensor], tuple[Tensor, Tensor]], q: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Rotation of the link, and the derivatives of its pose along every coordinate, stacked first."""
+    q = q.contiguous()  # forward mode takes no expanded tensor
     directions = torch.eye(q.shape[-1], dtype=q.dtype, device=q.device)
     directions = directions.reshape(q.shape[-1], *[1] * (q.ndim - 1), q.shape[-1]).expand(q.shape[-1], *q.shape)
     moved = torch.func.vmap(lambda along: torch.func.jvp(pose, (q,), (along,))[1])(directions)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from diffkin._checks import as_tensor
+from diffkin._checks import as_tensor, check_devices, check_floating
+from diffkin.errors import ShapeError
 from diffkin.kinematics import batched, dispatch
 from diffkin.kinematics.tree import KinematicTree
 
-__all__ = ["forward", "in_dtype_of"]
+__all__ = ["check_dense", "forward", "in_dtype_of"]
 
 
 def forward(
@@ -38,20 +39,42 @@ def forward(
         diffkin.errors.UnknownNameError: Unknown backend.
     """
     tree, q, base = in_dtype_of(tree, q, base)
-    route = dispatch if dispatch.kernel_applies(backend, tree, q, base) else batched
-    return route.forward(tree, q, links if isinstance(links, int) else tuple(links), base)
+    chosen = links if isinstance(links, int) else tuple(links)
+    if dispatch.kernel_applies(backend, tree, q, base):
+        return dispatch.forward(tree, q, chosen, base)
+    check_dense(tree, q=q, base=base)
+    return batched.forward(tree, q, chosen, base)
+
+
+def check_dense(tree: KinematicTree, **tensors: Tensor | None) -> None:
+    """Raise unless these are dense and beside the tree; what kernels take is."""
+    for name, tensor in tensors.items():
+        if tensor is not None:
+            check_floating(tensor, name)
+    check_devices(**tensors, tree=tree.origins)
 
 
 def in_dtype_of(tree: KinematicTree, q: Tensor, base: Tensor | None) -> tuple[KinematicTree, Tensor, Tensor | None]:
-    """Promote tree, coordinates and base pose to one dtype, as torch promotes the operands of a product."""
+    """Promote tree, coordinates and base pose to one dtype, as torch promotes the operands of a product.
+
+    Raises:
+        diffkin.errors.ShapeError: The last axes of ``q`` or ``base`` are wrong.
+        diffkin.errors.DtypeError: A tensor is not floating point.
+    """
     tree.check_unchanged()
     dtype = tree.dtype
     q = as_tensor(q, "q", dtype, tree.device)
     base = None if base is None else as_tensor(base, "base", dtype, tree.device)
+    if q.ndim == 0 or q.shape[-1] != tree.dof:
+        raise ShapeError(f"q must have shape (*batch, {tree.dof}), got {tuple(q.shape)}.")
+    if base is not None and base.shape[-2:] != (4, 4):
+        raise ShapeError(f"base must have shape (*batch, 4, 4), got {tuple(base.shape)}.")
     if q.dtype == dtype and (base is None or base.dtype == dtype):
         return tree, q, base
+    check_floating(q, "q")
     dtype = torch.promote_types(q.dtype, dtype)
     if base is not None:
+        check_floating(base, "base")
         dtype = torch.promote_types(dtype, base.dtype)
         base = base.to(dtype)
     return tree.in_dtype(dtype), q.to(dtype), base

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from diffkin._algebra import matmul
+from diffkin._checks import as_device, check_dtype
 from diffkin.errors import ChangedError
 from diffkin.kinematics.kept import Cache, Watch, keep, outside_modes, rebuilt
 
@@ -119,8 +120,17 @@ class KinematicTree:
             )
 
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> KinematicTree:
-        """The same tree with its tensors in another dtype or on another device."""
-        if dtype in (None, self.dtype) and (device is None or torch.device(device) == self.device):
+        """The same tree with its tensors in another dtype or on another device.
+
+        Raises:
+            diffkin.errors.DtypeError: The dtype is no floating-point dtype of torch.
+            diffkin.errors.DeviceError: There is no such device.
+        """
+        if dtype is not None:
+            check_dtype(dtype)
+        if device is not None:
+            device = as_device(device)
+        if dtype in (None, self.dtype) and device in (None, self.device):
             return self
         return dataclasses.replace(
             self,
@@ -198,7 +208,8 @@ def _homogeneous(rows: Tensor) -> Tensor:
 def _turn_z_to(axes: Tensor) -> Tensor:
     """Rotations (n, 3, 3) whose third column is the given axis; exactly the identity for z."""
     near_x = axes[:, :1].abs() > 0.9
-    helper = torch.where(near_x, axes.new_tensor([0.0, 1.0, 0.0]), axes.new_tensor([1.0, 0.0, 0.0]))
+    x, y = torch.eye(2, 3, dtype=axes.dtype, device=axes.device)
+    helper = torch.where(near_x, y, x)
     first = helper - (helper * axes).sum(-1, keepdim=True) * axes
     first = first / first.norm(dim=-1, keepdim=True)
     return torch.stack((first, torch.linalg.cross(axes, first), axes), dim=-1)

@@ -112,7 +112,7 @@ def euler_to_matrix(
         ]
     place = [axes.index(axis) for axis in range(3)]
     entries = [m[q][p] if extrinsic else m[p][q] for p in place for q in place]
-    return torch.stack(entries, -1).unflatten(-1, (3, 3))
+    return torch.unflatten(torch.stack(entries, -1), -1, (3, 3))
 
 
 def matrix_to_euler(

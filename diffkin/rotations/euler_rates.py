@@ -56,7 +56,7 @@ def body_rate_matrix(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[
     if sequence.islower():
         m = [row[::-1] for row in m]
     entries = [entry for axis in range(3) for entry in m[axes.index(axis)]]
-    return torch.stack(entries, -1).unflatten(-1, (3, 3))
+    return torch.unflatten(torch.stack(entries, -1), -1, (3, 3))
 
 
 def euler_rate_matrix(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[Tensor, "*batch 3 3"]:
@@ -92,7 +92,7 @@ def euler_rate_matrix(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float
     if sequence.islower():
         m = m[::-1]
     entries = [row[axes.index(axis)] for row in m for axis in range(3)]
-    return torch.stack(entries, -1).unflatten(-1, (3, 3))
+    return torch.unflatten(torch.stack(entries, -1), -1, (3, 3))
 
 
 def euler_rate_condition(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[Tensor, "*batch"]:

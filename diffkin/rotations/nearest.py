@@ -47,7 +47,7 @@ def nearest_rotation(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*bat
     """
     matrix = take(matrix, (3, 3), "matrix")
     check_finite(matrix, "matrix")
-    matrix = rescale(matrix.flatten(-2))[0].unflatten(-1, (3, 3))
+    matrix = torch.unflatten(rescale(matrix.flatten(-2))[0], -1, (3, 3))
     rotation = project_to_rotation(matrix)
     for _ in range(2):
         k = matmul(rotation.mT, matrix)

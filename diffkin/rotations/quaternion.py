@@ -54,7 +54,7 @@ def quat_xyzw_to_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
     xy, xz, yz = x * y2, x * z2, y * z2
     wx, wy, wz = w * x2, w * y2, w * z2
     entries = [1 - yy - zz, xy - wz, xz + wy, xy + wz, 1 - xx - zz, yz - wx, xz - wy, yz + wx, 1 - xx - yy]
-    return torch.stack(entries, -1).unflatten(-1, (3, 3))
+    return torch.unflatten(torch.stack(entries, -1), -1, (3, 3))
 
 
 def matrix_to_quat_xyzw(matrix: Float[Tensor, "*batch 3 3"], *, check: bool = True) -> Float[Tensor, "*batch 4"]:

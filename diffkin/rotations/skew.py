@@ -26,7 +26,7 @@ def hat(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     vector = take(vector, (3,), "vector")
     x, y, z = vector.unbind(-1)
     o = torch.zeros_like(x)
-    return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
+    return torch.unflatten(torch.stack([o, -z, y, z, o, -x, -y, x, o], -1), -1, (3, 3))
 
 
 def vee(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
