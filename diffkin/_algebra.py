@@ -17,12 +17,17 @@ __all__ = [
     "dot",
     "matmul",
     "perpendicular",
+    "product",
     "promote",
     "quaternion_row",
+    "rescale",
     "safe_norm",
     "solve3",
     "unit",
 ]
+
+
+_MOST_TERMS = 16  # of a sum that is written out, which needs less memory
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -45,12 +50,30 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     BLAS library, which rounds otherwise than torch's own loop over a batch, so a lone matrix goes as a batch of one.
     """
     a, b = promote(a, b)
-    if torch.is_autocast_enabled(a.device.type):
-        return (a.unsqueeze(-1) * b.unsqueeze(-3)).sum(-2)
+    if _is_autocast(a):
+        return _sum_of_products(a, b)
     if a.ndim > 2 and b.ndim > 2:
         return a @ b
-    product = (a.unsqueeze(0) if a.ndim == 2 else a) @ (b.unsqueeze(0) if b.ndim == 2 else b)
-    return product.squeeze(0) if a.ndim == b.ndim else product
+    result = (a.unsqueeze(0) if a.ndim == 2 else a) @ (b.unsqueeze(0) if b.ndim == 2 else b)
+    return result.squeeze(0) if a.ndim == b.ndim else result
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """``a @ b`` of one small and one long matrix of one dtype, (m, n) and (n, p), which autocast would round too."""
+    return _sum_of_products(a, b) if _is_autocast(a) else torch.mm(a, b)
+
+
+def _is_autocast(tensor: Tensor) -> bool:
+    device = tensor.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def _sum_of_products(a: Tensor, b: Tensor) -> Tensor:
+    """A matrix product of operations that autocast leaves alone, going backward too: it knows matrix products alone."""
+    if not 0 < a.shape[-1] <= _MOST_TERMS:
+        return (a.unsqueeze(-1) * b.unsqueeze(-3)).sum(-2)
+    terms = [a[..., :, k : k + 1] * b[..., k : k + 1, :] for k in range(a.shape[-1])]
+    return sum(terms[1:], start=terms[0])
 
 
 def apply(matrix: Tensor, vector: Tensor) -> Tensor:
@@ -74,21 +97,39 @@ def perpendicular(vector: Tensor) -> Tensor:
         return unit(torch.linalg.cross(vector, smallest))
 
 
+def rescale(vector: Tensor, *, small: bool = True) -> tuple[Tensor, Tensor]:
+    """A vector (*batch, n) over a constant, and the constant (*batch, 1), so that squares neither overflow nor vanish.
+
+    The constant is 1 at ordinary lengths, and otherwise the vector's largest entry. It has no derivative: what is
+    computed must not depend on it. With ``small=False`` small vectors keep their length.
+    """
+    info = torch.finfo(vector.dtype)
+    largest = vector.detach().abs().amax(-1, keepdim=True)
+    odd = largest > info.max**0.25
+    if small:
+        odd = odd | ((largest < info.tiny**0.25) & (largest > 0))
+    scale = torch.where(odd, largest, 1.0)
+    return vector / scale, scale
+
+
 def safe_norm(vector: Tensor) -> Tensor:
     """Length over the last axis (kept), 0 with zero derivatives where two derivatives would overflow."""
+    vector, scale = rescale(vector, small=False)
     square = dot(vector, vector)
     tiny = square < torch.finfo(vector.dtype).tiny ** 0.5
-    return torch.where(tiny, 0.0, torch.sqrt(torch.where(tiny, 1.0, square)))
+    return scale * torch.where(tiny, 0.0, torch.sqrt(torch.where(tiny, 1.0, square)))
 
 
 def solve3(matrix: Tensor, vector: Tensor) -> Tensor:
-    """``matrix^-1 vector`` of (*batch, 3, 3) and (*batch, 3) by cofactors; zero where the determinant is zero."""
-    a, b, c = matrix.unbind(-1)
+    """``matrix^-1 vector`` of (*batch, 3, 3) and (*batch, 3) by cofactors; zero where the matrix is singular."""
+    scale = matrix.detach().abs().amax((-2, -1))[..., None]
+    scale = torch.where(scale == 0, 1.0, scale)
+    a, b, c = (matrix / scale[..., None]).unbind(-1)
     bc = torch.linalg.cross(b, c)
     det = dot(a, bc)
     singular = det.abs() < torch.finfo(det.dtype).tiny ** 0.5
     rows = [dot(bc, vector), dot(torch.linalg.cross(c, a), vector), dot(torch.linalg.cross(a, b), vector)]
-    return torch.where(singular, 0.0, torch.cat(rows, -1) / torch.where(singular, 1.0, det))
+    return torch.where(singular, 0.0, torch.cat(rows, -1) / torch.where(singular, 1.0, det)) / scale
 
 
 def quaternion_row(matrix: Tensor) -> Tensor:
@@ -105,32 +146,34 @@ def quaternion_row(matrix: Tensor) -> Tensor:
 
 
 def blend_series(
-    square: Tensor,
+    vector: Tensor,
     closed: Callable[[Tensor], Tensor],
     series: Sequence[Sequence[float]],
     threshold: float,
 ) -> Tensor:
-    """Even functions of an angle: their power series near zero, their closed form elsewhere.
+    """Even functions of the length of a vector: their power series near zero, their closed form elsewhere.
 
     Both branches get a harmless constant argument where they are not taken (``clamp`` does the work of the double
-    *where*), so that no NaN flows back, and the series is a polynomial in the *squared* angle, so that every derivative
-    at zero is right.
+    *where*), so that no NaN flows back, and the series is a polynomial in the *squared* length, so that every
+    derivative at zero is right.
 
     Args:
-        square: (*batch, 1) squared angle or length.
+        vector: (*batch, n), whose length is the angle that the functions are of.
         closed: Maps the angle (*batch, 1) to the m values (*batch, m).
-        series: Coefficients by rising power of ``square``; each row holds those of the m functions.
-        threshold: ``square`` below which the series is used.
+        series: Coefficients by rising power of the squared angle; each row holds those of the m functions.
+        threshold: Squared angle below which the series is used, at most 1.
 
     Returns:
         (*batch, m) values.
     """
+    shrunk, scale = rescale(vector, small=False)  # where it is shrunk its square is at least 1
+    square = dot(shrunk, shrunk)
     near = square.clamp(max=threshold)
     rows = torch.tensor(series, dtype=square.dtype, device=square.device).unbind(0)
     value = rows[-1]
     for row in reversed(rows[:-1]):
         value = torch.addcmul(row, near, value)
-    return torch.where(square < threshold, value, closed(torch.sqrt(square.clamp(min=threshold))))
+    return torch.where(square < threshold, value, closed(scale * torch.sqrt(square.clamp(min=threshold))))
 
 
 def check_nonzero(vector: Tensor, name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,22 +16,29 @@ import torch
 from torch import Tensor
 
 from diffkin._gate import is_plain, is_transformed, is_watched, kernel
-from diffkin.errors import DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
+from diffkin.errors import DeviceError, DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
 
 __all__ = [
     "ROTATION_TOLERANCE",
     "as_count",
+    "as_device",
     "as_generator",
     "as_tensor",
     "broadcast",
     "check_broadcast",
+    "check_devices",
+    "check_dtype",
     "check_finite",
     "check_floating",
     "check_last",
     "check_pose",
     "check_rotation",
     "has_values",
+    "is_inference",
     "ordinary",
+    "outside_inference",
+    "take",
+    "take_rotation",
 ]
 
 ROTATION_TOLERANCE = 1e-5
@@ -61,7 +69,7 @@ def as_tensor(
         diffkin.errors.ShapeError: Its lists have different lengths.
     """
     if isinstance(value, Tensor):
-        return ordinary(value) if value.is_inference() and not torch.is_inference_mode_enabled() else value
+        return ordinary(value) if is_inference(value) and not torch.is_inference_mode_enabled() else value
     if isinstance(value, (list, tuple)):
         kinds = _kinds(value, name)
         if any(issubclass(kind, Tensor) for kind in kinds):
@@ -134,12 +142,26 @@ def _leaves(value: Any) -> list[Any]:
     return [leaf for each in value for leaf in _leaves(each)]
 
 
+def is_inference(tensor: Tensor) -> bool:
+    """Whether a tensor was made under inference mode; no under ``torch.compile``, which cannot ask."""
+    return not torch.compiler.is_compiling() and tensor.is_inference()
+
+
 def ordinary(tensor: Tensor) -> Tensor:
     """The tensor itself, or an ordinary copy of one made under inference mode, which autograd would not take."""
-    if not tensor.is_inference():
+    if not is_inference(tensor):
         return tensor
     with torch.inference_mode(False):
         return tensor.clone()
+
+
+def outside_inference() -> AbstractContextManager[object]:
+    """Inference mode switched off, gradients on; nothing where it is off already.
+
+    Under inference mode torch records no graph, even where gradients are switched on, and gives zeros for derivatives.
+    """
+    off = torch.compiler.is_compiling() or not torch.is_inference_mode_enabled()
+    return nullcontext() if off else torch.inference_mode(False)
 
 
 def as_count(value: Any, name: str, least: int = 0, most: int = 2**31 - 1) -> int:
@@ -180,8 +202,51 @@ def check_floating(tensor: Tensor, name: str) -> None:
         raise DtypeError(
             f"{name} must be a torch.Tensor, got {type(tensor).__name__}. Wrap it in torch.as_tensor(...)."
         )
+    if tensor.is_nested or tensor.layout != torch.strided:
+        kind = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        raise DtypeError(f"{name} must be a dense tensor, got a {kind} one. Convert it with .to_dense().")
     if not tensor.is_floating_point():
         raise DtypeError(f"{name} must be floating point, got {tensor.dtype}. Convert it with .to(torch.float64).")
+
+
+def check_dtype(dtype: Any) -> None:
+    """Raise unless this is one of torch's floating-point dtypes."""
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise DtypeError(f"dtype must be a floating-point dtype of torch, for instance torch.float64, got {dtype!r}.")
+
+
+def as_device(device: Any) -> torch.device:
+    """A device of torch by its name or number.
+
+    Raises:
+        diffkin.errors.DeviceError: There is none of that name.
+    """
+    try:
+        return torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise DeviceError(f"device must be a device of torch, for instance 'cpu' or 'cuda', got {device!r}.") from error
+
+
+def check_devices(**tensors: Tensor | None) -> None:
+    """Raise unless these tensors, given by their names, lie on one device; numbers without axes may lie on the CPU."""
+    places = {name: tensor.device for name, tensor in tensors.items() if tensor is not None and tensor.ndim}
+    if len(set(places.values())) > 1:
+        shown = ", ".join(f"{name} on {place}" for name, place in places.items())
+        raise DeviceError(f"Tensors lie on different devices: {shown}. Move them to one with .to(device).")
+
+
+def take(value: Any, shape: tuple[int, ...], name: str) -> Tensor:
+    """What a user gave, as a floating-point tensor whose last axes are ``shape``; see ``as_tensor`` and ``check_last``."""
+    tensor = as_tensor(value, name)
+    check_last(tensor, shape, name)
+    return tensor
+
+
+def take_rotation(value: Any, name: str, *, values: bool = True) -> Tensor:
+    """What a user gave, as rotations (*batch, 3, 3); see ``as_tensor`` and ``check_rotation``."""
+    tensor = as_tensor(value, name)
+    check_rotation(tensor, name, values=values)
+    return tensor
 
 
 def check_last(tensor: Tensor, shape: tuple[int, ...], name: str) -> None:

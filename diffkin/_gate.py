@@ -40,7 +40,12 @@ def is_watched() -> bool:
 
 def is_plain(tensor: Tensor) -> bool:
     """Whether these are numbers in the memory of the CPU, of a dtype that has kernels: no subclass, no device."""
-    return type(tensor) in _PLAIN and tensor.is_cpu and tensor.dtype in DTYPES
+    return type(tensor) in _PLAIN and tensor.dtype in DTYPES and _is_memory(tensor)
+
+
+def _is_memory(tensor: Tensor) -> bool:
+    """Whether NumPy may read the memory as it is: dense, on the CPU, neither to be negated nor zeros without memory."""
+    return tensor.is_cpu and tensor.layout == torch.strided and not tensor.is_neg() and not tensor._is_zerotensor()
 
 
 def kernels_apply(first: Tensor, *others: Tensor | None) -> bool:
@@ -57,7 +62,7 @@ def kernels_apply(first: Tensor, *others: Tensor | None) -> bool:
         return False
     dtype = first.dtype
     for tensor in others:  # a loop, for the same reason
-        if tensor is not None and not (type(tensor) in _PLAIN and tensor.dtype == dtype and tensor.is_cpu):
+        if tensor is not None and not (type(tensor) in _PLAIN and tensor.dtype == dtype and _is_memory(tensor)):
             return False
     return True
 

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import apply, blend_series, dot, matmul
-from diffkin._checks import broadcast, check_last, check_pose
+from diffkin._algebra import apply, blend_series, matmul
+from diffkin._checks import as_tensor, broadcast, check_devices, check_pose, take
 from diffkin.errors import ShapeError
 from diffkin.rotations import jacobians
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
@@ -33,9 +33,15 @@ __all__ = [
     "transform_vectors",
 ]
 
-# Powers of the squared angle t^2: (t - sin t)/t^3, (t^2/2 + cos t - 1)/t^4, (2 t - 3 sin t + t cos t)/(2 t^5).
+# Powers of the squared angle t^2: (t - sin t)/t^3 twice, (t^2/2 + cos t - 1)/t^4, (2 t - 3 sin t + t cos t)/(2 t^5), 1.
 _SERIES = [
-    [(-1) ** k / factorial(2 * k + 3), (-1) ** k / factorial(2 * k + 4), (-1) ** k * (k + 1) / factorial(2 * k + 5)]
+    [
+        (-1) ** k / factorial(2 * k + 3),
+        (-1) ** k / factorial(2 * k + 3),
+        (-1) ** k / factorial(2 * k + 4),
+        (-1) ** k * (k + 1) / factorial(2 * k + 5),
+        float(k == 0),
+    ]
     for k in range(10)
 ]
 
@@ -55,15 +61,15 @@ def pose(
     Raises:
         ShapeError: The last axes are wrong, or both arguments were left out.
     """
-    like = translation if rotation is None else rotation
-    if like is None:
+    if rotation is None and translation is None:
         raise ShapeError("pose(...) needs a rotation (*batch, 3, 3), a translation (*batch, 3) or both; got neither.")
+    like = as_tensor(translation, "translation") if rotation is None else as_tensor(rotation, "rotation")
     if rotation is None:
         rotation = torch.eye(3, dtype=like.dtype, device=like.device)
     if translation is None:
         translation = torch.zeros(3, dtype=like.dtype, device=like.device)
-    check_last(rotation, (3, 3), "rotation")
-    check_last(translation, (3,), "translation")
+    rotation, translation = take(rotation, (3, 3), "rotation"), take(translation, (3,), "translation")
+    check_devices(rotation=rotation, translation=translation)
     batch = broadcast(rotation=rotation.shape[:-2], translation=translation.shape[:-1])
     return _assemble(rotation.expand(*batch, 3, 3), translation.expand(*batch, 3))
 
@@ -89,8 +95,8 @@ def compose(*poses: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
     """
     if not poses:
         raise ShapeError("compose(...) needs at least one pose (*batch, 4, 4), got none.")
-    for number, one in enumerate(poses):
-        check_last(one, (4, 4), f"pose {number}")
+    poses = tuple(take(one, (4, 4), f"pose {number}") for number, one in enumerate(poses))
+    check_devices(**{f"pose {number}": one for number, one in enumerate(poses)})
     broadcast(**{f"pose {number}": one.shape[:-2] for number, one in enumerate(poses)})
     result = poses[0]
     for one in poses[1:]:
@@ -110,7 +116,7 @@ def inverse(transform: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4
     Raises:
         ShapeError: The last axes are not (4, 4).
     """
-    check_last(transform, (4, 4), "transform")
+    transform = take(transform, (4, 4), "transform")
     rotation = transform[..., :3, :3].mT
     return _assemble(rotation, -apply(rotation, transform[..., :3, 3]))
 
@@ -129,7 +135,7 @@ def exp(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 4 4"]:
     Raises:
         ShapeError: The last axis is not 6.
     """
-    check_last(tangent, (6,), "tangent")
+    tangent = take(tangent, (6,), "tangent")
     along, turn = tangent[..., :3], tangent[..., 3:]
     return _assemble(rotvec_to_matrix(turn), apply(jacobians.left_jacobian(turn), along))
 
@@ -150,6 +156,7 @@ def log(transform: Float[Tensor, "*batch 4 4"], *, check: bool = True) -> Float[
         ShapeError: The last axes are not (4, 4).
         RotationError: The rotation part is no rotation, or the last row is not (0, 0, 0, 1).
     """
+    transform = take(transform, (4, 4), "transform")
     if check:
         check_pose(transform, "transform")
     turn = matrix_to_rotvec(transform[..., :3, :3], check=False)
@@ -170,7 +177,7 @@ def adjoint(transform: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 6 6
     Raises:
         ShapeError: The last axes are not (4, 4).
     """
-    check_last(transform, (4, 4), "transform")
+    transform = take(transform, (4, 4), "transform")
     rotation = transform[..., :3, :3]
     return _block_triangular(rotation, matmul(hat(transform[..., :3, 3]), rotation))
 
@@ -190,8 +197,9 @@ def transform_points(
     Raises:
         ShapeError: The last axes are wrong.
     """
-    check_last(transform, (4, 4), "transform")
-    check_last(points, (3,), "points")
+    transform = take(transform, (4, 4), "transform")
+    points = take(points, (3,), "points")
+    check_devices(transform=transform, points=points)
     broadcast(transform=transform.shape[:-2], points=points.shape[:-1])
     return apply(transform[..., :3, :3], points) + transform[..., :3, 3]
 
@@ -211,29 +219,31 @@ def transform_vectors(
     Raises:
         ShapeError: The last axes are wrong.
     """
-    check_last(transform, (4, 4), "transform")
-    check_last(vectors, (3,), "vectors")
+    transform = take(transform, (4, 4), "transform")
+    vectors = take(vectors, (3,), "vectors")
+    check_devices(transform=transform, vectors=vectors)
     broadcast(transform=transform.shape[:-2], vectors=vectors.shape[:-1])
     return apply(transform[..., :3, :3], vectors)
 
 
 def _closed(angle: Tensor) -> Tensor:
-    square, sine, cosine = angle * angle, torch.sin(angle), torch.cos(angle)
-    first = (angle - sine) / (square * angle)
-    second = (0.5 * square + cosine - 1.0) / (square * square)
-    third = (2.0 * angle - 3.0 * sine + angle * cosine) / (2.0 * square * square * angle)
-    return torch.cat([first, second, third], -1)
+    """The same functions times t^2, t^3, t^2 and t^3, so that none overflows at large angles, and 1/t to make up for it."""
+    sine, cosine = torch.sin(angle) / angle, torch.cos(angle) / angle
+    first = 1.0 - sine
+    second = 0.5 + (cosine - 1.0 / angle) / angle
+    third = (1.0 - 1.5 * sine + 0.5 * torch.cos(angle)) / angle
+    return torch.cat([first / angle, first, second, third, 1.0 / angle], -1)
 
 
 def _coupling(tangent: Tensor) -> Tensor:
     """The upper right block Q of the left Jacobian, translation against rotation."""
     along, turn = tangent[..., :3], tangent[..., 3:]
-    first, second, third = blend_series(dot(turn, turn), _closed, _SERIES, 1.0)[..., None, None].unbind(-3)
-    p, w = hat(along), hat(turn)
+    one, both, two, three, shorter = blend_series(turn, _closed, _SERIES, 1.0).unsqueeze(-1).split(1, -2)
+    p, w = hat(along), hat(turn) * shorter
     wp, pw = matmul(w, p), matmul(p, w)
     wpw = matmul(w, pw)
     ends = matmul(w, wp) + matmul(pw, w) - 3.0 * wpw
-    return 0.5 * p + first * (wp + pw + wpw) + second * ends + third * (matmul(wpw, w) + matmul(w, wpw))
+    return 0.5 * p + one * (wp + pw) + both * wpw + two * ends + three * (matmul(wpw, w) + matmul(w, wpw))
 
 
 def _block_triangular(diagonal: Tensor, corner: Tensor) -> Tensor:
@@ -255,7 +265,7 @@ def left_jacobian(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 6
     Raises:
         ShapeError: The last axis is not 6.
     """
-    check_last(tangent, (6,), "tangent")
+    tangent = take(tangent, (6,), "tangent")
     return _block_triangular(jacobians.left_jacobian(tangent[..., 3:]), _coupling(tangent))
 
 
@@ -271,7 +281,7 @@ def left_jacobian_inverse(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "
     Raises:
         ShapeError: The last axis is not 6.
     """
-    check_last(tangent, (6,), "tangent")
+    tangent = take(tangent, (6,), "tangent")
     inner = jacobians.left_jacobian_inverse(tangent[..., 3:])
     return _block_triangular(inner, -matmul(matmul(inner, _coupling(tangent)), inner))
 
@@ -288,7 +298,7 @@ def right_jacobian(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 
     Raises:
         ShapeError: The last axis is not 6.
     """
-    return left_jacobian(-tangent)
+    return left_jacobian(-take(tangent, (6,), "tangent"))
 
 
 def right_jacobian_inverse(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 6 6"]:
@@ -303,4 +313,4 @@ def right_jacobian_inverse(tangent: Float[Tensor, "*batch 6"]) -> Float[Tensor, 
     Raises:
         ShapeError: The last axis is not 6.
     """
-    return left_jacobian_inverse(-tangent)
+    return left_jacobian_inverse(-take(tangent, (6,), "tangent"))

@@ -17,8 +17,10 @@ from diffkin._algebra import (
     dot,
     matmul,
     perpendicular,
+    product,
     promote,
     quaternion_row,
+    rescale,
     safe_norm,
     solve3,
     unit,
@@ -87,11 +89,28 @@ def test_matrix_times_vector(rows: int, columns: int) -> None:
 
 def test_autocast_does_not_round() -> None:
     a, b = normal(4, 3, 3).float(), normal(4, 3, 3, seed=1).float()
-    product, moved = matmul(a, b), apply(a, b[..., 0])
+    whole, moved = matmul(a, b), apply(a, b[..., 0])
     with torch.autocast("cpu", torch.bfloat16):
         assert (a @ b).dtype == torch.bfloat16  # what is to be avoided
-        torch.testing.assert_close(matmul(a, b), product, rtol=0, atol=1e-6)
+        torch.testing.assert_close(matmul(a, b), whole, rtol=0, atol=1e-6)
         torch.testing.assert_close(apply(a, b[..., 0]), moved, rtol=0, atol=0)
+        torch.testing.assert_close(product(a[0], b[0]), whole[0], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("inner", [1, 3, 16, 17, 100])
+def test_autocast_does_not_round_backward(dtype: torch.dtype, inner: int) -> None:
+    a = normal(4, 3, inner).float().requires_grad_()
+    b = normal(4, inner, 5, seed=1).float().requires_grad_()
+    weights = normal(4, 3, 5, seed=2).float()
+    pairs = [((a, b), matmul, weights), ((a[0], b[0]), product, weights[0])]
+    expected = [torch.autograd.grad((function(*two) * by).sum(), (a, b)) for two, function, by in pairs]
+    with torch.autocast("cpu", dtype):
+        found = [torch.autograd.grad((function(*two) * by).sum(), (a, b)) for two, function, by in pairs]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    empty = torch.ones(2, 3, 0)
+    with torch.autocast("cpu", dtype):
+        assert not matmul(empty, empty.mT).any()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -147,6 +166,22 @@ def test_safe_norm(dtype: torch.dtype) -> None:
         assert bool(derivative(small).any())
 
 
+@pytest.mark.parametrize("size", [1e-70, 1e-120, 1e60, 1e120, 1e300])
+def test_small_equations_of_any_size(size: float) -> None:
+    matrix, vector = normal(20, 3, 3), normal(20, 3, seed=1)
+    expected = torch.linalg.solve(matrix, vector)
+    torch.testing.assert_close(solve3(size * matrix, size * vector), expected, rtol=1e-9, atol=1e-12)
+    slope = jacrev(solve3)(size * matrix[0], size * vector[0])
+    torch.testing.assert_close(size * slope, jacrev(torch.linalg.solve)(matrix[0], vector[0]), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_lengths_that_over_or_underflow(size: float) -> None:
+    vector = size * torch.tensor([2.0, -1.0, 2.0], dtype=torch.float64)
+    expected = 3.0 * size if size > 1e-77 else 0.0
+    assert safe_norm(vector).item() == pytest.approx(expected, rel=1e-15)
+
+
 def test_solve3() -> None:
     matrix, vector = normal(50, 3, 3), normal(50, 3, seed=1)
     torch.testing.assert_close(solve3(matrix, vector), torch.linalg.solve(matrix, vector), rtol=1e-9, atol=1e-12)
@@ -171,23 +206,50 @@ def test_quaternion_row_is_along_the_quaternion() -> None:
     torch.testing.assert_close(found[~half_turns], expected[~half_turns], rtol=0, atol=1e-14)
 
 
+def sinc(vector: Tensor) -> Tensor:
+    series = [[(-1) ** k / math.factorial(2 * k + 1)] for k in range(8)]
+    return blend_series(vector, lambda angle: torch.sin(angle) / angle, series, 0.25)
+
+
 def test_blended_series() -> None:
-    """sin(t) / t from its series below 0.5 and its closed form above: value and two derivatives in the square."""
+    """sin(t) / t from its series below 0.5 and its closed form above: value and two derivatives in the angle."""
+    angle = torch.tensor([0.0, 1e-300, 1e-8, 0.4999999, 0.5000001, 1.0, 3.0], dtype=torch.float64)[:, None]
+    torch.testing.assert_close(sinc(angle), torch.sinc(angle / math.pi), rtol=0, atol=1e-15)
+    slope = vmap(jacrev(sinc))(angle).flatten()
+    bend = vmap(hessian(sinc))(angle).flatten()
+    assert slope[0].item() == 0.0
+    assert bend[0].item() == pytest.approx(-1 / 3, abs=1e-15)
+    assert slope[3].item() == pytest.approx(slope[4].item(), abs=1e-6)
+    assert bend[3].item() == pytest.approx(bend[4].item(), abs=1e-6)
+    t = angle[6, 0]
+    assert slope[6].item() == pytest.approx(((t * t.cos() - t.sin()) / t**2).item(), abs=1e-15)
 
-    def sinc(square: Tensor) -> Tensor:
-        series = [[(-1) ** k / math.factorial(2 * k + 1)] for k in range(8)]
-        return blend_series(square, lambda angle: torch.sin(angle) / angle, series, 0.25)
 
-    square = torch.tensor([0.0, 1e-300, 1e-8, 0.2499999, 0.2500001, 1.0, 9.0], dtype=torch.float64)[:, None]
-    torch.testing.assert_close(sinc(square), torch.sinc(square.sqrt() / math.pi), rtol=0, atol=1e-15)
-    slope = vmap(jacrev(sinc))(square).flatten()
-    bend = vmap(hessian(sinc))(square).flatten()
-    assert slope[0].item() == pytest.approx(-1 / 6, abs=1e-16)
-    assert bend[0].item() == pytest.approx(2 / 120, abs=1e-16)
-    assert slope[3].item() == pytest.approx(slope[4].item(), abs=1e-8)
-    assert bend[3].item() == pytest.approx(bend[4].item(), abs=1e-8)
-    t = torch.tensor(3.0, dtype=torch.float64)  # (t cos t - sin t) / (2 t^3)
-    assert slope[6].item() == pytest.approx(((t * t.cos() - t.sin()) / (2 * t**3)).item(), abs=1e-15)
+def test_blended_series_of_a_vector_of_any_length() -> None:
+    direction = torch.tensor([2.0, -1.0, 2.0], dtype=torch.float64) / 3.0
+    for length in SIZES:
+        expected = 1.0 if length < 1e-20 else math.sin(length) / length
+        assert sinc(length * direction).item() == pytest.approx(expected, abs=1e-12 if length < 1e20 else 2.0 / length)
+        assert bool(jacrev(sinc)(length * direction).isfinite().all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rescaling_is_for_odd_lengths_alone(dtype: torch.dtype) -> None:
+    ordinary = normal(20, 4).to(dtype)
+    assert rescale(ordinary)[0].equal(ordinary)
+    assert not rescale(torch.zeros(4, dtype=dtype))[0].any()
+    info = torch.finfo(dtype)
+    for size in (info.smallest_normal * info.eps, info.tiny, info.tiny**0.3, info.max**0.3, info.max / 4):
+        vector = size * torch.tensor([1.0, -2.0, 0.5, 0.0], dtype=dtype).to(dtype)
+        scaled, scale = rescale(vector)
+        assert scale.item() == vector.abs().max().item()
+        assert torch.equal(scaled * scale, vector)
+        assert scaled.abs().max().item() == 1.0
+        kept, one = rescale(vector, small=False)
+        if size < 1:
+            assert one.item() == 1.0
+            assert kept.equal(vector)
+    assert rescale(torch.tensor([math.nan, 1.0, 1e30]))[0].isnan().any()
 
 
 def test_zero_vectors_have_no_direction() -> None:

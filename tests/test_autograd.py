@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffkin import autograd
-from diffkin.errors import DtypeError, ShapeError, UnknownNameError
+from diffkin.errors import DtypeError, GradientError, OptionError, ShapeError, UnknownNameError
 
 
 def test_lesson_one_seed_gives_a_weighted_sum_of_rows():
@@ -96,3 +96,114 @@ def test_bad_input():
     x = torch.ones(2, requires_grad=True)
     with pytest.raises(ShapeError, match="seeds"):
         autograd.backward_seeds(2 * x, x, torch.ones(2))
+
+
+SWITCHES = [torch.no_grad, torch.inference_mode]
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("method", autograd.METHODS)
+def test_jacobians_where_gradients_are_switched_off(switch, create_graph, method):
+    x = torch.rand(2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = torch.func.jacrev(function)(x)
+    with switch():
+        made = x.clone()
+        found = [autograd.jacobian(function, at, method, create_graph) for at in (x, made)]
+        assert torch.is_inference_mode_enabled() == (switch is torch.inference_mode)  # as it was
+        assert not torch.is_grad_enabled()
+    found.append(autograd.jacobian(function, made, method, create_graph))
+    for each in found:
+        torch.testing.assert_close(each, expected, rtol=1e-13, atol=1e-13)
+    assert x.grad is None
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_hessians_where_gradients_are_switched_off(switch):
+    x = torch.rand(2, 3, dtype=torch.float64)
+    expected = torch.func.jacrev(torch.func.jacrev(function))(x)
+    with switch():
+        made = x.clone()
+        found = [autograd.hessian(function, x), autograd.hessian(function, made)]
+    for each in (*found, autograd.hessian(function, made)):
+        torch.testing.assert_close(each, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("method", autograd.METHODS)
+@pytest.mark.parametrize("f", [lambda x: x.new_ones(3), lambda x: x.detach().sin(), lambda x: x[:0].sum()])
+def test_constants_have_zero_derivatives_wherever(switch, method, f):
+    x = torch.rand(2, 2, dtype=torch.float64)
+    with switch():
+        found = autograd.jacobian(f, x, method)
+    torch.testing.assert_close(found, torch.func.jacrev(f)(x))
+    assert not found.any()
+
+
+@pytest.mark.parametrize("method", autograd.METHODS)
+def test_a_function_that_computes_under_inference_mode_has_unknown_derivatives(method):
+    with pytest.raises(GradientError, match="inference_mode"):
+        autograd.jacobian(torch.inference_mode()(torch.sin), torch.ones(2), method)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_seeds_for_an_output_without_a_graph(switch):
+    x = torch.ones(2, requires_grad=True)
+    seeds = torch.eye(2)
+    with switch():
+        y = x.sin()
+        with pytest.raises(GradientError, match=r"switched off|inference_mode"):
+            autograd.backward_seeds(y, x, seeds)
+    y = x.detach().requires_grad_().sin()
+    with pytest.raises(GradientError, match="x does not require gradients"):
+        autograd.backward_seeds(y, x.detach(), seeds)
+    assert not autograd.backward_seeds(y, x, seeds).any()  # of another input
+    assert not autograd.backward_seeds(torch.ones(2), x, seeds).any()  # a constant
+
+
+def test_recording_is_on_inside_and_as_it_was_behind():
+    for switch in (*SWITCHES, torch.enable_grad):
+        with switch():
+            before = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+            with autograd.recording():
+                assert torch.ones(2).requires_grad_().sin().requires_grad
+            assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == before
+
+
+@pytest.mark.parametrize("method", autograd.METHODS)
+def test_what_is_no_function_of_one_tensor(method):
+    x = torch.ones(2)
+    for f in (None, "sin", 3, x):
+        with pytest.raises(OptionError, match="f must be a function"):
+            autograd.jacobian(f, x, method)
+    for f in (lambda x: (x, x), lambda x: None, lambda x: 3.0, lambda x: [x]):
+        with pytest.raises(DtypeError, match=r"f must return one torch\.Tensor"):
+            autograd.jacobian(f, x, method)
+        with pytest.raises(DtypeError, match=r"f must return one torch\.Tensor"):
+            autograd.hessian(f, x)
+    for f in (lambda x: torch.complex(x, x), lambda x: x.long()):
+        with pytest.raises(DtypeError, match="What f returns must be floating point"):
+            autograd.jacobian(f, x, method)
+    for bad in (None, "a", object(), torch.ones(2, dtype=torch.complex64)):
+        with pytest.raises(DtypeError, match="x must be"):
+            autograd.jacobian(function, bad, method)
+    assert autograd.jacobian(torch.sin, [0.0, 1.0], method).dtype == torch.float64
+
+
+def test_an_unknown_method_lists_all():
+    for wrong in ("backwards", None, 3, ["reverse"]):
+        with pytest.raises(UnknownNameError) as caught:
+            autograd.jacobian(function, torch.ones(2, 2), method=wrong)
+        assert all(repr(method) in str(caught.value) for method in autograd.METHODS)
+
+
+def test_seeds_must_fit():
+    x = torch.ones(2, requires_grad=True)
+    y = 2.0 * x
+    for bad in (None, "a", torch.ones(1, 2, dtype=torch.int64)):
+        with pytest.raises(DtypeError, match="seeds"):
+            autograd.backward_seeds(y, x, bad)
+    for bad in (None, [1.0, 2.0], 3.0):
+        with pytest.raises(DtypeError, match="y must be"):
+            autograd.backward_seeds(bad, x, torch.eye(2))
+    assert autograd.backward_seeds(y, x, [[1, 0]]).tolist() == [[2.0, 0.0]]

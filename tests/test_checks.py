@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from diffkin._checks import (
     ROTATION_TOLERANCE,
     as_count,
+    as_device,
     as_generator,
     as_tensor,
     broadcast,
+    check_devices,
+    check_dtype,
     check_finite,
     check_floating,
     check_last,
@@ -23,8 +26,10 @@ from diffkin._checks import (
     check_rotation,
     has_values,
     ordinary,
+    take,
+    take_rotation,
 )
-from diffkin.errors import DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
+from diffkin.errors import DeviceError, DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
 from diffkin.rotations import random_rotation
 from diffkin.transforms import pose
 
@@ -82,6 +87,50 @@ def test_floating() -> None:
         check_floating(torch.zeros(2, dtype=torch.complex64), "q")
     with pytest.raises(DtypeError, match=r"q must be a torch\.Tensor, got list"):
         check_floating([0.0], "q")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.eye(3).to_sparse(),
+        torch.eye(3).to_sparse_csr(),
+        torch.eye(3).to_mkldnn(),
+        torch.nested.nested_tensor([torch.ones(3), torch.ones(2)]),
+    ],
+    ids=["sparse", "csr", "mkldnn", "nested"],
+)
+def test_tensors_that_are_not_dense(tensor: torch.Tensor) -> None:
+    with pytest.raises(DtypeError, match=r"R must be a dense tensor, got a .* one\. Convert it with \.to_dense"):
+        check_rotation(tensor, "R")
+
+
+def test_devices() -> None:
+    cpu, meta = torch.ones(2), torch.ones(2, device="meta")
+    check_devices(a=cpu, b=None, c=cpu)
+    check_devices(a=meta, b=torch.tensor(1.0))
+    check_devices()
+    with pytest.raises(DeviceError, match="different devices: a on cpu, b on meta"):
+        check_devices(a=cpu, b=meta)
+    assert as_device("cpu") == torch.device("cpu")
+    for wrong in ("nowhere", None, 1.5, [], "cpu:x"):
+        with pytest.raises(DeviceError, match="device must be a device of torch"):
+            as_device(wrong)
+    check_dtype(torch.bfloat16)
+    for wrong in (torch.int64, "float32", None, np.float32):
+        with pytest.raises(DtypeError, match="floating-point dtype"):
+            check_dtype(wrong)
+
+
+def test_what_a_user_gave() -> None:
+    assert take([1, 2, 3], (3,), "v").tolist() == [1.0, 2.0, 3.0]
+    vector = torch.ones(3)
+    assert take(vector, (3,), "v") is vector
+    with pytest.raises(ShapeError, match="v must have shape"):
+        take([1, 2], (3,), "v")
+    assert take_rotation(np.eye(3), "R").equal(torch.eye(3).double())
+    with pytest.raises(RotationError, match="R is not a rotation"):
+        take_rotation(2.0 * np.eye(3), "R")
+    take_rotation(2.0 * np.eye(3), "R", values=False)
 
 
 def test_last_axes() -> None:

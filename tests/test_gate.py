@@ -96,6 +96,10 @@ def test_gradients_are_no_watchers() -> None:
         (torch.ones(2, dtype=torch.int64), False),
         (torch.ones(2, device="meta"), False),
         (torch.ones(2).as_subclass(Tagged), False),
+        (torch.ones(2, dtype=torch.complex64).conj().imag, False),  # to be negated when read
+        (torch._efficientzerotensor(2), False),
+        (torch.ones(2).to_sparse(), False),
+        (torch.ones(2, 2).to_mkldnn(), False),
     ],
 )
 def test_plain_tensors(tensor: Tensor, plain: bool) -> None:

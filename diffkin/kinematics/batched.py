@@ -6,36 +6,27 @@ The fast form of ``reference.py``. It serves whatever no kernel serves, and what
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
+from diffkin._algebra import matmul, product
 from diffkin._checks import broadcast
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
 
-__all__ = ["forward", "full_precision", "joint_frames", "link_frame", "link_poses", "stack_poses"]
+__all__ = ["forward", "joint_frames", "link_frame", "link_poses", "stack_poses"]
 
 
 def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...] | int, base: Tensor | None) -> Tensor:
     """Poses (*batch, len(links), 4, 4), or (*batch, 4, 4) of one; arguments as ``kinematics.forward``, of one dtype."""
     if isinstance(links, int):
         return forward(tree, q, (links,), base).squeeze(-3)
-    with full_precision(q):
-        batch = q.shape[:-1]
-        poses = link_poses(tree, q.reshape(batch.numel(), tree.dof), links).reshape(*batch, len(links), 4, 4)
-        if base is None:
-            return poses
-        shape = broadcast(q=batch, base=base.shape[:-2])
-        return torch.matmul(base.unsqueeze(-3), poses).expand(*shape, len(links), 4, 4)
-
-
-def full_precision(q: Tensor) -> AbstractContextManager[object]:
-    """Autocast switched off: poses in half precision would be off by millimetres."""
-    device = q.device.type
-    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-        return torch.autocast(device, enabled=False)
-    return nullcontext()
+    batch = q.shape[:-1]
+    poses = link_poses(tree, q.reshape(batch.numel(), tree.dof), links).reshape(*batch, len(links), 4, 4)
+    if base is None:
+        return poses
+    shape = broadcast(q=batch, base=base.shape[:-2])
+    return matmul(base.unsqueeze(-3), poses).expand(*shape, len(links), 4, 4)
 
 
 def joint_frames(tree: KinematicTree, q: Tensor, joints: Sequence[int]) -> dict[int, Tensor]:
@@ -60,7 +51,7 @@ def joint_frames(tree: KinematicTree, q: Tensor, joints: Sequence[int]) -> dict[
     frames = {-1: root.reshape(3, 2, 3, 1)}
     if wanted:
         for joint, motion in zip(wanted, _motions(tree, q, wanted), strict=True):
-            rows = torch.mm(steps[joint], frames[tree.parents[joint]].reshape(6, -1))
+            rows = product(steps[joint], frames[tree.parents[joint]].reshape(6, -1))
             frames[joint] = rows.reshape(3, 2, 3, -1) * motion
     return frames
 
@@ -103,7 +94,7 @@ def link_poses(tree: KinematicTree, q: Tensor, links: Sequence[int]) -> Tensor:
 def link_frame(tree: KinematicTree, frames: dict[int, Tensor], link: int) -> Tensor:
     """The frame (4, 3, count) of a link, axes and origin, from that of the joint that carries it; count 1 on the base."""
     mounts = tree.mounts if tree.mounts is not None else tree.derive()[1]
-    return torch.mm(mounts[link], frames[tree.link_joint[link]].reshape(6, -1)).reshape(4, 3, -1)
+    return product(mounts[link], frames[tree.link_joint[link]].reshape(6, -1)).reshape(4, 3, -1)
 
 
 def stack_poses(places: Sequence[Tensor], count: int) -> Tensor:

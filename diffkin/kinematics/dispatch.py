@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffkin import autograd
+from diffkin._algebra import matmul
 from diffkin._checks import broadcast
 from diffkin._gate import DTYPES, array, kernel, kernels_apply
 from diffkin.errors import closest
@@ -52,7 +54,7 @@ def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...] | int, base: 
     if base is not None and (base.ndim > 2 or (base.requires_grad and torch.is_grad_enabled())):
         shape = broadcast(q=q.shape[:-1], base=base.shape[:-2])
         axes = _axes(links)
-        poses = torch.matmul(base.unsqueeze(-3) if axes else base, forward(tree, q, links, None))
+        poses = matmul(base.unsqueeze(-3) if axes else base, forward(tree, q, links, None))
         return poses.expand(*shape, *axes, 4, 4)
     if q.requires_grad and torch.is_grad_enabled():
         poses = _Forward.apply(q, tree, links, base)
@@ -94,7 +96,7 @@ class _Forward(torch.autograd.Function):
         many = torch._C._functorch.is_legacy_batchedtensor(grad)  # autograd.grad(..., is_grads_batched=True)
         if torch.is_grad_enabled() or many or not kernel_applies(None, tree, q, grad, base):
             keep = torch.is_grad_enabled()
-            with torch.enable_grad():
+            with autograd.recording():
                 poses = batched.forward(tree, q, links, base)
                 (pulled,) = torch.autograd.grad(poses, q, grad, create_graph=keep)
             return pulled, None, None, None

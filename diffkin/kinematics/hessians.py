@@ -7,7 +7,9 @@ import dataclasses
 import torch
 from torch import Tensor
 
+from diffkin._algebra import matmul
 from diffkin.kinematics.jacobians import jacobian
+from diffkin.kinematics.poses import in_dtype_of
 from diffkin.kinematics.tree import KinematicTree
 
 __all__ = ["hessian"]
@@ -22,6 +24,7 @@ def hessian(
     ``dv_j/dq_k = w_k x v_j``; for k after j: ``dw_j/dq_k = 0``, ``dv_j/dq_k = w_j x v_k`` (Haviland & Corke 2023). The
     sum runs over joints, so that mimic joints add up in their coordinate.
     """
+    tree, q, base = in_dtype_of(tree, q, base)
     way = tree.path(tree.link_joint[link])
     # one column a joint: the Jacobian of the same tree where every joint has a coordinate of its own
     apart, values = _one_coordinate_a_joint(tree, q)
@@ -41,7 +44,7 @@ def hessian(
     gather = rows.new_zeros(count, tree.dof)
     for row, joint in enumerate(way):
         gather[row, tree.coordinate[joint]] = tree.multiplier[joint]
-    return torch.einsum("...ijk,ja,kb->...iab", by_joint, gather, gather)
+    return matmul(gather.mT, matmul(by_joint, gather))
 
 
 def _one_coordinate_a_joint(tree: KinematicTree, q: Tensor) -> tuple[KinematicTree, Tensor]:

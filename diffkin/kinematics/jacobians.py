@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from diffkin import autograd
-from diffkin._algebra import apply
-from diffkin._checks import broadcast
+from diffkin._algebra import apply, matmul, product
+from diffkin._checks import as_tensor, broadcast, ordinary, outside_inference
 from diffkin._gate import is_transformed
 from diffkin.errors import closest
 from diffkin.kinematics import dispatch
-from diffkin.kinematics.batched import full_precision, joint_frames, link_frame, stack_poses
+from diffkin.kinematics.batched import joint_frames, link_frame, stack_poses
 from diffkin.kinematics.poses import forward, in_dtype_of
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
-from diffkin.rotations import hat
+from diffkin.rotations import hat, vee
 
 __all__ = ["FRAMES", "METHODS", "geometric", "jacobian", "poses_and_jacobians"]
 
@@ -39,27 +39,31 @@ def jacobian(
         raise closest(frame, FRAMES, "frame")
     if method not in METHODS:
         raise closest(method, METHODS, "method")
+    tree, q, base = in_dtype_of(tree, q, base)
     leading = {"q": q.shape[:-1]}
     if point is not None:
+        point = as_tensor(point, "point", q.dtype, q.device)
         leading["point"] = point.shape[:-1]
     if base is not None:
         leading["base"] = base.shape[:-2]
     batch = broadcast(**leading)
-    tree, q, base = in_dtype_of(tree, q, base)
     wanted = [tensor for tensor in (q, point, base) if tensor is not None]
     needs_graph = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in wanted)
     if method == "geometric" and not needs_graph and dispatch.kernel_applies(backend, tree, q, base, point):
         return dispatch.jacobian(tree, q, link, point, frame == "local", base, batch)
     q = q.expand(*batch, tree.dof)
-    with full_precision(q):
-        if method == "geometric":
-            rows, rotation = geometric(tree, q.reshape(batch.numel(), tree.dof), link, _flat(point, batch, q))
-            rows, rotation = rows.reshape(*batch, 6, tree.dof), rotation.reshape(*batch, 3, 3)
-            if base is not None and frame == "world":
-                rows = _turn(base[..., :3, :3], rows)
-        else:
-            rows, rotation = _by_autograd(tree, q, link, point, base, method, backend)
-        return _turn(rotation.transpose(-1, -2), rows) if frame == "local" else rows
+    if method == "geometric":
+        rows, rotation = geometric(tree, q.reshape(batch.numel(), tree.dof), link, _flat(point, batch, q))
+        rows, rotation = rows.reshape(*batch, 6, tree.dof), rotation.reshape(*batch, 3, 3)
+        if base is not None and frame == "world":
+            rows = _turn(base[..., :3, :3], rows)
+    else:
+        with outside_inference():
+            point, base = (None if tensor is None else ordinary(tensor) for tensor in (point, base))
+            rows, rotation = _by_autograd(tree, ordinary(q), link, point, base, method, backend)
+        if not torch.is_grad_enabled():
+            rows, rotation = rows.detach(), rotation.detach()
+    return _turn(rotation.mT, rows) if frame == "local" else rows
 
 
 def geometric(tree: KinematicTree, q: Tensor, link: int, point: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -112,7 +116,7 @@ def _columns(tree: KinematicTree, frames: dict[int, Tensor], link: int, where: T
     gather = where.new_zeros(tree.dof, len(path))
     for k, joint in enumerate(path):
         gather[tree.coordinate[joint], k] = tree.multiplier[joint]
-    return torch.einsum("dk,kic->cid", gather, columns)
+    return product(gather, columns.flatten(1)).unflatten(1, columns.shape[1:]).permute(2, 1, 0)
 
 
 def _by_autograd(
@@ -140,8 +144,8 @@ def _by_autograd(
     hats = hat(torch.eye(3, dtype=q.dtype, device=q.device))
     if method == "forward":
         rotation, (turning, moving) = _push_forward(pose, q)  # (dof, *batch, 3, 3), (dof, *batch, 3)
-        spin = 0.5 * torch.einsum("kij,...jl,d...il->d...k", hats, rotation, turning)
-        return torch.cat((moving, spin), dim=-1).movedim(0, -1), rotation
+        spin = matmul(turning, rotation.mT)  # hat(omega) of each
+        return torch.cat((moving, vee(spin)), dim=-1).movedim(0, -1), rotation
     if method == "reverse" or is_transformed():
         (rotation, where), pull = torch.func.vjp(pose, q)  # type: ignore[misc]
         turn_seeds, move_seeds = _seeds(hats, rotation, where)
@@ -152,7 +156,7 @@ def _by_autograd(
         return rows.movedim(0, -2), rotation
     inputs = [q, tree.origins, tree.axes, tree.link_offsets, *(t for t in (point, base) if t is not None)]
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    with torch.enable_grad():
+    with autograd.recording():
         start = q if q.requires_grad and keep else q.detach().requires_grad_()
         rotation, where = pose(start)
         turn_seeds, move_seeds = _seeds(hats, rotation, where)
@@ -172,7 +176,7 @@ def _push_forward(pose: Callable[[Tensor], tuple[Tensor, Tensor]], q: Tensor) ->
 
 def _seeds(hats: Tensor, rotation: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
     """Seeds on rotation and position for the six rows: three linear ones, then three angular ones."""
-    turn = 0.5 * torch.einsum("kij,...jl->k...il", hats, rotation)
+    turn = 0.5 * matmul(hats.reshape(3, *[1] * (where.ndim - 1), 3, 3), rotation)
     unit = torch.eye(3, dtype=where.dtype, device=where.device)
     move = unit.reshape(3, *[1] * (where.ndim - 1), 3).expand(3, *where.shape)
     return torch.cat((torch.zeros_like(turn), turn)), torch.cat((move, torch.zeros_like(move)))
@@ -180,7 +184,7 @@ def _seeds(hats: Tensor, rotation: Tensor, where: Tensor) -> tuple[Tensor, Tenso
 
 def _turn(rotation: Tensor, rows: Tensor) -> Tensor:
     """Express linear and angular rows (*batch, 6, n) in axes turned by ``rotation``."""
-    return torch.cat((torch.matmul(rotation, rows[..., :3, :]), torch.matmul(rotation, rows[..., 3:, :])), dim=-2)
+    return torch.cat((matmul(rotation, rows[..., :3, :]), matmul(rotation, rows[..., 3:, :])), dim=-2)
 
 
 def _flat(point: Tensor | None, batch: torch.Size, like: Tensor) -> Tensor | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from diffkin._checks import as_tensor
 from diffkin.kinematics import batched, dispatch
 from diffkin.kinematics.tree import KinematicTree
 
@@ -45,6 +46,8 @@ def in_dtype_of(tree: KinematicTree, q: Tensor, base: Tensor | None) -> tuple[Ki
     """Promote tree, coordinates and base pose to one dtype, as torch promotes the operands of a product."""
     tree.check_unchanged()
     dtype = tree.dtype
+    q = as_tensor(q, "q", dtype, tree.device)
+    base = None if base is None else as_tensor(base, "base", dtype, tree.device)
     if q.dtype == dtype and (base is None or base.dtype == dtype):
         return tree, q, base
     dtype = torch.promote_types(q.dtype, dtype)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from diffkin.kinematics.tree import REVOLUTE, KinematicTree
 from diffkin.rotations import rotvec_to_matrix
-from diffkin.transforms import pose
+from diffkin.transforms import compose, pose
 
 __all__ = ["link_poses"]
 
@@ -29,6 +29,6 @@ def link_poses(tree: KinematicTree, q: Tensor) -> Tensor:
         value = tree.multiplier[joint] * q[..., tree.coordinate[joint], None] + tree.offset[joint]
         along = tree.axes[joint] * value
         motion = pose(rotvec_to_matrix(along)) if tree.kinds[joint] == REVOLUTE else pose(translation=along)
-        T_base.append(T_base[parent + 1] @ tree.origins[joint] @ motion)
+        T_base.append(compose(T_base[parent + 1], tree.origins[joint], motion))
     links = zip(tree.link_joint, tree.link_offsets, strict=True)
-    return torch.stack([T_base[joint + 1] @ offset for joint, offset in links], dim=-3)
+    return torch.stack([compose(T_base[joint + 1], offset) for joint, offset in links], dim=-3)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffkin._algebra import matmul
+from diffkin._checks import ordinary
 from diffkin.errors import ChangedError
 from diffkin.kinematics.kept import Cache, Watch, keep, outside_modes, rebuilt
 
@@ -57,7 +59,7 @@ class KinematicTree:
     _constants: tuple[Tensor, Tensor] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        kept, watch = keep(self.origins, self.axes, self.link_offsets)
+        kept, watch = keep(*(ordinary(tensor) for tensor in (self.origins, self.axes, self.link_offsets)))
         for name, value in zip(("origins", "axes", "link_offsets", "watch"), (*kept, watch), strict=True):
             object.__setattr__(self, name, value)
         if not self.has_gradient:
@@ -170,15 +172,15 @@ class KinematicTree:
         )
         parents, carriers = list(self.parents), list(self.link_joint)
         before = padded[parents].transpose(-1, -2)
-        rotation = before @ self.origins[:, :3, :3] @ turn
+        rotation = matmul(matmul(before, self.origins[:, :3, :3]), turn)
         x, y, z = rotation.unbind(-1)
-        origin = (before @ self.origins[:, :3, 3:])[..., 0]
+        origin = matmul(before, self.origins[:, :3, 3:])[..., 0]
         revolute = torch.stack((x, y, y, -x, z, origin), dim=-2)
         prismatic = torch.stack((x, y, torch.zeros_like(z), z, z, origin), dim=-2)
         slides = torch.tensor([kind == PRISMATIC for kind in self.kinds], dtype=torch.bool, device=self.device)
-        steps = _homogeneous(torch.where(slides[:, None, None], prismatic, revolute)) @ sums[parents]
-        mounts = (padded[carriers].transpose(-1, -2) @ self.link_offsets[:, :3, :]).transpose(-1, -2)
-        return steps, _homogeneous(mounts) @ sums[carriers]
+        steps = matmul(_homogeneous(torch.where(slides[:, None, None], prismatic, revolute)), sums[parents])
+        mounts = matmul(padded[carriers].mT, self.link_offsets[:, :3, :]).mT
+        return steps, matmul(_homogeneous(mounts), sums[carriers])
 
 
 _SUMS = {  # x, y, z and origin of a joint's frame as sums of its six rows

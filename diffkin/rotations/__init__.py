@@ -20,13 +20,17 @@ from diffkin.rotations.jacobians import left_jacobian, left_jacobian_inverse, ri
 from diffkin.rotations.mean import mean_rotation
 from diffkin.rotations.nearest import nearest_rotation
 from diffkin.rotations.quaternion import (
+    matrix_to_quat_wxyz,
     matrix_to_quat_xyzw,
+    quat_wxyz_to_matrix,
+    quat_wxyz_to_xyzw,
     quat_xyzw_conjugate,
     quat_xyzw_inverse,
     quat_xyzw_multiply,
     quat_xyzw_normalize,
     quat_xyzw_rotate,
     quat_xyzw_to_matrix,
+    quat_xyzw_to_wxyz,
 )
 from diffkin.rotations.rates import (
     gibbs_body_rate_matrix,
@@ -37,7 +41,7 @@ from diffkin.rotations.rates import (
     quat_xyzw_rate_matrix,
 )
 from diffkin.rotations.rodrigues import gibbs_to_matrix, matrix_to_gibbs, matrix_to_mrp, mrp_shadow, mrp_to_matrix
-from diffkin.rotations.sampling import random_rotation
+from diffkin.rotations.sampling import random_quat_xyzw, random_rotation
 from diffkin.rotations.sixd import matrix_to_rot6d, rot6d_to_matrix
 from diffkin.rotations.skew import adjoint, hat, vee
 
@@ -60,6 +64,7 @@ __all__ = [
     "matrix_to_euler",
     "matrix_to_gibbs",
     "matrix_to_mrp",
+    "matrix_to_quat_wxyz",
     "matrix_to_quat_xyzw",
     "matrix_to_rot6d",
     "matrix_to_rotvec",
@@ -69,6 +74,8 @@ __all__ = [
     "mrp_shadow",
     "mrp_to_matrix",
     "nearest_rotation",
+    "quat_wxyz_to_matrix",
+    "quat_wxyz_to_xyzw",
     "quat_xyzw_body_rate_matrix",
     "quat_xyzw_closest_to",
     "quat_xyzw_conjugate",
@@ -79,7 +86,9 @@ __all__ = [
     "quat_xyzw_rotate",
     "quat_xyzw_to_matrix",
     "quat_xyzw_to_rotvec",
+    "quat_xyzw_to_wxyz",
     "quat_xyzw_unwrap",
+    "random_quat_xyzw",
     "random_rotation",
     "right_jacobian",
     "right_jacobian_inverse",

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import dot, promote, safe_norm
-from diffkin._checks import broadcast, check_last
+from diffkin._algebra import dot, promote, rescale, safe_norm
+from diffkin._checks import broadcast, check_devices, take
 from diffkin.errors import ShapeError
 from diffkin.rotations.euler import parse_sequence
 
@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 
-def _turns(angle: Tensor) -> Tensor:
+def _turns(angle: Tensor, turn: float = 2.0 * pi) -> Tensor:
     """Whole turns in an angle, to the nearest; no derivative."""
-    return torch.round(angle.detach() / (2.0 * pi))
+    return torch.round(angle.detach() / turn)
 
 
 def _running(values: Tensor, start: float) -> Tensor:
@@ -38,17 +38,18 @@ def _previous(values: Tensor) -> Tensor:
     return torch.cat([values[..., :1, :], values[..., :-1, :]], -2)
 
 
-def _check_time(values: Tensor, width: int, name: str) -> None:
-    check_last(values, (width,), name)
+def _take_time(values: Tensor, width: int, name: str) -> Tensor:
+    values = take(values, (width,), name)
     if values.ndim < 2:
         raise ShapeError(f"{name} must have shape (*batch, time, {width}), got {tuple(values.shape)}: no time axis.")
+    return values
 
 
-def _twin(angles: Tensor, sequence: str) -> Tensor:
-    """The other Euler angles of the same rotation: first and third move by pi, the middle one is mirrored."""
+def _twin(angles: Tensor, sequence: str, half: float) -> Tensor:
+    """The other Euler angles of the same rotation: first and third move by half a turn, the middle one is mirrored."""
     first, middle, third = angles.unbind(-1)
-    mirrored = -middle if parse_sequence(sequence).proper else pi - middle
-    return torch.stack([first + pi, mirrored, third + pi], -1)
+    mirrored = -middle if parse_sequence(sequence).proper else half - middle
+    return torch.stack([first + half, mirrored, third + half], -1)
 
 
 def quat_xyzw_closest_to(
@@ -66,11 +67,12 @@ def quat_xyzw_closest_to(
     Raises:
         ShapeError: A last axis is not 4.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
-    check_last(reference, (4,), "reference")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
+    reference = take(reference, (4,), "reference")
+    check_devices(quat_xyzw=quat_xyzw, reference=reference)
     broadcast(quat_xyzw=quat_xyzw.shape[:-1], reference=reference.shape[:-1])
     quat_xyzw, reference = promote(quat_xyzw, reference)
-    return torch.where(dot(quat_xyzw, reference) < 0, -quat_xyzw, quat_xyzw)
+    return torch.where(dot(rescale(quat_xyzw)[0], rescale(reference)[0]) < 0, -quat_xyzw, quat_xyzw)
 
 
 def rotvec_closest_to(
@@ -91,8 +93,9 @@ def rotvec_closest_to(
     Raises:
         ShapeError: A last axis is not 3.
     """
-    check_last(rotvec, (3,), "rotvec")
-    check_last(reference, (3,), "reference")
+    rotvec = take(rotvec, (3,), "rotvec")
+    reference = take(reference, (3,), "reference")
+    check_devices(rotvec=rotvec, reference=reference)
     broadcast(rotvec=rotvec.shape[:-1], reference=reference.shape[:-1])
     angle, along = safe_norm(rotvec), safe_norm(reference)
     axis = torch.where(
@@ -104,7 +107,11 @@ def rotvec_closest_to(
 
 
 def euler_closest_to(
-    angles: Float[Tensor, "*batch 3"], reference: Float[Tensor, "*batch 3"], sequence: str
+    angles: Float[Tensor, "*batch 3"],
+    reference: Float[Tensor, "*batch 3"],
+    sequence: str,
+    *,
+    degrees: bool = False,
 ) -> Float[Tensor, "*batch 3"]:
     """Of the Euler angles of one rotation, the ones closest to a reference: whole turns, and the mirrored twin.
 
@@ -116,6 +123,7 @@ def euler_closest_to(
         angles: (*batch, 3) [rad].
         reference: (*batch, 3) [rad]; leading axes broadcast.
         sequence: One of ``EULER_SEQUENCES``.
+        degrees: Whether all angles are in degrees.
 
     Returns:
         (*batch, 3) [rad].
@@ -124,12 +132,14 @@ def euler_closest_to(
         ShapeError: A last axis is not 3.
         UnknownNameError: There is no such sequence.
     """
-    check_last(angles, (3,), "angles")
-    check_last(reference, (3,), "reference")
+    angles = take(angles, (3,), "angles")
+    reference = take(reference, (3,), "reference")
+    check_devices(angles=angles, reference=reference)
     broadcast(angles=angles.shape[:-1], reference=reference.shape[:-1])
-    twin = _twin(angles, sequence)
-    same = angles + 2.0 * pi * _turns(reference - angles)
-    twin = twin + 2.0 * pi * _turns(reference - twin)
+    turn = 360.0 if degrees else 2.0 * pi
+    twin = _twin(angles, sequence, 0.5 * turn)
+    same = angles + turn * _turns(reference - angles, turn)
+    twin = twin + turn * _turns(reference - twin, turn)
     other, straight = twin - reference, same - reference
     return torch.where(dot(other, other) < dot(straight, straight), twin, same)
 
@@ -146,8 +156,9 @@ def quat_xyzw_unwrap(quat_xyzw: Float[Tensor, "*batch time 4"]) -> Float[Tensor,
     Raises:
         ShapeError: There is no time axis, or the last axis is not 4.
     """
-    _check_time(quat_xyzw, 4, "quat_xyzw")
-    flips = torch.where(dot(quat_xyzw, _previous(quat_xyzw)) < 0, -1.0, 1.0).to(quat_xyzw.dtype)
+    quat_xyzw = _take_time(quat_xyzw, 4, "quat_xyzw")
+    scaled, _ = rescale(quat_xyzw)
+    flips = torch.where(dot(scaled, _previous(scaled)) < 0, -1.0, 1.0).to(quat_xyzw.dtype)
     return quat_xyzw * torch.cumprod(_running(flips, 1.0), -2)
 
 
@@ -166,7 +177,7 @@ def rotvec_unwrap(rotvec: Float[Tensor, "*batch time 3"]) -> Float[Tensor, "*bat
     Raises:
         ShapeError: There is no time axis, or the last axis is not 3.
     """
-    _check_time(rotvec, 3, "rotvec")
+    rotvec = _take_time(rotvec, 3, "rotvec")
     angle = safe_norm(rotvec)
     axis = rotvec / torch.where(angle == 0, 1.0, angle)
     flips = torch.where(dot(axis, _previous(axis)) < 0, -1.0, 1.0).to(rotvec.dtype)
@@ -176,7 +187,9 @@ def rotvec_unwrap(rotvec: Float[Tensor, "*batch time 3"]) -> Float[Tensor, "*bat
     return rotvec + 2.0 * pi * turns * sign * axis
 
 
-def euler_unwrap(angles: Float[Tensor, "*batch time 3"], sequence: str) -> Float[Tensor, "*batch time 3"]:
+def euler_unwrap(
+    angles: Float[Tensor, "*batch time 3"], sequence: str, *, degrees: bool = False
+) -> Float[Tensor, "*batch time 3"]:
     """Choose whole turns and twins so that Euler angles are continuous along time; the first ones stay as they are.
 
     A motion through the pole goes on through it: the middle angle leaves its principal range instead of the other two
@@ -185,6 +198,7 @@ def euler_unwrap(angles: Float[Tensor, "*batch time 3"], sequence: str) -> Float
     Args:
         angles: (*batch, time, 3) [rad].
         sequence: One of ``EULER_SEQUENCES``.
+        degrees: Whether all angles are in degrees.
 
     Returns:
         (*batch, time, 3) [rad].
@@ -193,10 +207,10 @@ def euler_unwrap(angles: Float[Tensor, "*batch time 3"], sequence: str) -> Float
         ShapeError: There is no time axis, or the last axis is not 3.
         UnknownNameError: There is no such sequence.
     """
-    _check_time(angles, 3, "angles")
-    twin, before = _twin(angles, sequence), _previous(angles)
+    angles, turn = _take_time(angles, 3, "angles"), 360.0 if degrees else 2.0 * pi
+    twin, before = _twin(angles, sequence, 0.5 * turn), _previous(angles)
     straight, other = angles - before, twin - before
-    straight, other = straight - 2.0 * pi * _turns(straight), other - 2.0 * pi * _turns(other)
+    straight, other = straight - turn * _turns(straight, turn), other - turn * _turns(other, turn)
     flips = torch.where(dot(other, other) < dot(straight, straight), -1.0, 1.0).to(angles.dtype)
     chosen = torch.where(torch.cumprod(_running(flips, 1.0), -2) < 0, twin, angles)
-    return chosen - 2.0 * pi * torch.cumsum(_running(_turns(chosen - _previous(chosen)), 0.0), -2)
+    return chosen - turn * torch.cumsum(_running(_turns(chosen - _previous(chosen), turn), 0.0), -2)

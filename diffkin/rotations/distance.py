@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import matmul, safe_norm
-from diffkin._checks import broadcast, check_rotation
+from diffkin._checks import broadcast, check_devices, take_rotation
 from diffkin.rotations.skew import vee
 
 __all__ = ["angle_between"]
@@ -34,8 +34,9 @@ def angle_between(
         ShapeError: The last axes are not (3, 3).
         RotationError: A matrix is no rotation; the message says how far off it is.
     """
-    check_rotation(first, "first", values=check)
-    check_rotation(second, "second", values=check)
+    first = take_rotation(first, "first", values=check)
+    second = take_rotation(second, "second", values=check)
+    check_devices(first=first, second=second)
     broadcast(first=first.shape[:-2], second=second.shape[:-2])
     between = matmul(first.mT, second)
     cosine = 0.5 * (between.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) - 1.0)

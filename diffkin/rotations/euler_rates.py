@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_last
+from diffkin._checks import take
 from diffkin.rotations.euler import EulerSequence, parse_sequence
 
 __all__ = ["body_rate_matrix", "euler_rate_condition", "euler_rate_matrix"]
@@ -15,7 +15,7 @@ __all__ = ["body_rate_matrix", "euler_rate_condition", "euler_rate_matrix"]
 def _intrinsic(angles: Tensor, sequence: str) -> tuple[Tensor, EulerSequence]:
     """The same rotation read as an intrinsic sequence: the letters and the angles of an extrinsic one in reverse."""
     parsed = parse_sequence(sequence)
-    check_last(angles, (3,), "angles")
+    angles = take(angles, (3,), "angles")
     if parsed.extrinsic:
         return angles.flip(-1), parse_sequence(sequence[::-1].upper())
     return angles, parsed
@@ -24,7 +24,8 @@ def _intrinsic(angles: Tensor, sequence: str) -> tuple[Tensor, EulerSequence]:
 def _away_from_zero(value: Tensor) -> Tensor:
     """``value``, or the dtype's epsilon with its sign where it is smaller than that."""
     eps = torch.finfo(value.dtype).eps
-    return torch.where(value.abs() < eps, torch.where(value < 0, -eps, eps).to(value.dtype), value)
+    least = torch.full_like(value, eps)
+    return torch.where(value.abs() < eps, torch.where(value < 0, -least, least), value)
 
 
 def body_rate_matrix(angles: Float[Tensor, "*batch 3"], sequence: str) -> Float[Tensor, "*batch 3 3"]:
@@ -114,7 +115,7 @@ def euler_rate_condition(angles: Float[Tensor, "*batch 3"], sequence: str) -> Fl
         UnknownNameError: There is no such sequence.
     """
     parsed = parse_sequence(sequence)
-    check_last(angles, (3,), "angles")
+    angles = take(angles, (3,), "angles")
     s, c = torch.sin(angles[..., 1]), torch.cos(angles[..., 1])
     along, across = (c, s) if parsed.proper else (s, c)
     return (1.0 + along.abs()) / _away_from_zero(across).abs()

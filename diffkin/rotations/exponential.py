@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import blend_series, check_nonzero, dot, quaternion_row
-from diffkin._checks import check_last, check_rotation
+from diffkin._algebra import blend_series, check_nonzero, dot, quaternion_row, rescale
+from diffkin._checks import take, take_rotation
 from diffkin.rotations.skew import hat
 
 __all__ = ["matrix_to_rotvec", "quat_xyzw_to_rotvec", "rotvec_to_matrix", "rotvec_to_quat_xyzw"]
@@ -48,7 +48,7 @@ def _log_closed(length: Tensor) -> Tensor:
 def _row_to_rotvec(row: Tensor) -> Tensor:
     """Rotation vector of a quaternion of any length with w >= 0, by ``v = 4 atan(|m|) m / |m|``, m = u / (|q| + w)."""
     mrp = row[..., :3] / (torch.sqrt(dot(row, row)) + row[..., 3:])
-    return mrp * blend_series(dot(mrp, mrp), _log_closed, _LOG_SERIES, 0.01)
+    return mrp * blend_series(mrp, _log_closed, _LOG_SERIES, 0.01)
 
 
 def rotvec_to_matrix(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -66,9 +66,8 @@ def rotvec_to_matrix(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(rotvec, (3,), "rotvec")
-    square = dot(rotvec, rotvec)
-    factors = blend_series(square, _matrix_closed, _MATRIX_SERIES, 0.0625)
+    rotvec = take(rotvec, (3,), "rotvec")
+    factors = blend_series(rotvec, _matrix_closed, _MATRIX_SERIES, 0.0625)
     bent = rotvec * factors[..., 1:]
     outer = bent.unsqueeze(-1) * (bent + bent).unsqueeze(-2)
     cosine = 1.0 - 2.0 * dot(bent, bent)
@@ -93,7 +92,7 @@ def matrix_to_rotvec(matrix: Float[Tensor, "*batch 3 3"], *, check: bool = True)
         ShapeError: The last axes are not (3, 3).
         RotationError: The matrix is no rotation; the message says how far off it is.
     """
-    check_rotation(matrix, "matrix", values=check)
+    matrix = take_rotation(matrix, "matrix", values=check)
     return _row_to_rotvec(quaternion_row(matrix))
 
 
@@ -111,8 +110,8 @@ def rotvec_to_quat_xyzw(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*ba
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(rotvec, (3,), "rotvec")
-    factors = blend_series(dot(rotvec, rotvec), _quat_closed, _QUAT_SERIES, 0.0625)
+    rotvec = take(rotvec, (3,), "rotvec")
+    factors = blend_series(rotvec, _quat_closed, _QUAT_SERIES, 0.0625)
     quat = torch.cat([rotvec * factors[..., :1], factors[..., 1:]], -1)
     return torch.where(factors[..., 1:] < 0, -quat, quat)
 
@@ -133,6 +132,7 @@ def quat_xyzw_to_rotvec(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
         ShapeError: The last axis is not 4.
         RotationError: A quaternion is zero.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     check_nonzero(quat_xyzw, "quat_xyzw")
-    return _row_to_rotvec(torch.where(quat_xyzw[..., 3:] < 0, -quat_xyzw, quat_xyzw))
+    scaled, _ = rescale(quat_xyzw)
+    return _row_to_rotvec(torch.where(scaled[..., 3:] < 0, -scaled, scaled))

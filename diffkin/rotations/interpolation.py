@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import matmul
-from diffkin._checks import broadcast, check_floating, check_rotation
+from diffkin._checks import as_tensor, broadcast, check_devices, check_floating, take_rotation
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
 
 __all__ = ["slerp", "squad"]
@@ -18,9 +20,15 @@ def _advance(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     return matmul(start, rotvec_to_matrix(t.unsqueeze(-1) * turn))
 
 
-def _fraction(t: Tensor | float, like: Tensor) -> Tensor:
-    fraction = t if isinstance(t, Tensor) else torch.as_tensor(t, dtype=like.dtype, device=like.device)
+def _fraction(t: Any, *rotations: Tensor) -> Tensor:
+    """``t`` as a tensor; one number alone takes the dtype and device of the rotations, as in torch."""
+    fraction = as_tensor(t, "t")
     check_floating(fraction, "t")
+    if fraction.ndim == 0:
+        dtype = rotations[0].dtype
+        for other in rotations[1:]:
+            dtype = torch.promote_types(dtype, other.dtype)
+        fraction = fraction.to(dtype=dtype, device=rotations[0].device)
     return fraction
 
 
@@ -35,7 +43,7 @@ def slerp(
     Args:
         start: (*batch, 3, 3) rotations.
         end: (*batch, 3, 3) rotations.
-        t: (*batch,) fraction of the way; all leading axes broadcast.
+        t: (*batch,) fraction of the way; all leading axes broadcast. One number alone does not widen the dtype.
 
     Returns:
         (*batch, 3, 3).
@@ -44,9 +52,10 @@ def slerp(
         ShapeError: The last axes are not (3, 3).
         RotationError: A matrix is no rotation; the message says how far off it is.
     """
-    check_rotation(start, "start")
-    check_rotation(end, "end")
-    fraction = _fraction(t, start)
+    start = take_rotation(start, "start")
+    end = take_rotation(end, "end")
+    fraction = _fraction(t, start, end)
+    check_devices(start=start, end=end, t=fraction)
     broadcast(start=start.shape[:-2], end=end.shape[:-2], t=fraction.shape)
     return _advance(start, end, fraction)
 
@@ -79,10 +88,11 @@ def squad(
         ShapeError: The last axes are not (3, 3).
         RotationError: A matrix is no rotation; the message says how far off it is.
     """
+    before, start = take_rotation(before, "before"), take_rotation(start, "start")
+    end, after = take_rotation(end, "end"), take_rotation(after, "after")
+    fraction = _fraction(t, before, start, end, after)
     keys = {"before": before, "start": start, "end": end, "after": after}
-    for name, matrix in keys.items():
-        check_rotation(matrix, name)
-    fraction = _fraction(t, start)
+    check_devices(**keys, t=fraction)
     leading = {name: matrix.shape[:-2] for name, matrix in keys.items()}
     broadcast(**leading, t=fraction.shape)
     control = _control(before, start, end), _control(start, end, after)

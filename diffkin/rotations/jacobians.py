@@ -13,33 +13,34 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import blend_series, dot
-from diffkin._checks import check_last
+from diffkin._checks import take
 from diffkin.rotations.skew import hat
 
 __all__ = ["left_jacobian", "left_jacobian_inverse", "right_jacobian", "right_jacobian_inverse"]
 
-# Powers of the squared angle: (1 - cos t) / t^2 and (t - sin t) / t^3.
-_SERIES = [[(-1) ** k / factorial(2 * k + 2), (-1) ** k / factorial(2 * k + 3)] for k in range(8)]
-# Powers of the squared angle of (1 - (t/2) cot(t/2)) / t^2: |B_2k| / (2k)!, B the Bernoulli numbers.
+# Powers of the squared angle: (1 - cos t) / t^2, (t - sin t) / t^3, 1.
+_SERIES = [[(-1) ** k / factorial(2 * k + 2), (-1) ** k / factorial(2 * k + 3), float(k == 0)] for k in range(8)]
+# Powers of the squared angle of (1 - (t/2) cot(t/2)) / t^2: |B_2k| / (2k)!, B the Bernoulli numbers; and of 1.
 _BERNOULLI = [1 / 6, 1 / 30, 1 / 42, 1 / 30, 5 / 66, 691 / 2730, 7 / 6, 3617 / 510]
-_INVERSE_SERIES = [[number / factorial(2 * k + 2)] for k, number in enumerate(_BERNOULLI)]
+_INVERSE_SERIES = [[number / factorial(2 * k + 2), float(k == 0)] for k, number in enumerate(_BERNOULLI)]
 
 
 def _closed(angle: Tensor) -> Tensor:
     ratio = torch.sin(0.5 * angle) / angle
-    return torch.cat([2.0 * ratio * ratio, (1.0 - torch.sin(angle) / angle) / (angle * angle)], -1)
+    return torch.cat([2.0 * ratio * ratio, (1.0 - torch.sin(angle) / angle) / angle, 1.0 / angle], -1)
 
 
 def _inverse_closed(angle: Tensor) -> Tensor:
     half = 0.5 * angle
-    return (1.0 - half * torch.cos(half) / torch.sin(half)) / (angle * angle)
+    return torch.cat([(1.0 - half * torch.cos(half) / torch.sin(half)) / angle, 1.0 / angle], -1)
 
 
-def _assemble(rotvec: Tensor, square: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """``I + hat(first v) + second (v v^T - |v|^2 I)``."""
+def _assemble(first: Tensor, rotvec: Tensor, second: tuple[Tensor, Tensor]) -> Tensor:
+    """``I + hat(first v) + second (v v^T - |v|^2 I)``; second comes in two factors, so that long v overflow nothing."""
     eye = torch.eye(3, dtype=rotvec.dtype, device=rotvec.device)
-    outer = rotvec.unsqueeze(-1) * (second * rotvec).unsqueeze(-2)
-    return outer + hat(first * rotvec) + (1.0 - second * square).unsqueeze(-1) * eye
+    left, right = second[0] * rotvec, second[1] * rotvec
+    outer = left.unsqueeze(-1) * right.unsqueeze(-2)
+    return outer + hat(first * rotvec) + (1.0 - dot(left, right)).unsqueeze(-1) * eye
 
 
 def left_jacobian(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -54,10 +55,9 @@ def left_jacobian(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(rotvec, (3,), "rotvec")
-    square = dot(rotvec, rotvec)
-    factors = blend_series(square, _closed, _SERIES, 0.25)
-    return _assemble(rotvec, square, factors[..., :1], factors[..., 1:])
+    rotvec = take(rotvec, (3,), "rotvec")
+    first, *second = blend_series(rotvec, _closed, _SERIES, 0.25).split(1, -1)
+    return _assemble(first, rotvec, (second[0], second[1]))
 
 
 def left_jacobian_inverse(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -74,10 +74,9 @@ def left_jacobian_inverse(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(rotvec, (3,), "rotvec")
-    square = dot(rotvec, rotvec)
-    factor = blend_series(square, _inverse_closed, _INVERSE_SERIES, 0.25)
-    return _assemble(rotvec, square, torch.full_like(factor, -0.5), factor)
+    rotvec = take(rotvec, (3,), "rotvec")
+    second = blend_series(rotvec, _inverse_closed, _INVERSE_SERIES, 0.25).split(1, -1)
+    return _assemble(torch.full_like(second[0], -0.5), rotvec, (second[0], second[1]))
 
 
 def right_jacobian(rotvec: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import matmul, solve3
-from diffkin._checks import broadcast, check_last, check_rotation, has_values
+from diffkin._algebra import matmul, rescale, solve3
+from diffkin._checks import broadcast, check_devices, has_values, take, take_rotation
 from diffkin.errors import OptionError, ShapeError
 from diffkin.rotations.exponential import matrix_to_rotvec, rotvec_to_matrix
 from diffkin.rotations.jacobians import left_jacobian_inverse
@@ -21,7 +21,8 @@ def _normalized(weights: Tensor | None, matrix: Tensor) -> Tensor:
     count = matrix.shape[-3]
     if weights is None:
         return torch.full((count,), 1.0 / count, dtype=matrix.dtype, device=matrix.device)
-    check_last(weights, (count,), "weights")
+    weights = take(weights, (count,), "weights")
+    weights, _ = rescale(weights)
     total = weights.sum(-1, keepdim=True)
     if has_values(weights) and not bool((weights >= 0).all() and (total > 0).all()):
         raise OptionError("weights must be at least 0, finite, and not all 0 for any mean.")
@@ -63,10 +64,11 @@ def mean_rotation(
         RotationError: A matrix is no rotation; the message says how far off it is.
         OptionError: A weight is negative, or all are 0.
     """
-    check_rotation(matrix, "matrix")
+    matrix = take_rotation(matrix, "matrix")
     if matrix.ndim < 3 or matrix.shape[-3] == 0:
         raise ShapeError(f"matrix must have shape (*batch, n, 3, 3) with n at least 1, got {tuple(matrix.shape)}.")
     weights = _normalized(weights, matrix)
+    check_devices(matrix=matrix, weights=weights)
     broadcast(matrix=matrix.shape[:-3], weights=weights.shape[:-1])
     with torch.no_grad():
         data, share = matrix.detach(), weights.detach()

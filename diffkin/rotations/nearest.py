@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import matmul, solve3
-from diffkin._checks import check_finite, check_last
+from diffkin._algebra import matmul, rescale, solve3
+from diffkin._checks import check_finite, take
 from diffkin.rotations.exponential import rotvec_to_matrix
 from diffkin.rotations.skew import vee
 
@@ -45,8 +45,9 @@ def nearest_rotation(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*bat
         ShapeError: The last axes are not (3, 3).
         NonFiniteError: The matrix holds NaN or infinity.
     """
-    check_last(matrix, (3, 3), "matrix")
+    matrix = take(matrix, (3, 3), "matrix")
     check_finite(matrix, "matrix")
+    matrix = rescale(matrix.flatten(-2))[0].unflatten(-1, (3, 3))
     rotation = project_to_rotation(matrix)
     for _ in range(2):
         k = matmul(rotation.mT, matrix)

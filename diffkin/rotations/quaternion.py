@@ -1,4 +1,4 @@
-"""Quaternions, scalar last (xyzw): their algebra, and to and from matrices.
+"""Quaternions, scalar last (xyzw): their algebra, and to and from matrices, scalar first (wxyz) too.
 
 Every function takes any non-zero quaternion and, where a rotation is meant, means the unit one along it; ``q`` and
 ``-q`` are the same rotation. Functions that convert *to* a quaternion return the unit twin with ``w >= 0``.
@@ -10,17 +10,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import check_nonzero, dot, promote, quaternion_row
-from diffkin._checks import broadcast, check_last, check_rotation
+from diffkin._algebra import check_nonzero, dot, promote, quaternion_row, rescale
+from diffkin._checks import broadcast, check_devices, take, take_rotation
 
 __all__ = [
+    "matrix_to_quat_wxyz",
     "matrix_to_quat_xyzw",
+    "quat_wxyz_to_matrix",
+    "quat_wxyz_to_xyzw",
     "quat_xyzw_conjugate",
     "quat_xyzw_inverse",
     "quat_xyzw_multiply",
     "quat_xyzw_normalize",
     "quat_xyzw_rotate",
     "quat_xyzw_to_matrix",
+    "quat_xyzw_to_wxyz",
 ]
 
 
@@ -40,8 +44,9 @@ def quat_xyzw_to_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
         ShapeError: The last axis is not 4.
         RotationError: A quaternion is zero.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     check_nonzero(quat_xyzw, "quat_xyzw")
+    quat_xyzw, _ = rescale(quat_xyzw)
     scaled = quat_xyzw * (2.0 / dot(quat_xyzw, quat_xyzw))
     x, y, z, w = quat_xyzw.unbind(-1)
     x2, y2, z2, _ = scaled.unbind(-1)
@@ -70,9 +75,72 @@ def matrix_to_quat_xyzw(matrix: Float[Tensor, "*batch 3 3"], *, check: bool = Tr
         ShapeError: The last axes are not (3, 3).
         RotationError: The matrix is no rotation; the message says how far off it is.
     """
-    check_rotation(matrix, "matrix", values=check)
+    matrix = take_rotation(matrix, "matrix", values=check)
     row = quaternion_row(matrix)
     return row / torch.sqrt(dot(row, row))
+
+
+def quat_xyzw_to_wxyz(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
+    """The same quaternion with the scalar first, as MuJoCo, Eigen's constructor and Drake write it.
+
+    Args:
+        quat_xyzw: (*batch, 4).
+
+    Returns:
+        (*batch, 4).
+
+    Raises:
+        ShapeError: The last axis is not 4.
+    """
+    return take(quat_xyzw, (4,), "quat_xyzw").roll(1, -1)
+
+
+def quat_wxyz_to_xyzw(quat_wxyz: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
+    """The same quaternion with the scalar last, as all other functions here take it.
+
+    Args:
+        quat_wxyz: (*batch, 4).
+
+    Returns:
+        (*batch, 4).
+
+    Raises:
+        ShapeError: The last axis is not 4.
+    """
+    return take(quat_wxyz, (4,), "quat_wxyz").roll(-1, -1)
+
+
+def quat_wxyz_to_matrix(quat_wxyz: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
+    """Rotation matrix of a quaternion with the scalar first; see ``quat_xyzw_to_matrix``.
+
+    Args:
+        quat_wxyz: (*batch, 4), any non-zero length.
+
+    Returns:
+        (*batch, 3, 3).
+
+    Raises:
+        ShapeError: The last axis is not 4.
+        RotationError: A quaternion is zero.
+    """
+    return quat_xyzw_to_matrix(quat_wxyz_to_xyzw(quat_wxyz))
+
+
+def matrix_to_quat_wxyz(matrix: Float[Tensor, "*batch 3 3"], *, check: bool = True) -> Float[Tensor, "*batch 4"]:
+    """Unit quaternion of a rotation matrix with the scalar first, ``w >= 0``; see ``matrix_to_quat_xyzw``.
+
+    Args:
+        matrix: (*batch, 3, 3) rotations.
+        check: Whether to check that they are rotations; ``False`` spares time in a loop.
+
+    Returns:
+        (*batch, 4).
+
+    Raises:
+        ShapeError: The last axes are not (3, 3).
+        RotationError: The matrix is no rotation; the message says how far off it is.
+    """
+    return quat_xyzw_to_wxyz(matrix_to_quat_xyzw(matrix, check=check))
 
 
 def quat_xyzw_normalize(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
@@ -88,9 +156,10 @@ def quat_xyzw_normalize(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
         ShapeError: The last axis is not 4.
         RotationError: A quaternion is zero.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     check_nonzero(quat_xyzw, "quat_xyzw")
-    return quat_xyzw / torch.sqrt(dot(quat_xyzw, quat_xyzw))
+    scaled, _ = rescale(quat_xyzw)
+    return scaled / torch.sqrt(dot(scaled, scaled))
 
 
 def quat_xyzw_conjugate(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 4"]:
@@ -105,7 +174,7 @@ def quat_xyzw_conjugate(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "
     Raises:
         ShapeError: The last axis is not 4.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     return torch.cat([-quat_xyzw[..., :3], quat_xyzw[..., 3:]], -1)
 
 
@@ -122,9 +191,11 @@ def quat_xyzw_inverse(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*b
         ShapeError: The last axis is not 4.
         RotationError: A quaternion is zero.
     """
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     conjugate = quat_xyzw_conjugate(quat_xyzw)
     check_nonzero(quat_xyzw, "quat_xyzw")
-    return conjugate / dot(quat_xyzw, quat_xyzw)
+    scaled, scale = rescale(conjugate)
+    return scaled / dot(scaled, scaled) / scale
 
 
 def quat_xyzw_multiply(
@@ -142,8 +213,9 @@ def quat_xyzw_multiply(
     Raises:
         ShapeError: A last axis is not 4.
     """
-    check_last(first, (4,), "first")
-    check_last(second, (4,), "second")
+    first = take(first, (4,), "first")
+    second = take(second, (4,), "second")
+    check_devices(first=first, second=second)
     broadcast(first=first.shape[:-1], second=second.shape[:-1])
     first, second = promote(first, second)
     a, b = torch.broadcast_tensors(first[..., :3], second[..., :3])
@@ -167,11 +239,12 @@ def quat_xyzw_rotate(
         ShapeError: The last axes are not 4 and 3.
         RotationError: A quaternion is zero.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
-    check_last(vector, (3,), "vector")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
+    vector = take(vector, (3,), "vector")
     check_nonzero(quat_xyzw, "quat_xyzw")
+    check_devices(quat_xyzw=quat_xyzw, vector=vector)
     broadcast(quat_xyzw=quat_xyzw.shape[:-1], vector=vector.shape[:-1])
-    quat_xyzw, vector = promote(quat_xyzw, vector)
+    quat_xyzw, vector = promote(rescale(quat_xyzw)[0], vector)
     u, v = torch.broadcast_tensors(quat_xyzw[..., :3], vector)
     turned = torch.linalg.cross(u, v) * (2.0 / dot(quat_xyzw, quat_xyzw))
     return vector + quat_xyzw[..., 3:] * turned + torch.linalg.cross(u, turned)

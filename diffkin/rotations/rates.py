@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import check_nonzero, dot
-from diffkin._checks import check_last
+from diffkin._algebra import check_nonzero, dot, rescale
+from diffkin._checks import take
 from diffkin.rotations.skew import hat
 
 __all__ = [
@@ -48,7 +48,7 @@ def quat_xyzw_rate_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Tensor,
     Raises:
         ShapeError: The last axis is not 4.
     """
-    check_last(quat_xyzw, (4,), "quat_xyzw")
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     half = 0.5 * quat_xyzw
     vector = half[..., :3]
     return torch.cat([_diagonal(half[..., 3:]) + hat(vector), -vector.unsqueeze(-2)], -2)
@@ -69,9 +69,10 @@ def quat_xyzw_body_rate_matrix(quat_xyzw: Float[Tensor, "*batch 4"]) -> Float[Te
         ShapeError: The last axis is not 4.
         RotationError: A quaternion is zero.
     """
-    rate = quat_xyzw_rate_matrix(quat_xyzw)
+    quat_xyzw = take(quat_xyzw, (4,), "quat_xyzw")
     check_nonzero(quat_xyzw, "quat_xyzw")
-    return rate.mT * (4.0 / dot(quat_xyzw, quat_xyzw)).unsqueeze(-1)
+    scaled, scale = rescale(quat_xyzw)
+    return quat_xyzw_rate_matrix(scaled).mT * (4.0 / dot(scaled, scaled)).unsqueeze(-1) / scale.unsqueeze(-1)
 
 
 def mrp_rate_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -88,8 +89,9 @@ def mrp_rate_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(mrp, (3,), "mrp")
-    return 0.25 * _diagonal(1.0 - dot(mrp, mrp)) + 0.5 * (hat(mrp) + _outer(mrp))
+    mrp = take(mrp, (3,), "mrp")
+    half = 0.5 * mrp
+    return _diagonal(0.25 - dot(half, half)) + hat(half) + 2.0 * _outer(half)
 
 
 def mrp_body_rate_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -106,8 +108,11 @@ def mrp_body_rate_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batc
     Raises:
         ShapeError: The last axis is not 3.
     """
-    rate = mrp_rate_matrix(mrp)
-    return rate.mT * ((4.0 / (1.0 + dot(mrp, mrp))) ** 2).unsqueeze(-1)
+    mrp = take(mrp, (3,), "mrp")
+    m, scale = rescale(mrp, small=False)
+    square, one = dot(m, m), 1.0 / scale  # both over the scale, as 1 + |m|^2 over its square
+    rate = _diagonal(one * one - square) + 2.0 * (_outer(m) - hat(one * m))
+    return rate * ((2.0 / (one * one + square)) ** 2 * one * one).unsqueeze(-1)
 
 
 def gibbs_rate_matrix(gibbs: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
@@ -124,7 +129,7 @@ def gibbs_rate_matrix(gibbs: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(gibbs, (3,), "gibbs")
+    gibbs = take(gibbs, (3,), "gibbs")
     return 0.5 * (_diagonal(torch.ones_like(gibbs[..., :1])) + hat(gibbs) + _outer(gibbs))
 
 
@@ -142,6 +147,8 @@ def gibbs_body_rate_matrix(gibbs: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(gibbs, (3,), "gibbs")
-    factor = 2.0 / (1.0 + dot(gibbs, gibbs))
-    return _diagonal(factor) - hat(factor * gibbs)
+    gibbs = take(gibbs, (3,), "gibbs")
+    g, scale = rescale(gibbs, small=False)
+    one = 1.0 / scale
+    factor = 2.0 / (one * one + dot(g, g)) * one
+    return _diagonal(factor * one) - hat(factor * g)

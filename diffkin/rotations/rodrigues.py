@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import dot, quaternion_row
-from diffkin._checks import check_last, check_rotation
+from diffkin._algebra import dot, quaternion_row, rescale
+from diffkin._checks import take, take_rotation
 from diffkin.rotations.quaternion import matrix_to_quat_xyzw, quat_xyzw_to_matrix
 
 __all__ = ["gibbs_to_matrix", "matrix_to_gibbs", "matrix_to_mrp", "mrp_shadow", "mrp_to_matrix"]
@@ -27,7 +27,7 @@ def gibbs_to_matrix(gibbs: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(gibbs, (3,), "gibbs")
+    gibbs = take(gibbs, (3,), "gibbs")
     return quat_xyzw_to_matrix(torch.cat([gibbs, torch.ones_like(gibbs[..., :1])], -1))
 
 
@@ -67,8 +67,10 @@ def mrp_to_matrix(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(mrp, (3,), "mrp")
-    return quat_xyzw_to_matrix(torch.cat([2.0 * mrp, 1.0 - dot(mrp, mrp)], -1))
+    mrp = take(mrp, (3,), "mrp")
+    m, scale = rescale(mrp, small=False)
+    one = 1.0 / scale  # the quaternion over the squared scale
+    return quat_xyzw_to_matrix(torch.cat([2.0 * one * m, one * one - dot(m, m)], -1))
 
 
 def matrix_to_mrp(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
@@ -87,7 +89,7 @@ def matrix_to_mrp(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 
         ShapeError: The last axes are not (3, 3).
         RotationError: The matrix is no rotation; the message says how far off it is.
     """
-    check_rotation(matrix, "matrix")
+    matrix = take_rotation(matrix, "matrix")
     row = quaternion_row(matrix)
     return row[..., :3] / (torch.sqrt(dot(row, row)) + row[..., 3:])
 
@@ -106,6 +108,7 @@ def mrp_shadow(mrp: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(mrp, (3,), "mrp")
-    square = dot(mrp, mrp)
-    return -mrp / torch.where(square == 0, 1.0, square)
+    mrp = take(mrp, (3,), "mrp")
+    m, scale = rescale(mrp)
+    square = dot(m, m)
+    return -m / torch.where(square == 0, 1.0, square) / scale

@@ -1,16 +1,57 @@
-"""Random rotations."""
+"""Random rotations, as matrices and as quaternions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin.rotations.quaternion import quat_xyzw_to_matrix
+from diffkin._checks import as_count, as_device, as_generator, check_dtype
+from diffkin.rotations.quaternion import quat_xyzw_normalize, quat_xyzw_to_matrix
 
-__all__ = ["random_rotation"]
+__all__ = ["random_quat_xyzw", "random_rotation"]
+
+
+def _gaussian(shape: int | Sequence[int], seed: int | torch.Generator, dtype: torch.dtype, device: Any) -> Tensor:
+    """Gaussian quaternions (*shape, 4), float64 on ``device``, drawn on the device of the generator."""
+    check_dtype(dtype)
+    device = as_device(device)
+    leading = [shape] if isinstance(shape, (int, np.integer)) or not isinstance(shape, Iterable) else list(shape)
+    counts = [as_count(count, "Each axis of shape") for count in leading]
+    generator = as_generator(seed, device)
+    drawn = torch.randn(*counts, 4, generator=generator, dtype=torch.float64, device=generator.device)
+    return drawn.to(device)
+
+
+def random_quat_xyzw(
+    shape: int | Sequence[int] = (),
+    seed: int | torch.Generator = 0,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Float[Tensor, "*shape 4"]:
+    """Unit quaternions drawn uniformly, the twins with ``w >= 0``: those of ``random_rotation`` for the same seed.
+
+    Args:
+        shape: Leading axes of the result.
+        seed: An integer, or a generator to draw from.
+        dtype: Of the result.
+        device: Of the result.
+
+    Returns:
+        (*shape, 4).
+
+    Raises:
+        OptionError: The shape or the seed is no whole number.
+        DtypeError: The dtype is no floating-point dtype.
+        DeviceError: There is no such device.
+    """
+    quat = quat_xyzw_normalize(_gaussian(shape, seed, dtype, device))
+    return torch.where(quat[..., 3:] < 0, -quat, quat).to(dtype)
 
 
 def random_rotation(
@@ -24,14 +65,16 @@ def random_rotation(
 
     Args:
         shape: Leading axes of the result.
-        seed: An integer, or a generator to draw from (on ``device``).
+        seed: An integer, or a generator to draw from.
         dtype: Of the result.
         device: Of the result.
 
     Returns:
         (*shape, 3, 3).
+
+    Raises:
+        OptionError: The shape or the seed is no whole number.
+        DtypeError: The dtype is no floating-point dtype.
+        DeviceError: There is no such device.
     """
-    generator = seed if isinstance(seed, torch.Generator) else torch.Generator(device).manual_seed(seed)
-    leading = (shape,) if isinstance(shape, int) else tuple(shape)
-    quat = torch.randn(*leading, 4, generator=generator, dtype=torch.float64, device=device)
-    return quat_xyzw_to_matrix(quat).to(dtype)
+    return quat_xyzw_to_matrix(_gaussian(shape, seed, dtype, device)).to(dtype)

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._algebra import check_nonzero, dot, unit
-from diffkin._checks import check_last, check_rotation, has_values
+from diffkin._algebra import check_nonzero, dot, rescale, unit
+from diffkin._checks import has_values, take, take_rotation
 from diffkin.errors import RotationError
 
 __all__ = ["matrix_to_rot6d", "rot6d_to_matrix"]
@@ -29,12 +29,14 @@ def rot6d_to_matrix(rot6d: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3
         ShapeError: The last axis is not 6.
         RotationError: A vector is zero or the two are parallel.
     """
-    check_last(rot6d, (6,), "rot6d")
+    rot6d = take(rot6d, (6,), "rot6d")
     a, b = rot6d[..., :3], rot6d[..., 3:]
-    normal = torch.linalg.cross(a, b)
     if has_values(rot6d):
         check_nonzero(a, "The first vector of rot6d")
         check_nonzero(b, "The second vector of rot6d")
+    a, b = rescale(a)[0], rescale(b)[0]
+    normal = torch.linalg.cross(a, b)
+    if has_values(rot6d):
         sine_squared = dot(normal, normal).detach() / (dot(a, a) * dot(b, b)).detach()
         if not bool((sine_squared > (4.0 * torch.finfo(rot6d.dtype).eps) ** 2).all()):
             raise RotationError("rot6d holds two parallel vectors, which span no plane; give two that do.")
@@ -55,5 +57,5 @@ def matrix_to_rot6d(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batc
         ShapeError: The last axes are not (3, 3).
         RotationError: The matrix is no rotation; the message says how far off it is.
     """
-    check_rotation(matrix, "matrix")
+    matrix = take_rotation(matrix, "matrix")
     return matrix[..., :2].mT.flatten(-2)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import check_last, check_rotation
+from diffkin._checks import take, take_rotation
 
 __all__ = ["adjoint", "hat", "vee"]
 
@@ -23,7 +23,7 @@ def hat(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     Raises:
         ShapeError: The last axis is not 3.
     """
-    check_last(vector, (3,), "vector")
+    vector = take(vector, (3,), "vector")
     x, y, z = vector.unbind(-1)
     o = torch.zeros_like(x)
     return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
@@ -41,7 +41,7 @@ def vee(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     Raises:
         ShapeError: The last axes are not (3, 3).
     """
-    check_last(matrix, (3, 3), "matrix")
+    matrix = take(matrix, (3, 3), "matrix")
     _, m01, m02, m10, _, m12, m20, m21, _ = matrix.flatten(-2).unbind(-1)
     return 0.5 * torch.stack([m21 - m12, m02 - m20, m10 - m01], -1)
 
@@ -59,5 +59,5 @@ def adjoint(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
         ShapeError: The last axes are not (3, 3).
         RotationError: The matrix is no rotation.
     """
-    check_rotation(matrix, "matrix")
+    matrix = take_rotation(matrix, "matrix")
     return matrix

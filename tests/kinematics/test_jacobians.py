@@ -128,3 +128,57 @@ def test_bad_input(iiwa):
         iiwa.jacobian(q, point=torch.zeros(3, 3))
     with pytest.raises(NonFiniteError, match="point"):
         iiwa.jacobian(q, point=torch.tensor([0.0, float("nan"), 0.0]))
+
+
+def made_under(switch, robot):
+    with switch():
+        return dk.Robot.from_urdf(robot.source, base=robot.base, tip=robot.tip)
+
+
+SWITCHES = [torch.no_grad, torch.inference_mode]
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("method", METHODS)
+def test_where_gradients_are_switched_off(iiwa, switch, method):
+    q, base, point = iiwa.sample(3), a_base(), torch.tensor([0.1, 0.2, 0.3]).double()
+    expected = iiwa.jacobian(q, point=point, base=base)
+    with switch():
+        robot = made_under(switch, iiwa)
+        found = [
+            each.jacobian(at, point=1.0 * point, base=1.0 * base, method=method)
+            for each in (iiwa, robot)
+            for at in (q, 1.0 * q)
+        ]
+        late = 1.0 * q
+    found.append(robot.jacobian(late, point=point, base=base, method=method))
+    for each in found:
+        assert not each.requires_grad
+        torch.testing.assert_close(each, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_robot_made_where_gradients_are_switched_off_has_them_later(iiwa, switch, dtype):
+    robot = made_under(switch, iiwa)
+    with switch():
+        robot, q = robot.to(dtype), iiwa.to(dtype).sample(2)
+        robot.forward_kinematics(q.double())  # keeps the tree in float64
+        other = q.double()
+    leaf = other.clone().requires_grad_()
+    plain = iiwa.to(dtype)
+    for call in (
+        lambda arm, at: arm.forward_kinematics(at),
+        lambda arm, at: arm.forward_kinematics(at, backend="reference"),
+        lambda arm, at: arm.manipulability(at),
+        lambda arm, at: arm.hessian(at),
+        lambda arm, at: arm.jacobian(at, method="backward_seeds"),
+    ):
+        slopes = [torch.autograd.grad(call(arm, leaf).sum(), leaf)[0] for arm in (robot, plain)]
+        torch.testing.assert_close(slopes[0], slopes[1], rtol=1e-12, atol=1e-12)
+        assert slopes[0].any()
+    origins = robot.tree.origins.clone().requires_grad_()
+    moved = robot.replace(origins=origins)
+    for method in METHODS:
+        rows = moved.jacobian(q, method=method, base=torch.eye(4, dtype=dtype))
+        assert torch.autograd.grad(rows.sum(), origins)[0].any()

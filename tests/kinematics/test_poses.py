@@ -231,8 +231,8 @@ def test_bad_input(iiwa):
         iiwa.forward_kinematics(torch.tensor(1.0))
     with pytest.raises(DtypeError, match="int64"):
         iiwa.forward_kinematics(torch.zeros(7, dtype=torch.long))
-    with pytest.raises(DtypeError, match="torch.Tensor"):
-        iiwa.forward_kinematics([0.0] * 7)
+    with pytest.raises(DtypeError, match="str in it"):
+        iiwa.forward_kinematics(["a"] * 7)
     bad = q.clone()
     bad[0, 3] = math.nan
     for number in (math.nan, math.inf):

@@ -124,3 +124,17 @@ def test_bad_input() -> None:
         rotations.euler_unwrap(torch.ones(5, 3), "ZYXY")
     with pytest.raises(UnknownNameError):
         rotations.euler_closest_to(torch.ones(5, 3), torch.ones(3), "zz")
+
+
+@pytest.mark.parametrize("sequence", ["ZYX", "ZXZ", "xyz"])
+def test_whole_turns_in_degrees(sequence: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    angles, reference = 400.0 * torch.randn(2, 50, 3, generator=generator, dtype=torch.float64)
+    near = rotations.euler_closest_to(angles, reference, sequence, degrees=True)
+    radians = rotations.euler_closest_to(torch.deg2rad(angles), torch.deg2rad(reference), sequence)
+    torch.testing.assert_close(near, torch.rad2deg(radians), rtol=0, atol=1e-10)
+    track = rotations.euler_unwrap(angles, sequence, degrees=True)
+    assert torch.equal(track[0], angles[0])
+    torch.testing.assert_close(
+        track, torch.rad2deg(rotations.euler_unwrap(torch.deg2rad(angles), sequence)), rtol=0, atol=1e-9
+    )

@@ -132,3 +132,83 @@ def test_bad_matrix_and_shape() -> None:
         rotations.matrix_to_euler(2.0 * torch.eye(3), "ZYX")
     with pytest.raises(ShapeError):
         rotations.euler_to_matrix(torch.zeros(4), "ZYX")
+
+
+FEW = ["X", "y", "Z", "XY", "YX", "yz", "zy", "ZX", "xz", "xy", "yx", "ZY"]
+
+
+@pytest.mark.parametrize("sequence", FEW)
+def test_one_and_two_letters_as_scipy(sequence: str) -> None:
+    angles = uniform(300, -3.1, 3.1)[:, : len(sequence)]
+    matrix = rotations.euler_to_matrix(angles, sequence)
+    expected = torch.tensor(Rotation.from_euler(sequence, angles.numpy()).as_matrix())
+    torch.testing.assert_close(matrix, expected, rtol=0, atol=1e-15)
+    torch.testing.assert_close(rotations.matrix_to_euler(matrix, sequence), angles, rtol=0, atol=2e-15)
+
+    def back(a: Tensor) -> Tensor:
+        return rotations.matrix_to_euler(rotations.euler_to_matrix(a, sequence), sequence)
+
+    torch.testing.assert_close(jacrev(back)(angles[0]), torch.eye(len(sequence)).double(), rtol=0, atol=1e-14)
+    assert float(hessian(back)(angles[0]).abs().max()) < 1e-13
+
+
+def test_every_short_spelling_and_no_other() -> None:
+    letters = [a + b for a in "XYZ" for b in ("", "X", "Y", "Z") if a != b]
+    for sequence in letters + [each.lower() for each in letters]:
+        assert rotations.euler_to_matrix(torch.zeros(len(sequence)), sequence).equal(torch.eye(3))
+    for wrong in ("XX", "zz", "Xy", "A", "", " z"):
+        with pytest.raises(UnknownNameError, match="Euler sequence"):
+            rotations.euler_to_matrix(torch.zeros(2), wrong)
+
+
+def test_one_letter_takes_one_number() -> None:
+    quarter = rotations.euler_to_matrix(math.pi / 2, "z")
+    torch.testing.assert_close(quarter, torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]).double(), rtol=0, atol=1e-15)
+    assert rotations.euler_to_matrix(torch.zeros(5, 1), "z").shape == (5, 3, 3)
+    with pytest.raises(ShapeError, match=r"\(\*batch, 1\), got \(5,\)"):
+        rotations.euler_to_matrix(torch.zeros(5), "z")
+    with pytest.raises(ShapeError):
+        rotations.euler_to_matrix(0.5, "zx")
+
+
+def test_few_letters_describe_few_rotations() -> None:
+    tilted = rotations.euler_to_matrix([0.3, 0.2, 0.1], "ZYX")
+    for sequence in FEW:
+        with pytest.raises(RotationError, match=rf"no turn '{sequence}'.*off by 0\.\d.*Three letters"):
+            rotations.matrix_to_euler(tilted, sequence)
+        assert bool(rotations.matrix_to_euler(tilted, sequence, check=False).isfinite().all())
+    exact = rotations.euler_to_matrix([0.3, 0.2], "ZY")
+    nearly = exact @ rotations.rotvec_to_matrix([2e-6, 0.0, 0.0])
+    torch.testing.assert_close(
+        rotations.matrix_to_euler(nearly, "ZY"), torch.tensor([0.3, 0.2]).double(), atol=1e-5, rtol=0
+    )
+    for single in (exact.float(), exact.float().expand(4, 3, 3)):
+        assert rotations.matrix_to_euler(single, "ZY").dtype == torch.float32
+    assert rotations.matrix_to_euler(torch.zeros(0, 3, 3), "ZY").shape == (0, 2)
+    for rates in (rotations.euler_rate_matrix, rotations.body_rate_matrix, rotations.euler_rate_condition):
+        with pytest.raises(UnknownNameError, match="three letters"):
+            rates(torch.zeros(2), "ZY")
+
+
+@pytest.mark.parametrize("sequence", ["ZYX", "xyz", "ZXZ", "zx", "Y"])
+def test_degrees(sequence: str) -> None:
+    angles = uniform(50, -85.0, 85.0)[:, : len(sequence)].abs()
+    expected = torch.tensor(Rotation.from_euler(sequence, angles.numpy(), degrees=True).as_matrix())
+    matrix = rotations.euler_to_matrix(angles, sequence, degrees=True)
+    torch.testing.assert_close(matrix, expected, rtol=0, atol=2e-15)
+    torch.testing.assert_close(rotations.matrix_to_euler(matrix, sequence, degrees=True), angles, rtol=0, atol=1e-10)
+    slope = jacrev(lambda a: rotations.euler_to_matrix(a, sequence, degrees=True))(angles[0])
+    radians = jacrev(lambda a: rotations.euler_to_matrix(a, sequence))(torch.deg2rad(angles[0]))
+    torch.testing.assert_close(slope, radians * math.pi / 180.0, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, ["Z"], torch.ones(3), b"ZYX", ("Z", "Y", "X")], ids=str)
+def test_a_sequence_is_text(wrong: object) -> None:
+    for call in (
+        lambda: rotations.euler_to_matrix(torch.zeros(3), wrong),
+        lambda: rotations.matrix_to_euler(torch.eye(3), wrong),
+        lambda: rotations.body_rate_matrix(torch.zeros(3), wrong),
+        lambda: rotations.euler_closest_to(torch.zeros(3), torch.zeros(3), wrong),
+    ):
+        with pytest.raises(UnknownNameError, match="Euler sequence"):
+            call()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import pi
 
+import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation, Slerp
@@ -94,3 +95,18 @@ def test_bad_input() -> None:
         rotations.slerp(eye, eye, torch.tensor(1))
     with pytest.raises(RotationError, match="after"):
         rotations.squad(eye, eye, eye, 3.0 * eye, 0.5)
+
+
+def test_one_number_does_not_widen_the_dtype() -> None:
+    """As in torch, where a tensor without axes plays no part in the dtype."""
+    keys = rotations.random_rotation(4, seed=3, dtype=torch.float32)
+    numbers = (0.3, np.float64(0.3), torch.tensor(0.3), torch.tensor(0.3, dtype=torch.float64))
+    for t in numbers:
+        assert torch.result_type(keys, torch.as_tensor(t)) == torch.float32
+        assert rotations.slerp(keys[0], keys[1], t).dtype == torch.float32
+        assert rotations.slerp(keys[0], keys[1].double(), t).dtype == torch.float64
+        assert rotations.squad(*keys, t).dtype == torch.float32
+    several = torch.tensor([0.3, 0.6], dtype=torch.float64)
+    assert rotations.slerp(keys[0], keys[1], several).dtype == torch.float64
+    assert rotations.slerp(keys[0], keys[1], several.float()).dtype == torch.float32
+    assert rotations.slerp(keys[0].tolist(), keys[1].numpy(), [0.3, 1]).shape == (2, 3, 3)

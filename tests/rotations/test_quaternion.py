@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import pi
 
+import mujoco
+import numpy as np
 import pybullet
 import pytest
 import roma
@@ -118,3 +120,35 @@ def test_matrix_that_is_no_rotation_says_how_far() -> None:
     slightly = eye + 1e-6
     assert bool(rotations.matrix_to_quat_xyzw(slightly).isfinite().all())
     assert jacrev(rotations.matrix_to_quat_xyzw)(2.0 * eye).shape == (4, 3, 3)
+
+
+def test_scalar_first_as_mujoco_has_it() -> None:
+    quat = quats()
+    wxyz = rotations.quat_xyzw_to_wxyz(quat)
+    assert torch.equal(wxyz, torch.cat([quat[:, 3:], quat[:, :3]], -1))
+    assert torch.equal(rotations.quat_wxyz_to_xyzw(wxyz), quat)
+    expected = np.empty((len(quat), 9))
+    for row, one in zip(expected, wxyz.numpy(), strict=True):
+        mujoco.mju_quat2Mat(row, one / np.linalg.norm(one))
+    matrix = torch.tensor(expected).reshape(-1, 3, 3)
+    torch.testing.assert_close(rotations.quat_wxyz_to_matrix(wxyz), matrix, rtol=0, atol=2e-15)
+    found = rotations.matrix_to_quat_wxyz(matrix)
+    assert found[:, 0].min().item() >= 0.0
+    theirs = torch.tensor(Rotation.from_matrix(expected.reshape(-1, 3, 3)).as_quat(canonical=True, scalar_first=True))
+    torch.testing.assert_close(found, theirs, rtol=0, atol=2e-15)
+    with pytest.raises(ShapeError, match="quat_wxyz"):
+        rotations.quat_wxyz_to_matrix(torch.ones(3))
+    with pytest.raises(RotationError):
+        rotations.matrix_to_quat_wxyz(2.0 * torch.eye(3))
+    assert bool(rotations.matrix_to_quat_wxyz(1.001 * torch.eye(3), check=False).isfinite().all())
+
+
+def test_arrays_and_lists() -> None:
+    quat = quats(3)
+    expected = rotations.quat_xyzw_to_matrix(quat)
+    for given in (quat.numpy(), quat.tolist(), tuple(map(tuple, quat.tolist())), list(quat), list(quat.numpy())):
+        found = rotations.quat_xyzw_to_matrix(given)
+        assert found.dtype == torch.float64
+        assert torch.equal(found, expected)
+    assert rotations.quat_xyzw_to_matrix(quat.float().numpy()).dtype == torch.float32
+    assert rotations.quat_xyzw_rotate([0, 0, 1, 1], [1, 0, 0]).tolist() == [0.0, 1.0, 0.0]

@@ -38,4 +38,4 @@ def test_bad_input() -> None:
     with pytest.raises(DtypeError):
         rotations.hat(torch.zeros(3, dtype=torch.int64))
     with pytest.raises(DtypeError):
-        rotations.hat([0.0, 0.0, 0.0])
+        rotations.hat("0, 0, 0")
