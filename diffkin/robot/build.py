@@ -13,7 +13,7 @@ from diffkin.kinematics import PRISMATIC, REVOLUTE, KinematicTree
 from diffkin.robot.description import FREE, MOVING, Description, JointDescription
 from diffkin.robot.inertia import masses_of
 from diffkin.robot.mimics import Drive, resolve_mimic
-from diffkin.robot.topology import Children, arm_below, below, below_root_pose, check_tree, children_of, way_between
+from diffkin.robot.topology import Children, below, below_root_pose, check_tree, children_of, tip_below, way_between
 
 if TYPE_CHECKING:
     from diffkin.robot.robot import Robot
@@ -58,22 +58,22 @@ def build_robot(make: type[Robot], description: Description, base: str | None = 
     drives: dict[str, Drive] = {}
     for joint in way:
         if joint.kind in FREE or joint.problem:
-            raise _not_possible(joint, where, children)
+            raise _not_possible(joint, where, start, children)
         if joint.kind in MOVING:  # a mimic on a fixed joint says nothing
             resolve_mimic(joint, by_name, drives, where)
-    for drive in drives.values():
-        if drive.source.problem:
-            raise _not_possible(drive.source, where, children)
+    for name in drives:  # sources that lie off the way too
+        if by_name[name].problem:
+            raise _not_possible(by_name[name], where, start, children)
     try:
         return _assemble(make, description, start, tip, way, drives, children)
     except (NonFiniteError, RotationError) as error:  # numbers that are each possible, and together are not
         raise JointError(f"{where}: {error}") from error
 
 
-def _not_possible(joint: JointDescription, where: str, children: Children) -> JointError:
+def _not_possible(joint: JointDescription, where: str, start: str, children: Children) -> JointError:
     """The error for a joint that a robot cannot have, with a part of the model that makes one."""
-    hint = arm_below(children, joint.parent)
-    part = f" A part without such joints is base={hint!r}." if hint is not None else ""
+    hint = tip_below(start, children)
+    part = f" For instance base={start!r}, tip={hint!r} gives an arm." if hint is not None else ""
     if joint.problem:
         return JointError(f"{where}: {joint.problem} Load a part without it, with base and tip.{part}")
     return JointError(

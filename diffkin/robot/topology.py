@@ -5,7 +5,7 @@ from __future__ import annotations
 from diffkin.errors import TopologyError, closest
 from diffkin.robot.description import FREE, MOVING, Description, JointDescription
 
-__all__ = ["Children", "arm_below", "below", "below_root_pose", "check_tree", "children_of", "way_between"]
+__all__ = ["Children", "below", "below_root_pose", "check_tree", "children_of", "tip_below", "way_between"]
 
 Children = dict[str, list[JointDescription]]
 """The joints that hang on each link, in file order."""
@@ -77,14 +77,17 @@ def below_root_pose(root: str, children: Children) -> str:
     return start
 
 
-def arm_below(children: Children, link: str) -> str | None:
-    """The link near ``link``, on a branch of it, below which most joints move and every joint can be of a robot."""
+def tip_below(start: str, children: Children) -> str | None:
+    """The link below ``start`` on whose way most joints move and every joint can be part of a robot."""
     best, most = None, 0
-    for start in [link, *(joint.child for joint in children[link])]:
-        joints = below(start, children)
-        count = sum(joint.kind in MOVING for joint in joints)
-        if count > most and not any(joint.kind in FREE or joint.problem for joint in joints):
-            best, most = start, count
+    waiting = [(start, 0)]
+    while waiting:
+        link, count = waiting.pop()
+        if count > most:
+            best, most = link, count
+        for joint in reversed(children[link]):
+            if joint.kind not in FREE and not joint.problem:
+                waiting.append((joint.child, count + (joint.kind in MOVING)))
     return best
 
 

@@ -55,7 +55,7 @@ def open_document(path_or_xml: Model | Document, *root_tags: str) -> Document:
     Args:
         path_or_xml: Path of a file, a ``package://`` address, the text itself (str or bytes), an open file, or a
             document that was read before.
-        root_tags: The names that the root element may have.
+        root_tags: The names that the root element may have; any if none is given.
 
     Returns:
         The document.
@@ -76,7 +76,7 @@ def open_document(path_or_xml: Model | Document, *root_tags: str) -> Document:
     content = _trimmed(content)
     _check_size(len(content), label)
     if not content:
-        raise ModelFileError(f"{label} is empty; a model file with {_listed(root_tags)} was expected.")
+        raise ModelFileError(f"{label} is empty; a model file with {_listed(root_tags) or 'XML'} was expected.")
     root = _parse(content, encoding, label)
     _take_off_namespaces(root)
     _check_root(root, label, root_tags)
@@ -96,7 +96,7 @@ _HINTS = {
 
 
 def _check_root(root: Any, label: str, tags: tuple[str, ...]) -> None:
-    if root.tag not in tags:
+    if tags and root.tag not in tags:
         hint = _HINTS.get(root.tag, "")
         raise ModelFileError(f"{label} holds <{root.tag}>, expected {_listed(tags)} as the outermost element.{hint}")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from diffkin.errors import JointError, TopologyError
 from diffkin.robot import Robot
+from diffkin.robot.description import Description, JointDescription
 from diffkin.robot.formats.urdf import read_urdf
-from diffkin.robot.topology import below, below_root_pose, check_tree, children_of, way_between
+from diffkin.robot.topology import below, below_root_pose, check_tree, children_of, tip_below, way_between
 from tests.robot.models import TREE, urdf
 
 
@@ -113,3 +115,22 @@ def test_the_link_that_carries_the_whole_robot(joints: list[str], start: str) ->
     description = read_urdf(urdf(*joints))
     root = check_tree(description, "here")
     assert below_root_pose(root, children_of(description)) == start
+
+
+def test_a_tip_that_gives_an_arm() -> None:
+    """The way with most moving joints that a robot can have; joints that it cannot have end a way."""
+    eye, z = np.eye(4), np.array([0.0, 0.0, 1.0])
+    joints = (
+        JointDescription("free", "floating", "root", "cup", eye, z),
+        JointDescription("deep", "continuous", "cup", "in_cup", eye, z),
+        JointDescription("a", "continuous", "root", "l1", eye, z),
+        JointDescription("glue", "fixed", "l1", "l2", eye, z),
+        JointDescription("b", "prismatic", "l2", "l3", eye, z),
+        JointDescription("bad", "continuous", "l3", "l4", eye, z, problem="cannot be"),
+        JointDescription("c", "continuous", "root", "other", eye, z),
+    )
+    links = ("root", *(joint.child for joint in joints))
+    children = children_of(Description("r", links, joints, ""))
+    assert tip_below("root", children) == "l3"
+    assert tip_below("cup", children) == "in_cup"
+    assert tip_below("l4", children) is None

@@ -1,4 +1,4 @@
-"""MuJoCo models (MJCF), compiled by the package ``mujoco`` itself with everything but kinematics taken out."""
+"""MuJoCo models (MJCF): links and joints of what the package ``mujoco`` itself makes of them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkin.errors import JointError, MissingDependencyError, ModelFileError
+from diffkin.errors import ModelFileError
 from diffkin.robot.description import Description, JointDescription, Mimic
+from diffkin.robot.formats.mjcf_compile import compile_mechanism, inertials_of
+from diffkin.robot.formats.mjcf_parts import take_parts
 from diffkin.robot.xml import Document, Model, open_document
 
 __all__ = ["read_mjcf"]
 
 _Array = NDArray[np.float64]
-
-# What a model may hold besides bodies, joints and sites; taken out, users of other parts first.
-_NOT_KINEMATIC = (
-    *("keys", "sensors", "actuators", "tendons", "skins", "flexes", "excludes", "pairs", "tuples", "numerics", "texts"),
-    *("cameras", "lights", "geoms", "meshes", "hfields", "materials", "textures", "plugins"),
-)
 
 
 def read_mjcf(path_or_xml: Model | Document) -> Description:
@@ -28,82 +24,34 @@ def read_mjcf(path_or_xml: Model | Document) -> Description:
 
     Bodies and the named sites on them become links, the world is the root. Several joints of a body and joints beside
     the body's origin keep their meaning; ``ref`` is the value at the pose in which the model is drawn. Active ``joint``
-    equalities become mimics. A free joint, or a ball joint, that the whole robot hangs on is its base pose. Other
-    equalities close loops, which a tree does not have, and are left out, as in ``mj_kinematics``.
+    equalities become mimics. A free joint, or a ball joint, that the whole robot hangs on is its base pose. Equalities of
+    bodies close loops, which a tree does not have, and are left out, as in ``mj_kinematics``. Ball joints elsewhere,
+    couplings of higher order and through tendons matter where a robot has the joint; such joints are described with
+    their ``problem``. Masses are those of MuJoCo, and unknown where they come of a mesh.
 
     Args:
-        path_or_xml: Path of a file, a ``package://`` address, or the XML text itself.
+        path_or_xml: Path of a file, a ``package://`` address, the XML text itself, or an open file.
 
     Returns:
         Its links and joints.
 
     Raises:
         diffkin.errors.MissingDependencyError: ``mujoco`` is not installed.
-        diffkin.errors.ModelFileError: The file cannot be read, or MuJoCo refuses it.
-        diffkin.errors.JointError: A ball joint is not at the root, or joints are coupled by more than a straight line.
+        diffkin.errors.ModelFileError: The file cannot be read, MuJoCo refuses it, it has no bodies, or so many that it
+            would take minutes.
     """
     document = open_document(path_or_xml, "mujoco")
-    _check_numbers(document)
-    model, name = _compile(document)
-    links, hidden, joints = _Reader(model, document.label).read()
-    return Description(name, tuple(links), tuple(joints), document.source, frozenset(hidden))
-
-
-def _check_numbers(document: Document) -> None:
-    """Raise for NaN and infinity, of which MuJoCo would only warn, and for includes without a folder to look in."""
-    for element in document.root.iter():
-        if element.tag == "include" and not _is_xml_file(document):
-            raise ModelFileError(f"{document.label} includes another file. Give the path of the model, a file *.xml.")
-        if element.tag not in ("body", "joint", "freejoint", "site", "frame", "replicate", "compiler"):
-            continue
-        for key, text in element.attrib.items():
-            if key in ("name", "class", "childclass"):
-                continue
-            if any(word.lower().lstrip("+-") in ("nan", "inf", "infinity") for word in text.split()):
-                raise ModelFileError(
-                    f"{document.label}, line {element.sourceline}: {key} of <{element.tag}> is {text[:60]!r}; every "
-                    "number must be finite. Write a finite number."
-                )
-
-
-def _is_xml_file(document: Document) -> bool:
-    """Whether MuJoCo can open it itself: it reads no other suffix."""
-    return not document.is_text and document.source.lower().endswith(".xml")
-
-
-def _compile(document: Document) -> tuple[Any, str]:
-    """The compiled model without anything that needs a file or a mass, and its name."""
+    parts = take_parts(document)
     try:
-        import mujoco
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Reading MuJoCo models needs the package mujoco. Install it with `pip install mujoco`."
-        ) from error
-    from lxml import etree
-
-    try:
-        if _is_xml_file(document):
-            spec = mujoco.MjSpec.from_file(document.source)
-        else:
-            spec = mujoco.MjSpec.from_string(etree.tostring(document.root, encoding="unicode"))
-        couplings = [e for e in spec.equalities if e.type != mujoco.mjtEq.mjEQ_JOINT]
-        for element in [*couplings, *(e for part in _NOT_KINEMATIC for e in getattr(spec, part))]:
-            spec.delete(element)
-        for body in spec.bodies:
-            if body.id:  # the world has no mass
-                body.explicitinertial = True
-                body.mass, body.inertia = 1.0, np.ones(3)
-                body.ipos, body.iquat = np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0])
-                body.fullinertia = np.full(6, np.nan)  # how MuJoCo marks it as not given
-        for joint in spec.joints:
-            joint.armature = 1.0  # parallel joints of one body would bring a warning about its inertia
-        spec.compiler.inertiafromgeom = mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_FALSE
-        spec.compiler.settotalmass = -1.0
-        spec.compiler.alignfree = False
-        spec.compiler.fusestatic = False  # static bodies stay links
-        return spec.compile(), spec.modelname
+        model, name = compile_mechanism(parts)
     except (ValueError, RuntimeError) as error:
         raise ModelFileError(f"MuJoCo refuses {document.label}: {str(error).strip()}. Correct it there.") from error
+    if model.nbody < 2:
+        raise ModelFileError(f"{document.label} has no <body>; a robot has at least one.")
+    reader = _Reader(model, document.label)
+    links, hidden, joints = reader.read()
+    inertials = dict(zip(reader.body, inertials_of(parts), strict=True))
+    return Description(name, tuple(links), tuple(joints), document.source, frozenset(hidden), inertials)
 
 
 class _Names:
@@ -133,6 +81,7 @@ class _Reader:
         bodies = [model.body(index).name for index in range(model.nbody)]
         joints = [model.joint(index).name for index in range(model.njnt)]
         self.link_names, self.joint_names = _Names(bodies), _Names(joints)
+        self.problems: dict[int, str] = {}
         self.body = [name or self.link_names.new(f"body{index}") for index, name in enumerate(bodies)]
         self.joint = [name or self.joint_names.new(f"joint{index}") for index, name in enumerate(joints)]
 
@@ -182,6 +131,7 @@ class _Reader:
                 self.hidden.append(child)
             self.links.append(child)
             lower, upper = model.jnt_range[joint] if model.jnt_limited[joint] else (-np.inf, np.inf)
+            effort = float(np.abs(model.jnt_actfrcrange[joint]).max()) if model.jnt_actfrclimited[joint] else np.inf
             moving = "prismatic" if slides else "revolute" if model.jnt_limited[joint] else "continuous"
             self.joints.append(
                 JointDescription(
@@ -194,6 +144,8 @@ class _Reader:
                     lower=float(lower),
                     upper=float(upper),
                     mimic=mimics.get(joint),
+                    effort=effort,
+                    problem=self.problems.get(joint, ""),
                 )
             )
             parent, pose = child, _shift(-anchor)
@@ -202,15 +154,17 @@ class _Reader:
 
     def _read_free(self, index: int, joint: int, is_ball: bool, pose: _Array) -> None:
         alone = int(self.model.body_parentid[index]) == 0 and int(self.model.body_jntnum[index]) == 1
+        problem = ""
         if is_ball and not (alone and int(np.sum(self.model.body_parentid[1:] == 0)) == 1):
-            raise JointError(
-                f"{self.label}: the ball joint {self.joint[joint]!r} of body {self.body[index]!r} is not at the root, "
-                "where it would be the base pose. Replace it with three hinges."
+            problem = (
+                f"the ball joint {self.joint[joint]!r} of body {self.body[index]!r} is not at the root, where it would be "
+                "the base pose. Replace it with three hinges, or leave it out."
             )
         parent = self.body[int(self.model.body_parentid[index])]
         self.links.append(self.body[index])
+        z = np.array([0.0, 0.0, 1.0])
         self.joints.append(
-            JointDescription(self.joint[joint], "floating", parent, self.body[index], pose, np.array([0.0, 0.0, 1.0]))
+            JointDescription(self.joint[joint], "floating", parent, self.body[index], pose, z, problem=problem)
         )
 
     def _couplings(self) -> tuple[dict[int, Mimic], dict[int, float]]:
@@ -224,24 +178,40 @@ class _Reader:
         mimics: dict[int, Mimic] = {}
         locked: dict[int, float] = {}
         for index in range(model.neq):
-            if int(model.eq_type[index]) != mujoco.mjtEq.mjEQ_JOINT or not model.eq_active0[index]:
+            if not model.eq_active0[index]:
                 continue
             first, second = int(model.eq_obj1id[index]), int(model.eq_obj2id[index])
+            if int(model.eq_type[index]) == mujoco.mjtEq.mjEQ_TENDON:
+                self._note_tendons(first, second)
+            if int(model.eq_type[index]) != mujoco.mjtEq.mjEQ_JOINT:
+                continue
             constant, factor, *higher = (float(number) for number in model.eq_data[index][:5])
             if first in mimics or first in locked:
-                raise JointError(f"{self.label}: two equalities drive joint {self.joint[first]!r}. Keep one.")
+                self.problems[first] = f"two equalities drive joint {self.joint[first]!r}. Keep one."
+                continue
             start = float(model.qpos0[model.jnt_qposadr[first]])
             if second < 0:
                 locked[first] = start + constant
                 continue
             if any(higher):
-                raise JointError(
-                    f"{self.label}: joint {self.joint[first]!r} follows {self.joint[second]!r} by a polynomial "
-                    f"of second or higher order ({higher}); only a0 and a1 of polycoef can be kept."
+                self.problems[first] = (
+                    f"joint {self.joint[first]!r} follows {self.joint[second]!r} by a polynomial of second or higher "
+                    f"order ({higher}); only a0 and a1 of polycoef can be kept."
                 )
             source_start = float(model.qpos0[model.jnt_qposadr[second]])
             mimics[first] = Mimic(self.joint[second], factor, start + constant - factor * source_start)
         return mimics, locked
+
+    def _note_tendons(self, *tendons: int) -> None:
+        """Joints that are coupled through tendons cannot be part of a robot as they are."""
+        for tendon in tendons:
+            first = int(self.model.tendon_adr[tendon]) if tendon >= 0 else 0
+            for wrap in range(first, first + int(self.model.tendon_num[tendon]) if tendon >= 0 else first):
+                joint = int(self.model.wrap_objid[wrap])
+                self.problems[joint] = (
+                    f"joint {self.joint[joint]!r} is coupled to others through a tendon by an equality; only equalities "
+                    "of two joints can be kept. Write it as one, or leave it out."
+                )
 
 
 # -- poses in float64 -----------------------------------------------------------------------------------------------

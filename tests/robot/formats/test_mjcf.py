@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +148,7 @@ def test_a_free_body_beside_the_robot_is_refused_with_a_way_out() -> None:
     xml = model(
         f'<body name="ball"><freejoint name="free"/>{SHAPE}</body><body name="arm"><joint name="j"/>{SHAPE}</body>'
     )
-    with pytest.raises(JointError, match="'free' is not at the root"):
+    with pytest.raises(JointError, match="'free' is not at the root.*tip='arm'"):
         Robot.from_mjcf(xml)
     assert Robot.from_mjcf(xml, tip="arm").joint_names == ("j",)
 
@@ -237,4 +240,251 @@ def test_without_mujoco_the_message_says_what_to_install(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingDependencyError, match="pip install mujoco"):
-        Robot.from_mjcf(model(""))
+        Robot.from_mjcf(model('<body name="b"/>'))
+
+
+@pytest.mark.parametrize("text", ["<mujoco/>", model(""), model('<site name="s"/><geom size="1"/>')])
+def test_a_model_without_bodies_is_no_robot(text: str) -> None:
+    with pytest.raises(ModelFileError, match="no <body>"):
+        Robot.from_mjcf(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "site"),
+    [
+        ("", '<site name="s" material="m"/>'),
+        ('<default><site material="m"/></default>', '<site name="s"/>'),
+        (
+            '<default><default class="c"><site material="m" size="0.1"/></default></default>',
+            '<site name="s" class="c"/>',
+        ),
+    ],
+)
+def test_sites_may_have_a_material(before: str, site: str) -> None:
+    material = '<asset><texture name="t" type="2d" file="absent.png"/><material name="m" texture="t"/></asset>'
+    robot = Robot.from_mjcf(model(f'<body name="b"><joint name="j"/>{SHAPE}{site}</body>', material, before))
+    assert robot.link_names == ("world", "b", "s")
+
+
+ARM = f"""<body name="arm"><joint name="x"/>{SHAPE}<body name="fore"><joint name="y" axis="1 0 0"/>{SHAPE}
+<body name="hand" pos="0 0 1"><joint name="z" axis="0 1 0"/>{SHAPE}</body></body></body>"""
+BESIDE = {
+    "ball": f'<body name="head"><joint name="neck" type="ball"/>{SHAPE}</body>',
+    "free object": f'<body name="cup"><freejoint name="loose"/>{SHAPE}</body>',
+    "mocap body": f'<body name="target" mocap="true">{SHAPE}</body>',
+    "soft": '<body name="cloth"><flexcomp name="f" type="grid" count="3 3 1" spacing="0.1 0.1 0.1" radius="0.01"/></body>',
+}
+
+
+@pytest.mark.parametrize("beside", BESIDE)
+def test_what_is_not_on_the_way_does_not_matter(beside: str) -> None:
+    text = model(ARM + BESIDE[beside])
+    for base, tip in ((None, "hand"), ("arm", "hand"), ("arm", None)):
+        robot = Robot.from_mjcf(text, base, tip)
+        assert robot.tip == "hand"
+        (q,) = robot.sample(1, seed=1)
+        assert gap(robot, text, q) < 1e-14
+    if beside in ("ball", "free object"):
+        with pytest.raises(JointError, match="base='world', tip='hand' gives an arm"):
+            Robot.from_mjcf(text)
+        with pytest.raises(JointError):
+            Robot.from_mjcf(text, tip="head" if beside == "ball" else "cup")
+
+
+COUPLED = {
+    "second order": ('<joint joint1="z" joint2="x" polycoef="0 1 0.5 0 0"/>', "", "polynomial"),
+    "two drivers": ('<joint joint1="z" joint2="x"/><joint joint1="z" joint2="y"/>', "", "two equalities"),
+    "tendon": (
+        '<tendon tendon1="t"/>',
+        '<tendon><fixed name="t"><joint joint="z" coef="1"/></fixed></tendon>',
+        "through a tendon",
+    ),
+    "two tendons": (
+        '<tendon tendon1="t" tendon2="u"/>',
+        '<tendon><fixed name="u"><joint joint="z" coef="1"/></fixed><fixed name="t"><joint joint="z" coef="2"/></fixed>'
+        "</tendon>",
+        "through a tendon",
+    ),
+}
+
+
+@pytest.mark.parametrize("coupling", COUPLED)
+def test_couplings_matter_where_the_robot_has_the_joint(coupling: str) -> None:
+    equality, after, said = COUPLED[coupling]
+    text = model(ARM, f"{after}<equality>{equality}</equality>")
+    for tip in (None, "hand"):
+        with pytest.raises(JointError, match=f"'z'.*{said}|{said}.*'z'"):
+            Robot.from_mjcf(text, tip=tip)
+    assert Robot.from_mjcf(text, tip="fore").joint_names == ("x", "y")
+
+
+def test_tendon_equalities_that_say_nothing() -> None:
+    tendons = '<tendon><fixed name="t"><joint joint="z" coef="1"/></fixed></tendon>'
+    for equality in ('<tendon tendon1="t" active="false"/>', ""):
+        text = model(ARM, f"{tendons}<equality>{equality}</equality>")
+        assert Robot.from_mjcf(text).joint_names == ("x", "y", "z")
+
+
+def test_an_equality_of_tendons_along_sites_is_left_out_with_a_warning() -> None:
+    sites = '<site name="s"/>'
+    tendon = '<tendon><spatial name="rope"><site site="s"/><site site="end"/></spatial></tendon>'
+    text = model(
+        ARM + f'<body name="post" pos="1 0 0"><site name="end"/>{SHAPE}</body>',
+        tendon + '<equality><tendon tendon1="rope"/></equality>',
+    ).replace('<body name="fore">', f'{sites}<body name="fore">')
+    with pytest.warns(UserWarning, match="'rope'.*leaves it out"):
+        assert Robot.from_mjcf(text, tip="hand").dof == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    {
+        "replicate": model('<replicate count="1000000000"><body/></replicate>'),
+        "nested replicate": model('<replicate count="1000">' * 4 + "<body/>" + "</replicate>" * 4),
+        "empty replicate": model('<replicate count="1000000000"/><body name="b"/>'),
+        "many sites": model('<body name="b"><replicate count="100000"><site name="s"/></replicate></body>'),
+        "flexcomp": model('<body name="b"><flexcomp name="f" type="grid" count="1000 1000 1000"/></body>'),
+        "bodies": model("<body/>" * 100_000),
+    }.items(),
+)
+def test_models_that_would_take_minutes_are_refused_at_once(name: str, text: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(ModelFileError, match="at most 6000"):
+        Robot.from_mjcf(text)
+    assert time.monotonic() - start < 10, name
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        '<size nkey="100000000"/>',
+        '<size nuser_body="100000000" nuserdata="2000000000" memory="900G"/>',
+        '<asset><hfield name="h" nrow="100000" ncol="100000" size="1 1 1 1"/></asset>',
+        '<asset><texture name="t" type="2d" builtin="flat" width="100000" height="100000"/></asset>',
+        '<custom><numeric name="n" size="1000000000"/></custom>',
+        '<asset><mesh name="m" builtin="sphere" params="1000"/></asset>',
+        '<sensor><user name="u" dim="1000000000"/></sensor>',
+        '<visual><global offwidth="1000000" offheight="1000000"/></visual>',
+    ],
+)
+def test_what_is_not_kinematics_costs_nothing(part: str) -> None:
+    code = (
+        "import resource, sys; import diffkin as dk; "
+        "resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30,) * 2); "
+        "print(dk.Robot.from_mjcf(sys.argv[1]).dof)"
+    )
+    text = model(ARM, part)
+    done = subprocess.run([sys.executable, "-c", code, text], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.strip() == "3", done.stderr
+
+
+def test_joints_have_the_force_limits_of_mujoco() -> None:
+    text = model(f'<body name="b"><joint name="j" actuatorfrcrange="-3 2"/>{SHAPE}</body>')
+    robot = Robot.from_mjcf(text)
+    assert (robot.max_effort.tolist(), robot.max_velocity.tolist()) == ([3.0], [np.inf])
+    assert Robot.from_mjcf(model(ARM)).max_effort.tolist() == [np.inf] * 3
+
+
+def test_files_include_files_from_the_folder_of_the_model(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "hand.xml").write_text(f'<mujoco><body name="hand"><joint name="k"/>{SHAPE}</body></mujoco>')
+    (tmp_path / "arm.xml").write_text(
+        f'<mujocoinclude><body name="b"><joint name="j"/>{SHAPE}<include file="parts/hand.xml"/></body></mujocoinclude>'
+    )
+    path = tmp_path / "scene.mjcf"
+    path.write_text('<mujoco><worldbody><include file="arm.xml"/></worldbody></mujoco>')
+    assert Robot.from_mjcf(path).joint_names == ("j", "k")
+    with path.open() as file, pytest.raises(ModelFileError, match="Give the path"):
+        Robot.from_mjcf(file)
+    path.write_text('<mujoco><worldbody><include file="absent.xml"/></worldbody></mujoco>')
+    with pytest.raises(ModelFileError, match=r"absent\.xml"):
+        Robot.from_mjcf(path)
+    path.write_text('<mujoco><worldbody><include file="arm.xml"/><include file="arm.xml"/></worldbody></mujoco>')
+    with pytest.raises(ModelFileError, match="twice"):
+        Robot.from_mjcf(path)
+    (tmp_path / "arm.xml").write_text('<mujoco><include file="arm.xml"/></mujoco>')
+    path.write_text('<mujoco><worldbody><include file="arm.xml"/></worldbody></mujoco>')
+    with pytest.raises(ModelFileError, match="twice"):
+        Robot.from_mjcf(path)
+
+
+def test_models_attach_models(tmp_path: Path) -> None:
+    (tmp_path / "hand.xml").write_text(
+        '<mujoco model="hand"><asset><mesh name="m" file="absent.stl"/></asset><worldbody><body name="hand" pos="0 0 1">'
+        f'<joint name="k"/>{SHAPE}<geom type="mesh" mesh="m" mass="0"/></body></worldbody></mujoco>'
+    )
+    path = tmp_path / "scene.xml"
+    text = (
+        '<mujoco><asset><model name="hand" file="hand.xml"/></asset><worldbody><body name="b"><joint name="j"/>'
+        f"{SHAPE}{{}}</body></worldbody></mujoco>"
+    )
+    attach = '<attach model="hand" body="hand" prefix="{}_"/>'
+    path.write_text(text.format(attach.format("left") + attach.format("right")))
+    robot = Robot.from_mjcf(path)
+    assert robot.joint_names == ("j", "left_k", "right_k")
+    assert robot.link_names == ("world", "b", "left_hand", "right_hand")
+    assert robot.mass.item() == pytest.approx(3.0)
+    path.write_text(text.format(f'<replicate count="3000">{attach.format("x")}</replicate>'))
+    with pytest.raises(ModelFileError, match="at most 6000"):
+        Robot.from_mjcf(path)
+    path.write_text(text.replace("hand.xml", "scene.xml").format(""))
+    with pytest.raises(ModelFileError, match="attaches itself"):
+        Robot.from_mjcf(path)
+
+
+INERTIAL = '<inertial mass="2" pos="0.1 0.2 0.3" diaginertia="1 1 1"/>'
+MASSES = [
+    model(ARM),
+    model(f'<body name="b"><joint/>{INERTIAL}<geom size="1"/></body>'),
+    model(f'<body name="b"><joint/>{INERTIAL}<geom size="1"/></body>', before='<compiler inertiafromgeom="true"/>'),
+    model(f'<body name="b"><joint/>{SHAPE}<geom type="capsule" fromto="0 0 0 1 2 3" size="0.1" density="500"/></body>'),
+    model(
+        f'<body name="b"><joint/>{SHAPE}<geom class="c"/></body>',
+        before='<default><default class="c"><geom size="0.3" type="box"/></default></default>',
+    ).replace('size="0.3"', 'size="0.3 0.2 0.1"'),
+    model(ARM, before='<compiler settotalmass="12"/>'),
+    model(
+        f'<body name="b"><joint/>{SHAPE}<geom size="1" group="4"/></body>', before='<compiler inertiagrouprange="0 2"/>'
+    ),
+    model(f'<body name="b"><joint/>{SHAPE}</body>', before='<compiler boundmass="5"/>'),
+]
+
+
+@pytest.mark.parametrize("text", MASSES)
+def test_masses_are_those_of_mujoco(text: str) -> None:
+    robot = Robot.from_mjcf(text)
+    own = mujoco.MjModel.from_xml_string(text)
+    data = mujoco.MjData(own)
+    assert robot.mass.item() == pytest.approx(float(own.body_mass[1:].sum()), rel=1e-14)
+    for q in robot.sample(3, seed=1):
+        data.qpos[:] = q.numpy()
+        mujoco.mj_kinematics(own, data)
+        mujoco.mj_comPos(own, data)
+        assert np.abs(robot.center_of_mass(q).numpy() - data.subtree_com[0]).max() < 1e-12
+
+
+@pytest.mark.parametrize("name", ["ant", "humanoid", "pusher"])
+def test_masses_of_files_are_those_of_mujoco(name: str) -> None:
+    path = Path(pybullet_data.getDataPath()) / "mjcf" / f"{name}.xml"
+    robot, own = Robot.from_mjcf(path), mujoco.MjModel.from_xml_path(str(path))
+    masses = {own.body(index).name: own.body_mass[index] for index in range(1, own.nbody) if own.body(index).name}
+    ours = dict(zip(robot.link_names, robot.link_masses.tolist()))
+    shared = masses.keys() & ours.keys()
+    assert len(shared) > 1
+    assert {link: ours[link] for link in shared} == pytest.approx({link: masses[link] for link in shared}, rel=1e-14)
+
+
+def test_a_mass_that_comes_of_a_mesh_is_not_known() -> None:
+    mesh = '<asset><mesh name="m" file="absent.stl"/></asset>'
+    shape = '<geom type="mesh" mesh="m"{}/>'
+    body = '<body name="b"><joint name="j"/>{}</body>'
+    unknown = Robot.from_mjcf(model(body.format(shape.format("")), mesh))
+    with pytest.raises(ModelFileError, match="mass of link 'b'"):
+        _ = unknown.mass
+    for inside in (
+        INERTIAL + shape.format(""),
+        SHAPE + shape.format(' mass="0"'),
+        SHAPE + shape.format(' density="0"'),
+    ):
+        known = Robot.from_mjcf(model(body.format(inside), mesh))
+        assert known.mass.item() == (2.0 if inside.startswith(INERTIAL) else 1.0)
