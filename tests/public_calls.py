@@ -24,8 +24,9 @@ ROBOTS = {dtype: ROBOT.to(dtype) for dtype in (torch.float32, torch.float64)}
 
 
 def robot(like: Any) -> dk.Robot:
-    """The robot in the dtype of its coordinates, so that a call has one dtype."""
-    return ROBOTS.get(getattr(like, "dtype", None), ROBOT)
+    """The robot in the dtype and on the device of its coordinates, so that a call has one of each."""
+    found = ROBOTS.get(getattr(like, "dtype", None), ROBOT)
+    return found.to(device=like.device) if getattr(like, "is_cuda", False) else found
 
 
 def draw(*shape: int) -> Tensor:

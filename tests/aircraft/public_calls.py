@@ -338,7 +338,7 @@ def _movers(dtype: torch.dtype) -> dict[str, Call]:
     }
     mixer = aircraft.QuadrotorMixer.from_rotors(**rotors)
     wish = {"thrust": 15 + draw(N), "torque": 0.2 * draw(N, 3)}
-    times = _numbers(0.0, 1.0, 2.0, 3.0, dtype=dtype)
+    times, turning = _numbers(0.0, 1.0, 2.0, 3.0, dtype=dtype), _numbers(500.0, 510.0, 490.0, 505.0, dtype=dtype)
     return {
         "angular_momentum": (
             aircraft.angular_momentum,
@@ -359,6 +359,7 @@ def _movers(dtype: torch.dtype) -> dict[str, Call]:
         "QuadrotorMixer": (aircraft.QuadrotorMixer.from_rotors, rotors),
         "QuadrotorMixer.speeds": (mixer.speeds, wish),
         "QuadrotorMixer.thrusts": (mixer.thrusts, wish),
+        "QuadrotorMixer.to": (lambda dtype: mixer.to(dtype).wrench(turning), {"dtype": torch.float64}),
         "QuadrotorMixer.wrench": (mixer.wrench, {"speeds": 500 + 10 * draw(N, 4)}),
         "allocate_surfaces": (
             aircraft.allocate_surfaces,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import apply
-from diffkin._checks import broadcast, check_finite, check_floating, check_last, has_values
+from diffkin._checks import as_device, broadcast, check_dtype, check_finite, check_floating, check_last, has_values
 from diffkin.aircraft._inputs import check_kind, check_same_device, number
 from diffkin.errors import DtypeError, OptionError, ShapeError
 
@@ -85,6 +86,18 @@ class QuadrotorMixer:
         ones = torch.ones_like(spin)
         matrix = torch.stack([ones, -positions[:, 1], positions[:, 0], -torque_ratio * spin])
         return cls(matrix, thrust_coefficient, max_thrust, min_thrust)
+
+    def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> QuadrotorMixer:
+        """The same mixer with its matrix in another dtype or on another device.
+
+        Raises:
+            diffkin.errors.DtypeError: The dtype is no floating-point dtype of torch.
+            diffkin.errors.DeviceError: There is no such device.
+        """
+        if dtype is not None:
+            check_dtype(dtype)
+        place = None if device is None else as_device(device)
+        return dataclasses.replace(self, matrix=self.matrix.to(dtype=dtype, device=place))
 
     def wrench(self, speeds: Float[Tensor, "*batch rotors"]) -> Float[Tensor, "*batch 4"]:
         """Thrust and torques at given rotor speeds.
