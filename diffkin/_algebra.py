@@ -17,6 +17,7 @@ __all__ = [
     "cross",
     "dot",
     "inverse",
+    "is_autocast",
     "matmul",
     "perpendicular",
     "product",
@@ -52,7 +53,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     BLAS library, which rounds otherwise than torch's own loop over a batch, so a lone matrix goes as a batch of one.
     """
     a, b = promote(a, b)
-    if _is_autocast(a):
+    if is_autocast(a.device.type):
         return _sum_of_products(a, b)
     if a.ndim > 2 and b.ndim > 2:
         return a @ b
@@ -62,12 +63,18 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 
 def product(a: Tensor, b: Tensor) -> Tensor:
     """``a @ b`` of one small and one long matrix of one dtype, (m, n) and (n, p), which autocast would round too."""
-    return _sum_of_products(a, b) if _is_autocast(a) else torch.mm(a, b)
+    return _sum_of_products(a, b) if is_autocast(a.device.type) else torch.mm(a, b)
 
 
-def _is_autocast(tensor: Tensor) -> bool:
-    device = tensor.device.type
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+# Asked once: torch.compile of torch 2.11 cannot follow the question. A type of device unknown to this torch has none.
+_AUTOCAST_DEVICES = frozenset(
+    kind for kind in ("cpu", "cuda", "xpu", "mps", "hpu", "xla", "mtia") if torch.amp.is_autocast_available(kind)
+)
+
+
+def is_autocast(device: str) -> bool:
+    """Whether autocast is on for a type of device."""
+    return device in _AUTOCAST_DEVICES and torch.is_autocast_enabled(device)
 
 
 def _sum_of_products(a: Tensor, b: Tensor) -> Tensor:

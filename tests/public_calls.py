@@ -79,6 +79,12 @@ def _calls() -> dict[str, Call]:
         "Robot.forward_kinematics": (lambda q: robot(q).forward_kinematics(q), (Q,)),
         "Robot.forward_kinematics of links": (lambda q: robot(q).forward_kinematics(q, [ROBOT.base, ROBOT.tip]), (Q,)),
         "Robot.hessian": (lambda q, p, b: robot(q).hessian(q, point=p, base=b), (Q, POINT, BASE)),
+        "Robot.center_of_mass": (lambda q, b: robot(q).center_of_mass(q, base=b), (Q, BASE)),
+        "Robot.link_poses": (lambda q, b: torch.stack([*robot(q).link_poses(q, base=b).values()], -3), (Q, BASE)),
+        "Robot.with_frame": (
+            lambda q, p: robot(q).with_frame("tool", ROBOT.tip, p, tip=True).forward_kinematics(q),
+            (Q, BASE[0]),
+        ),
         "Robot.manipulability": (lambda q: robot(q).manipulability(q), (Q,)),
         "autograd.unit_seeds": (autograd.unit_seeds, (POINT,)),
         "autograd.hessian": (lambda x: autograd.hessian(curve, x), (POINT,)),
@@ -120,6 +126,7 @@ NO_CALLS = {
     "Robot.from_dh",
     "Robot.to",
     "Robot.replace",
+    "Robot.check_unchanged",
     "Robot.link_index",
     "Robot.sample",
 }

@@ -72,7 +72,7 @@ def test_every_public_call_of_kinematics(name):
 MADE_ON_THE_CPU = {
     *("Airframe", "Airframe.to", "load_airframe", "BodyPoint", "BodyRay", "RayTarget", "KeepOut"),
     *("BankPitchLimitTask", "KeepOutConeTask", "RayAtPointTask", "RayDirectionTask", "WingsLevelTask"),
-    *("MadgwickGains", "MahonyGains", "MEKFNoise", "initial_state", "QuadrotorMixer.to"),
+    *("MadgwickGains", "MahonyGains", "MEKFNoise", "initial_state", "QuadrotorMixer", "QuadrotorMixer.to"),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffkin._algebra import is_autocast
 from diffkin._gate import is_plain, is_transformed
 
 __all__ = ["Cache", "Watch", "keep", "outside_modes", "rebuilt"]
@@ -107,7 +108,7 @@ def outside_modes(device: str) -> Iterator[None]:
         if torch.is_inference_mode_enabled():
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.no_grad())
-        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        if is_autocast(device):
             stack.enter_context(torch.autocast(device, enabled=False))
         yield
 

@@ -169,6 +169,8 @@ class KinematicTree:
             ``steps`` (joints, 6, 6): the rows of a joint before its motion from those of its parent after its own.
             ``mounts`` (links, 4, 6): the axes x, y, z and the origin of each link from the rows of its joint.
         """
+        if self.has_gradient:
+            return self._derive()  # the way back is walked under autocast too, and matmul knows how
         with outside_modes(self.device.type):
             return self._derive()
 

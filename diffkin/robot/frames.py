@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from diffkin._algebra import matmul
-from diffkin._checks import as_tensor, check_pose
+from diffkin._checks import as_tensor, check_devices, check_pose
 from diffkin.errors import OptionError, ShapeError, TopologyError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def with_frame(robot: Robot, name: str, parent: str, pose: Any, tip: bool = Fals
     pose = as_tensor(pose, "pose", dtype=tree.dtype, device=tree.device)
     if pose.ndim != 2:
         raise ShapeError(f"pose must have shape (4, 4), got {tuple(pose.shape)}: a frame is the same in every problem.")
+    check_devices(pose=pose, robot=tree.link_offsets)
     check_pose(pose, "pose")
     mounted = matmul(tree.link_offsets[index], pose.to(tree.link_offsets))
     return dataclasses.replace(
