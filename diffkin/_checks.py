@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffkin._gate import is_plain, is_transformed, is_watched, kernel
+from diffkin._gate import is_transformed, kernel, kernels_apply
 from diffkin.errors import DeviceError, DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
 
 __all__ = [
@@ -74,7 +74,9 @@ def as_tensor(
         diffkin.errors.ShapeError: Its lists have different lengths.
     """
     if isinstance(value, Tensor):
-        return ordinary(value) if is_inference(value) and not torch.is_inference_mode_enabled() else value
+        if torch.compiler.is_compiling() or not value.is_inference() or torch.is_inference_mode_enabled():
+            return value
+        return ordinary(value)
     if isinstance(value, (list, tuple)):
         kinds = _kinds(value, name)
         if any(issubclass(kind, Tensor) for kind in kinds):
@@ -297,14 +299,17 @@ def check_broadcast(**leading: Sequence[int]) -> None:
 
 def check_finite(tensor: Tensor, name: str) -> None:
     """Raise if ``tensor`` holds NaN or infinity; skipped where values cannot be seen."""
-    if has_values(tensor) and not _is_finite(tensor):
+    if not _is_finite(tensor):
         bad = int((~torch.isfinite(tensor)).sum())
         raise NonFiniteError(f"{name} holds {bad} NaN or infinite numbers; every number must be finite.")
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    if is_plain(tensor) and tensor.is_contiguous() and not is_watched():
+    """Whether all numbers are finite, as far as they can be seen."""
+    if kernels_apply(tensor) and tensor.is_contiguous():
         return bool(kernel("finite.all_finite")((tensor.detach() if tensor.requires_grad else tensor).numpy()))
+    if not has_values(tensor):
+        return True
     # a finite sum means finite numbers, and costs one pass; the other way round it may have overflowed
     return math.isfinite(tensor.detach().sum()) or bool(torch.isfinite(tensor).all())
 

@@ -6,6 +6,8 @@ threads need next.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ from diffkin.kernels.threads import run_batch
 __all__ = ["all_finite"]
 
 GRAIN = 65536
+_FEW = 64
 
 
 @kernel
@@ -29,6 +32,9 @@ def _note_bad(values, bad, start, stop):
 
 def all_finite(values: NDArray[np.floating]) -> bool:
     """Whether all of ``values``, C-contiguous float32 or float64 of any shape, are finite."""
+    values = values.reshape(-1)
+    if values.size <= _FEW and math.isfinite(values.dot(values)):  # a sum of squares is quick, but may overflow
+        return True
     bad = np.zeros(1, np.bool_)
-    run_batch(_note_bad, (values.reshape(-1), bad), values.size, GRAIN)
+    run_batch(_note_bad, (values, bad), values.size, GRAIN)
     return not bad[0]

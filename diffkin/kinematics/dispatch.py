@@ -46,6 +46,8 @@ def kernel_applies(backend: str | None, tree: KinematicTree, *tensors: Tensor | 
         return False
     if tree.dof == 0 or tree.has_gradient:
         return False
+    if tree.watch.block and tensors and tensors[0] is not None and tensors[0].dtype == tree.dtype:
+        return kernels_apply(*tensors)  # the geometry lies in memory of its own
     return kernels_apply(tree.origins, *tensors)
 
 
@@ -112,6 +114,8 @@ class _Forward(torch.autograd.Function):
 def _poses(tree: KinematicTree, q: Tensor, links: tuple[int, ...] | int, base: Tensor | None) -> np.ndarray[Any, Any]:
     placed = None if base is None else array(base)
     poses = kernel("tree.forward.forward")(_plan(tree, links), _rows(q, tree.dof), placed)
+    if q.ndim == 1 and isinstance(links, int):
+        return poses[0, 0]
     return poses.reshape(*q.shape[:-1], *_axes(links), 4, 4)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diffkin._algebra import matmul
 from diffkin.kinematics.jacobians import jacobian
-from diffkin.kinematics.poses import check_dense, in_dtype_of
+from diffkin.kinematics.poses import check_dense, checked, in_dtype_of
 from diffkin.kinematics.tree import KinematicTree
 
 __all__ = ["hessian"]
@@ -24,7 +24,7 @@ def hessian(
     ``dv_j/dq_k = w_k x v_j``; for k after j: ``dw_j/dq_k = 0``, ``dv_j/dq_k = w_j x v_k`` (Haviland & Corke 2023). The
     sum runs over joints, so that mimic joints add up in their coordinate.
     """
-    tree, q, base = in_dtype_of(tree, q, base)
+    tree, q, base = in_dtype_of(tree, *checked(tree, q, base))
     check_dense(tree, q=q, base=base)
     way = tree.path(tree.link_joint[link])
     # one column a joint: the Jacobian of the same tree where every joint has a coordinate of its own

@@ -14,7 +14,7 @@ from diffkin._gate import is_transformed
 from diffkin.errors import ShapeError, closest
 from diffkin.kinematics import dispatch
 from diffkin.kinematics.batched import joint_frames, link_frame, stack_poses
-from diffkin.kinematics.poses import check_dense, forward, in_dtype_of
+from diffkin.kinematics.poses import check_dense, checked, forward, in_dtype_of
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
 from diffkin.rotations import hat, vee
 
@@ -39,6 +39,11 @@ def jacobian(
         raise closest(frame, FRAMES, "frame")
     if method not in METHODS:
         raise closest(method, METHODS, "method")
+    q, base = checked(tree, q, base)
+    if point is None and base is None and method == "geometric" and not (q.requires_grad and torch.is_grad_enabled()):
+        tree, q, _ = in_dtype_of(tree, q, None)
+        if dispatch.kernel_applies(backend, tree, q):  # the common case, with nothing to broadcast
+            return dispatch.jacobian(tree, q, link, None, frame == "local", None, q.shape[:-1])
     tree, q, base = in_dtype_of(tree, q, base)
     leading = {"q": q.shape[:-1]}
     if point is not None:

@@ -12,7 +12,7 @@ from diffkin.errors import ShapeError
 from diffkin.kinematics import batched, dispatch
 from diffkin.kinematics.tree import KinematicTree
 
-__all__ = ["check_dense", "forward", "in_dtype_of"]
+__all__ = ["check_dense", "checked", "forward", "forward_of_checked", "in_dtype_of"]
 
 
 def forward(
@@ -38,6 +38,13 @@ def forward(
         diffkin.errors.ShapeError: The leading axes of ``q`` and ``base`` do not broadcast.
         diffkin.errors.UnknownNameError: Unknown backend.
     """
+    return forward_of_checked(tree, *checked(tree, q, base), links, backend)
+
+
+def forward_of_checked(
+    tree: KinematicTree, q: Tensor, base: Tensor | None, links: Sequence[int] | int, backend: str | None
+) -> Tensor:
+    """As ``forward``, of coordinates and a base whose shapes are known to be right."""
     tree, q, base = in_dtype_of(tree, q, base)
     chosen = links if isinstance(links, int) else tuple(links)
     if dispatch.kernel_applies(backend, tree, q, base):
@@ -54,21 +61,30 @@ def check_dense(tree: KinematicTree, **tensors: Tensor | None) -> None:
     check_devices(**tensors, tree=tree.origins)
 
 
-def in_dtype_of(tree: KinematicTree, q: Tensor, base: Tensor | None) -> tuple[KinematicTree, Tensor, Tensor | None]:
-    """Promote tree, coordinates and base pose to one dtype, as torch promotes the operands of a product.
+def checked(tree: KinematicTree, q: Tensor, base: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Coordinates and base pose as tensors of the right shape.
 
     Raises:
         diffkin.errors.ShapeError: The last axes of ``q`` or ``base`` are wrong.
-        diffkin.errors.DtypeError: A tensor is not floating point.
     """
-    tree.check_unchanged()
-    dtype = tree.dtype
-    q = as_tensor(q, "q", dtype, tree.device)
-    base = None if base is None else as_tensor(base, "base", dtype, tree.device)
+    q = as_tensor(q, "q", tree.dtype, tree.device)
+    base = None if base is None else as_tensor(base, "base", tree.dtype, tree.device)
     if q.ndim == 0 or q.shape[-1] != tree.dof:
         raise ShapeError(f"q must have shape (*batch, {tree.dof}), got {tuple(q.shape)}.")
     if base is not None and base.shape[-2:] != (4, 4):
         raise ShapeError(f"base must have shape (*batch, 4, 4), got {tuple(base.shape)}.")
+    return q, base
+
+
+def in_dtype_of(tree: KinematicTree, q: Tensor, base: Tensor | None) -> tuple[KinematicTree, Tensor, Tensor | None]:
+    """Promote tree, coordinates and base pose to one dtype, as torch promotes the operands of a product.
+
+    Raises:
+        diffkin.errors.ChangedError: The tree was changed in place.
+        diffkin.errors.DtypeError: A tensor is not floating point.
+    """
+    tree.check_unchanged()
+    dtype = tree.dtype
     if q.dtype == dtype and (base is None or base.dtype == dtype):
         return tree, q, base
     check_floating(q, "q")

@@ -17,6 +17,7 @@ from diffkin.errors import ChangedError, ModelFileError, OptionError, ShapeError
 from diffkin.kinematics import REVOLUTE, KinematicTree
 from diffkin.kinematics.center_of_mass import center_of_mass
 from diffkin.kinematics.kept import Cache, Watch, keep, rebuilt
+from diffkin.kinematics.poses import forward_of_checked
 from diffkin.robot import frames, sampling
 from diffkin.robot.build import build_robot
 from diffkin.robot.checks import check_base, check_robot
@@ -372,12 +373,12 @@ class Robot:
         """
         q, base, _ = self._ready(q, base)
         if links is None:
-            return kinematics.forward(self.tree, q, self.link_index(None), base, backend=backend)
+            return forward_of_checked(self.tree, q, base, self.link_index(None), backend)
         if isinstance(links, str):
             raise OptionError(f"links must be a list of names, got the single name {links!r}. Write links=[{links!r}].")
         if not isinstance(links, Iterable):
             raise OptionError(f"links must be a list of names, got {type(links).__name__}.")
-        return kinematics.forward(self.tree, q, [self.link_index(link) for link in links], base, backend=backend)
+        return forward_of_checked(self.tree, q, base, [self.link_index(link) for link in links], backend)
 
     def jacobian(
         self,

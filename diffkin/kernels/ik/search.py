@@ -77,6 +77,7 @@ from diffkin.kernels.ik.layout import (
 )
 from diffkin.kernels.ik.step import along, damped_solve, error, frames, freeze, jacobian, weigh
 from diffkin.kernels.ik.table import FEATURES, distances, features, find_cell, sequence
+from diffkin.kernels.vectors.memory import uncounted
 from diffkin.kernels.vectors.strict import W, any_, fma, load, maximum, minimum, select, splat, store
 
 __all__ = ["search"]
@@ -365,17 +366,19 @@ def search(
         out_whole: (2, B) rank of the start that answers, or of the best start where none converged; steps.
         out_errors, out_success: (2, B) and (B,) what the judge says.
     """
-    call = open_call(reals, integers)
+    call = open_call(uncounted(reals), uncounted(integers))
+    grid, table, ids, targets, q0 = uncounted(grid), uncounted(table), uncounted(ids), uncounted(targets), uncounted(q0)
+    out_q, out_whole = uncounted(out_q), uncounted(out_whole)
+    out_errors, out_success = uncounted(out_errors), uncounted(out_success)
     settings, switches = call.settings, call.switches
-    # parts are taken out of the tuples before any loop: each taking counts a reference, which costs as much as a step
     begin_frame, joints, column, first = call.start, call.joints, call.column, call.first
     lower, upper, last, length, cells = call.lower, call.upper, call.last, call.length[0], call.cells
-    block = open_block(rows, switches[JOINTS], switches[MOVING])
+    block = open_block(uncounted(rows), switches[JOINTS], switches[MOVING])
     state, target, frame, axes, new, residual = (
         block.state, block.target, block.frame, block.axes, block.new, block.residual,
     )  # fmt: skip
     q, trial, y, jac, other = block.q, block.trial, block.y, block.jac, block.other
-    desk = open_desk(books, near, counts, answers)
+    desk = open_desk(uncounted(books), uncounted(near), uncounted(counts), uncounted(answers))
     chunk, lanes, slots = desk.chunk, desk.lanes, desk.slots
     grid_low, grid_inverse, grid_weights = open_grid(grid)
     weights = settings[WEIGHTS:]

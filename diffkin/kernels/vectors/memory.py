@@ -13,13 +13,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba import types
+from numba import carray, types
 from numba.extending import intrinsic
 
+from diffkin.kernels.compiled import inline
 from diffkin.kernels.vectors.transpose import columns_of, rows_of
 from diffkin.kernels.vectors.vector import Vector, spread
 
-__all__ = ["Memory", "memory_of", "pointer", "scratch", "shifted"]
+__all__ = ["Memory", "memory_of", "pointer", "scratch", "shifted", "uncounted"]
 
 
 @intrinsic
@@ -29,6 +30,14 @@ def pointer(typingctx, array):
         return None
     result = types.CPointer(array.dtype)
     return result(array), lambda context, builder, signature, args: _start(context, builder, array, args[0])
+
+
+@inline
+def uncounted(array):
+    """The same C-contiguous array, whose uses are not counted: counting costs an atomic operation each time that a part
+    is taken out of a tuple. The caller keeps the array.
+    """
+    return carray(pointer(array), array.shape)
 
 
 @intrinsic
