@@ -24,6 +24,8 @@ DTYPES: dict[torch.dtype, type[np.floating[Any]]] = {torch.float32: np.float32, 
 """The dtypes that kernels are compiled for."""
 
 _PLAIN = (Tensor, torch.nn.Parameter)
+_is_compiling, _is_tracing = torch.compiler.is_compiling, torch._C._is_tracing
+_transforms = torch._C._functorch.peek_interpreter_stack
 _log = logging.getLogger("diffkin")
 
 
@@ -42,15 +44,15 @@ def _compiles() -> bool:
 
 def is_transformed() -> bool:
     """Whether the caller runs inside a torch.func transform (grad, jacrev, jvp, vmap ...)."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    return _transforms() is not None
 
 
 def is_watched() -> bool:
     """Whether torch follows what is done to tensors in a way that a kernel would escape; gradients apart."""
     return bool(  # down to torch's own calls, since every call of one pose asks
-        torch.compiler.is_compiling()
-        or torch._C._functorch.peek_interpreter_stack() is not None
-        or torch._C._is_tracing()
+        _is_compiling()
+        or _transforms() is not None
+        or _is_tracing()
         or forward_ad._current_level >= 0  # no public call tells whether forward mode is on
     )
 

@@ -46,8 +46,9 @@ def kernel_applies(backend: str | None, tree: KinematicTree, *tensors: Tensor | 
         return False
     if tree.dof == 0 or tree.has_gradient:
         return False
-    if tree.watch.block and tensors and tensors[0] is not None and tensors[0].dtype == tree.dtype:
-        return kernels_apply(*tensors)  # the geometry lies in memory of its own
+    first = tensors[0] if tensors else None
+    if tree.watch.owns and first is not None and first.dtype == tree.dtype:
+        return kernels_apply(first, *tensors[1:])  # the geometry lies in memory of its own
     return kernels_apply(tree.origins, *tensors)
 
 

@@ -18,7 +18,7 @@ from diffkin.kinematics.poses import check_dense, checked, forward, in_dtype_of
 from diffkin.kinematics.tree import PRISMATIC, KinematicTree
 from diffkin.rotations import hat, vee
 
-__all__ = ["FRAMES", "METHODS", "geometric", "jacobian", "poses_and_jacobians"]
+__all__ = ["FRAMES", "METHODS", "geometric", "jacobian", "jacobian_of_checked", "poses_and_jacobians"]
 
 METHODS = ("geometric", *autograd.METHODS)
 FRAMES = ("world", "local")
@@ -35,11 +35,24 @@ def jacobian(
     backend: str | None = None,
 ) -> Tensor:
     """Jacobian (*batch, 6, dof) of a link, linear rows first; see ``Robot.jacobian`` for the arguments."""
+    return jacobian_of_checked(tree, *checked(tree, q, base), link, point, frame, method, backend)
+
+
+def jacobian_of_checked(
+    tree: KinematicTree,
+    q: Tensor,
+    base: Tensor | None,
+    link: int,
+    point: Tensor | None,
+    frame: str,
+    method: str,
+    backend: str | None,
+) -> Tensor:
+    """As ``jacobian``, of coordinates and a base whose shapes are known to be right."""
     if frame not in FRAMES:
         raise closest(frame, FRAMES, "frame")
     if method not in METHODS:
         raise closest(method, METHODS, "method")
-    q, base = checked(tree, q, base)
     if point is None and base is None and method == "geometric" and not (q.requires_grad and torch.is_grad_enabled()):
         tree, q, _ = in_dtype_of(tree, q, None)
         if dispatch.kernel_applies(backend, tree, q):  # the common case, with nothing to broadcast

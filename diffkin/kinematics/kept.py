@@ -38,14 +38,17 @@ class Cache(dict[Any, Any]):
 
 
 class Watch:
-    """Whether tensors were changed in place since they were kept; asked on every call, so it takes no time."""
+    """Whether tensors were changed in place since they were kept; asked on every call, so it takes no time.
 
-    __slots__ = ("block", "seen", "tensors")
+    ``owns`` tells whether they lie in the CPU's memory, in a block of their own.
+    """
+
+    __slots__ = ("block", "owns", "seen", "tensors")
 
     def __init__(self, block: bytearray, tensors: tuple[Tensor, ...]) -> None:
-        self.block = block
+        self.block, self.owns = block, len(block) > 0
         self.tensors = tensors
-        self.seen: Any = bytes(block) if block else self._versions()
+        self.seen: Any = bytes(block) if self.owns else self._versions()
 
     def _versions(self) -> tuple[int, ...]:
         return tuple(tensor._version for tensor in self.tensors)
@@ -54,7 +57,7 @@ class Watch:
         """Whether one of them was."""
         if torch.compiler.is_compiling():  # it is taken as constant then
             return False
-        if self.block:
+        if self.owns:
             return bool(self.block != self.seen)
         return bool(self.tensors) and self._versions() != self.seen
 

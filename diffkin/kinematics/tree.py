@@ -40,8 +40,10 @@ class KinematicTree:
         origins: (joints, 4, 4) pose of each joint in its parent joint's frame at value zero.
         axes: (joints, 3) unit axis of each joint in its own frame.
         link_offsets: (links, 4, 4) pose of each link in the frame of its joint.
-        cache: What others derived from the tree (kernel plans), kept as long as the tree. Not to be given.
-        watch: Tells whether its tensors were changed in place. Not to be given.
+        dtype: Of the geometry. Not to be given, nor is what follows.
+        device: Of the geometry.
+        cache: What others derived from the tree (kernel plans), kept as long as the tree.
+        watch: Tells whether its tensors were changed in place.
     """
 
     parents: tuple[int, ...]
@@ -54,6 +56,8 @@ class KinematicTree:
     origins: Tensor
     axes: Tensor
     link_offsets: Tensor
+    dtype: torch.dtype = field(init=False, repr=False)
+    device: torch.device = field(init=False, repr=False)
     cache: Cache = field(init=False, repr=False, default_factory=Cache)
     watch: Watch = field(init=False, repr=False)
     _constants: tuple[Tensor, Tensor] | None = field(init=False, repr=False, default=None)
@@ -62,6 +66,8 @@ class KinematicTree:
         kept, watch = keep(self.origins, self.axes, self.link_offsets)
         for name, value in zip(("origins", "axes", "link_offsets", "watch"), (*kept, watch), strict=True):
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "dtype", self.origins.dtype)
+        object.__setattr__(self, "device", self.origins.device)
         if not self.has_gradient:
             object.__setattr__(self, "_constants", self.derive())
 
@@ -81,16 +87,6 @@ class KinematicTree:
     def joints(self) -> int:
         """How many joints move."""
         return len(self.parents)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype of the geometry."""
-        return self.origins.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the geometry."""
-        return self.origins.device
 
     @property
     def has_gradient(self) -> bool:

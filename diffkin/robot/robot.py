@@ -16,6 +16,7 @@ from diffkin._checks import as_tensor, check_finite, check_floating, check_last,
 from diffkin.errors import ChangedError, ModelFileError, OptionError, ShapeError, TopologyError, closest
 from diffkin.kinematics import REVOLUTE, KinematicTree
 from diffkin.kinematics.center_of_mass import center_of_mass
+from diffkin.kinematics.jacobians import jacobian_of_checked
 from diffkin.kinematics.kept import Cache, Watch, keep, rebuilt
 from diffkin.kinematics.poses import forward_of_checked
 from diffkin.robot import frames, sampling
@@ -416,9 +417,7 @@ class Robot:
         """
         q, base, point = self._ready(q, base, point)
         index = self.link_index(link)
-        return kinematics.jacobian(
-            self.tree, q, index, point=point, frame=frame, method=method, base=base, backend=backend
-        )
+        return jacobian_of_checked(self.tree, q, base, index, point, frame, method, backend)
 
     def hessian(
         self,

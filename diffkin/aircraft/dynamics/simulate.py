@@ -183,10 +183,10 @@ def _check_run(R: Tensor, omega: Tensor, dt: float, torque: Feedback | None = No
     """Raise if a body left the range of numbers, from which none comes back: the end of the history tells."""
     if not has_values(R, omega) or omega.numel() == 0:
         return
-    good = R.detach().flatten(-2).isfinite().all(-1) & omega.detach().isfinite().all(-1)
-    if bool(good[..., -1].all()):
+    R, omega = R.detach(), omega.detach()
+    if bool(R[..., -1, :, :].isfinite().all() & omega[..., -1, :].isfinite().all()):
         return
-    bad = ~good[..., 1:]
+    bad = ~(R.flatten(-2).isfinite().all(-1) & omega.isfinite().all(-1))[..., 1:]
     if torque is not None:
         k = int(bad.reshape(-1, bad.shape[-1]).any(0).nonzero()[0])
         with torch.no_grad():
