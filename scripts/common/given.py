@@ -7,6 +7,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from diffkin._given import whole
@@ -62,12 +63,26 @@ def check_given(cfg: DictConfig) -> None:
                 f"{key}= is given without a value (a variable of the shell that is not set?). Give one, leave it out, or "
                 f"write {key}=null for none."
             )
+    _check_hydra(cfg)
     if "seed" in cfg:
         whole(cfg.seed, "seed", *_SEEDS)
     if not cfg.get("resume"):
         for group, name in _MODELS.items():
             if group in cfg:
                 _check_model(cfg, group, name, values)
+
+
+def _check_hydra(cfg: DictConfig) -> None:
+    """Raise for settings of Hydra's that this way of running does not use."""
+    hydra = HydraConfig.get()
+    keys = [word.lstrip("+~").split("=")[0].replace("/", ".") for word in hydra.overrides.hydra]
+    sweep = hydra.mode == RunMode.MULTIRUN
+    for key in keys:
+        if not sweep and key.split(".")[1] in ("sweep", "sweeper", "launcher"):
+            raise OptionError(f"{key} would change nothing: it is for sweeps. Add --multirun.")
+        if key == "hydra.run.dir" and (sweep or cfg.get("resume")):
+            why = "a sweep writes to hydra.sweep.dir" if sweep else "a run that goes on writes to its own folder"
+            raise OptionError(f"hydra.run.dir would change nothing: {why}.")
 
 
 def _check_model(cfg: DictConfig, group: str, name: str, values: dict[str, Any]) -> None:
@@ -81,5 +96,7 @@ def _check_model(cfg: DictConfig, group: str, name: str, values: dict[str, Any])
             f"The file of {group}={HydraConfig.get().runtime.choices[group]} sets both {name}: {part[name]} and path: "
             f"{part.path}. Delete one of them."
         )
-    if f"{group}.{name}" in values or (group == "robot" and group in values):  # an aircraft's group holds its limits too
+    if f"{group}.{name}" in values or (
+        group == "robot" and group in values
+    ):  # an aircraft's group holds its limits too
         raise OptionError(f"Both {by_path} and {by_name} are given. Leave one of them out.")

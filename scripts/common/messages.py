@@ -80,7 +80,8 @@ def _unreadable(word: str) -> str:
         ways.append(f"as a list, put it in brackets: {shlex.quote(f'{key}=[{value}]')}")
         ways.append("to run each of the values, add --multirun")
     several = "".join(f"\n  {way}" for way in ways)
-    return f"{word} cannot be read, for its value has characters that mean something to Hydra (= , : [ ] {{ }} ( ) ' \")." + several
+    signs = "= , : [ ] { } ( ) ' \""
+    return f"{word} cannot be read, for its value has characters that mean something to Hydra ({signs}).{several}"
 
 
 def _unknown_choice(error: MissingConfigException) -> str:

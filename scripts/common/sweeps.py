@@ -23,7 +23,7 @@ _ROWS = ".runs"  # folder of the sweep in which each run, perhaps a process of i
 _MOST_SHOWN = 8  # figures on the screen; the file has all
 
 
-class SweepTable(Callback):  # type: ignore[misc]  # Hydra's classes have no types
+class SweepTable(Callback):
     """What Hydra calls when a sweep has ended well."""
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
@@ -60,7 +60,7 @@ def end_sweep(folder: Path) -> None:
         return
     found = [_figures(Path(row["folder"])) for row in rows]
     settings = _different([row["given"] for row in rows])
-    figures = list(dict.fromkeys(name for each in found for name in each))
+    figures = list(dict.fromkeys(name for each in found for name in each if name not in settings))
     header = ["run", *settings, "returned", *figures, "error"]
     table = [
         [row["run"], *(row["given"].get(name) for name in settings), row["returned"],
@@ -68,7 +68,8 @@ def end_sweep(folder: Path) -> None:
         for row, each in zip(rows, found, strict=True)
     ]  # fmt: skip
     write_csv(folder / "runs.csv", header, table)
-    shown = [name for name in _different(found) if all(isinstance(each.get(name, 0), (int, float)) for each in found)]
+    numbers = [name for name in figures if all(isinstance(each.get(name, 0), (int, float)) for each in found)]
+    shown = [name for name in _different(found) if name in numbers]
     columns = ["run", *settings, "returned", *shown[:_MOST_SHOWN]]
     columns += ["error"] if any(row["error"] for row in rows) else []
     lines = [[_shown(dict(zip(header, row, strict=True))[name]) for name in columns] for row in table]

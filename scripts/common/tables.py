@@ -57,7 +57,7 @@ def show_rows(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
 def show_jacobian(title: str, rows: Sequence[str], columns: Sequence[str], seeds: Tensor, closed: Tensor) -> float:
     """Print a Jacobian twice: by backward seeds, below it in closed form; their largest difference."""
     difference = (seeds - closed).abs()
-    cells = []
+    cells: list[list[str | Text]] = []
     for name, ours, theirs, apart in zip(rows, seeds.tolist(), closed.tolist(), difference):
         pairs = [Text.assemble(f"{a:+.3f}\n", (f"{b:+.3f}", "dim")) for a, b in zip(ours, theirs)]
         cells.append([name, *pairs, f"{float(apart.max()):.0e}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
@@ -10,18 +11,27 @@ from hydra.core.global_hydra import GlobalHydra
 __all__ = ["usage"]
 
 
-def usage(choices: Any) -> str:
+def usage(choices: Any, searchpath: Any) -> str:
     """The template of Hydra's help.
 
     Args:
         choices: Groups of the script, each with its choice.
+        searchpath: Folders in which Hydra looks for choices, beside the folder of the configurations.
 
     Returns:
         Text in which Hydra fills in ``$CONFIG``.
     """
     loader = GlobalHydra.instance().config_loader()
+    folders = [Path(str(folder).removeprefix("file://")) for folder in searchpath]
     groups = [str(group) for group in choices if not str(group).startswith("hydra/")]
-    lines = [f"  {group}: {', '.join(loader.get_group_options(group))}" for group in groups]
+    options = {
+        group: {
+            *loader.get_group_options(group),
+            *(file.stem for each in folders for file in (each / group).glob("*.yaml")),
+        }
+        for group in groups
+    }
+    lines = [f"  {group}: {', '.join(sorted(options[group]))}" for group in groups]
     about = (sys.modules["__main__"].__doc__ or "").strip().replace("$", "$$")
     return (
         f"{about}\n\nGroups, chosen with group=choice:\n"
