@@ -74,7 +74,7 @@ def _print(title: str, header: list[Text] | None, rows: list[list[Text]], lines:
         least[0] = most[0]  # names of rows stay on one line
     for number, part in enumerate(_parts(least, _console.width - 1, whole=header is None)):
         widths = _widths([least[k] for k in part], [most[k] for k in part], _console.width - 1)
-        table = Table(title=title if number == 0 else None, show_lines=lines, show_header=header is not None)
+        table = Table(title=Text(title) if number == 0 else None, show_lines=lines, show_header=header is not None)
         for place, (k, width) in enumerate(zip(part, widths, strict=True)):
             right = header is not None and place > 0
             table.add_column(header[k] if header else "", justify="right" if right else "left", width=width)
