@@ -1,5 +1,8 @@
 """Differentiable kinematics of robot arms and aircraft attitude, on PyTorch."""
 
+import importlib
+from typing import TYPE_CHECKING
+
 from diffkin import aircraft, autograd, errors, ik, kinematics, rotations, transforms
 from diffkin.ik import IKResult, solve_ik
 from diffkin.robot import Robot, load_robot, robot_names
@@ -20,3 +23,21 @@ __all__ = [
     "solve_ik",
     "transforms",
 ]
+
+# Parts that are imported when they are first asked for, so that importing diffkin stays light.
+_LAZY = ("calibration", "learning", "plotting", "simulation")
+
+if TYPE_CHECKING:
+    from diffkin import calibration as calibration
+    from diffkin import learning as learning
+    from diffkin import plotting as plotting
+    from diffkin import simulation as simulation
+else:
+
+    def __getattr__(name):
+        if name in _LAZY:
+            return importlib.import_module(f"diffkin.{name}")
+        raise AttributeError(f"module 'diffkin' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *_LAZY})

@@ -24,9 +24,7 @@ from diffkin.errors import DeviceError, DtypeError, NonFiniteError, OptionError,
 
 __all__ = [
     "ROTATION_TOLERANCE",
-    "as_count",
     "as_device",
-    "as_generator",
     "as_tensor",
     "broadcast",
     "check_broadcast",
@@ -169,28 +167,6 @@ def outside_inference() -> AbstractContextManager[object]:
     """
     off = torch.compiler.is_compiling() or not torch.is_inference_mode_enabled()
     return nullcontext() if off else torch.inference_mode(False)
-
-
-def as_count(value: Any, name: str, least: int = 0, most: int = 2**31 - 1) -> int:
-    """A whole number between bounds; NumPy's integers count, bool does not.
-
-    Raises:
-        diffkin.errors.OptionError: It is no whole number, or out of bounds.
-    """
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and least <= value <= most:
-        return int(value)
-    raise OptionError(f"{name} must be a whole number from {least} to {most}, got {value!r}.")
-
-
-def as_generator(seed: Any, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator: the one given, which goes on from where it is, or a new one of a whole number.
-
-    Raises:
-        diffkin.errors.OptionError: The seed is neither, or a number that torch cannot take.
-    """
-    if isinstance(seed, torch.Generator):
-        return seed
-    return torch.Generator(device).manual_seed(as_count(seed, "seed", -(2**63), 2**64 - 1))
 
 
 def has_values(*tensors: Tensor) -> bool:

@@ -127,15 +127,20 @@ def seed_of(value: Any, name: str = "seed") -> int:
     return whole(value, name, *_SEEDS)
 
 
-def generator_of(seed: Any, name: str = "seed") -> torch.Generator:
-    """A generator on the CPU: the one given, which goes on from where it is, or a new one with this seed.
+def generator_of(seed: Any, name: str = "seed", device: torch.device | str | None = None) -> torch.Generator:
+    """A generator: the one given, which goes on from where it is, or a new one with this seed.
+
+    Args:
+        seed: An integer, or a generator.
+        name: Under which the user knows it.
+        device: Of a new one, and one that is given may be on any; None: the CPU, and one that is given must be there.
 
     Raises:
         diffkin.errors.OptionError: It is no seed, or a generator on another device.
     """
     if not isinstance(seed, torch.Generator):
-        return torch.Generator(device="cpu").manual_seed(seed_of(seed, name))
-    if seed.device.type != "cpu":
+        return torch.Generator(device="cpu" if device is None else device).manual_seed(seed_of(seed, name))
+    if device is None and seed.device.type != "cpu":
         raise OptionError(
             f"{name} is a generator on {seed.device}; random numbers are drawn on the CPU, the same for every device. "
             "Give an integer, or torch.Generator()."

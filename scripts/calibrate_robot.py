@@ -16,7 +16,8 @@ from typing import Any, Optional
 
 import torch
 from common.folders import run_folder
-from common.measurements import ErrorsConfig, MeasurementConfig
+from common.given import unused
+from common.measurements import OF_SIMULATED_ARMS, DesignConfig, ErrorsConfig, MeasurementConfig
 from common.results import save_results
 from common.robots import RobotConfig, load_robot
 from common.run import run_main
@@ -27,16 +28,6 @@ from omegaconf import DictConfig
 from diffkin import calibration, plotting, simulation
 from diffkin.calibration.judge import judge_by_measurements, root_mean_square, split_held_out
 from diffkin.calibration.study import calibrate_arms, draw_candidates, study_design
-
-
-@dataclass(frozen=True)
-class DesignConfig:
-    """The choice of poses."""
-
-    counts: list[int]
-    candidates: int
-    random: int
-    arms: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +56,10 @@ def check_config(config: CalibrateConfig) -> None:
     require(len(config.tool_m) == 3, "tool_m", config.tool_m, "three numbers [m]")
     require(len(config.parameters) > 0, "parameters", config.parameters, "some of offsets, origins, tool")
     check_not_negative(config, "seed")
+    if not config.design.counts:
+        unused("design", "design.counts is empty", but=("counts",))
+    for key in OF_SIMULATED_ARMS if config.csv else ():
+        unused(key, "it is for simulated arms, and csv is given")
 
 
 def main(cfg: DictConfig) -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import torch
-from common.aircraft import AircraftConfig, ControllerConfig, controller_of, load_airframe, torque_limit
+from common.aircraft import AircraftConfig, ControllerConfig, check_unflown, controller_of, load_airframe, torque_limit
 from common.aircraft_targets import SunConfig, TargetConfig, make_sun, make_targets
 from common.folders import run_folder
 from common.results import save_results
@@ -59,6 +59,7 @@ def check_config(config: PointAircraftConfig) -> None:
     check_positive(config, "target.count", "tolerance_rad", "check.seconds")
     check_positive(config, "aircraft.max_bank_deg", "aircraft.max_pitch_deg")
     check_not_negative(config, "check.jacobians", "check.flights", "check.pictures")
+    check_unflown(config.check.pybullet, config.check.flights)
 
 
 def main(cfg: DictConfig) -> None:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from common.folders import run_folder
+from common.given import unused
 from common.results import save_results, write_csv
 from common.robots import RobotConfig, load_robot
 from common.run import run_main
 from common.settings import check_not_negative, check_positive, choose, typed
+from common.solvers import TOLERANCES, make_solver
 from common.tables import progress_bar, say, show_jacobian, show_pairs
 from common.targets import KINDS, TargetConfig, make_targets
 from omegaconf import DictConfig
@@ -27,9 +29,6 @@ from torch import Tensor
 import diffkin as dk
 from diffkin import plotting, rotations, simulation
 from diffkin.ik import SOLVERS, IKResult
-
-BUDGET = ("max_iterations", "max_restarts")
-TOLERANCES = ("position_tolerance", "rotation_tolerance")
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,9 @@ def check_config(config: SolveIKConfig) -> None:
     check_positive(config, "solver.learning_rate", "solver.damping", "solver.max_step")
     check_positive(config, "check.configurations", *(f"check.{name}" for name in TOLERANCES))
     check_not_negative(config, "seed", "pictured", "plotted", "check.driven", "check.compared", "solver.max_restarts")
+    if not config.check.enabled:
+        unused("check", "check.enabled is false", but=("enabled", "gui", "check"))
+        unused("pictured", "pictures are part of the check, and check.enabled is false", none=True)
 
 
 def main(cfg: DictConfig) -> float:
@@ -107,18 +109,6 @@ def main(cfg: DictConfig) -> float:
         said = simulation.show_solutions(robot, result.q[solved], targets[solved])
         say("The window was shown." if said == "shown" else said)
     return float(results["solved"]) / float(results["targets"])
-
-
-def make_solver(config: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The solver, and the keyword arguments of ``solve_ik`` that go with it."""
-    settings = dict(config)
-    kind = SOLVERS[settings.pop("name")]
-    options = {name: settings.pop(name) for name in TOLERANCES}
-    budget = {name: value for name in BUDGET if (value := settings.pop(name)) is not None}
-    # By its name it takes the fastest way there is; with settings of its own it is an object that holds them.
-    plain = typed(kind, settings, "solver") == kind() and config["name"] == "levenberg_marquardt"
-    solver = config["name"] if plain else typed(kind, {**settings, **budget}, "solver")
-    return solver, {**options, **budget}
 
 
 # -- what is shown and saved ----------------------------------------------------------------------------------------

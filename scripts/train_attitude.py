@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 import torch
+from common.controllers import SET_BY_HAND, check_unused, chosen
 from common.craft import CraftConfig, make_craft
 from common.folders import Run, open_run
+from common.given import unused
 from common.run import run_main
-from common.settings import choose, require, typed
+from common.settings import require, typed
 from common.tables import say, show_rows
-from common.training import check_objective, draw_curves, finish, set_threads, summary
+from common.training import check_objective, draw_curves, finish, prepared, summary
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -38,7 +40,7 @@ from diffkin.learning.policy import (
 
 KINDS = {"log_pd": "pd", "sqrt_cascade": "cascade", "tuned_pd": "pd", "tuned_cascade": "cascade"}
 KINDS |= {"network": "network", "residual": "residual"}
-SET_BY_HAND = ("log_pd", "sqrt_cascade")
+TEXTS = ("controllers", "pybullet", "ranking", "pybullet_ranking", "gains")  # no numbers
 FIGURES = ("controllers", "pybullet", "ranking", "pybullet_ranking", "gains", "best_cost")
 MODEL = "the model it learned on"
 SECONDS = 4.0  # flights that are scored; the cost looks at their first part
@@ -74,13 +76,18 @@ def main(cfg: DictConfig) -> float | None:
     """Train, fly, judge, draw, save; the figure named by ``objective`` is what a sweep would minimise."""
     run = open_run(cfg, fixed=("controller", "craft", "flight_s", "seed"))
     config = typed(TrainAttitudeConfig, run.cfg)
-    trainer = set_threads(config.trainer)
-    check_objective(config.objective, FIGURES)
+    controllers = chosen(config.controller, KINDS)
+    check_objective(config.objective, FIGURES, texts=TEXTS, parts=("training",))
+    check_unused(run.cfg, controllers)
+    trainer = prepared(config.trainer)
+    if not config.score.flights:
+        unused("score.airframes", "nothing is flown in PyBullet, for score.flights is 0")
+        unused("score.pictures", "nothing is flown in PyBullet, for score.flights is 0", none=True)
     require(0.0 < config.flight_s <= SECONDS, "flight_s", config.flight_s, f"above 0 and at most {SECONDS}")
     craft = make_craft(config.craft)
     policies: dict[str, Policy] = {}
     reports: dict[str, FitReport] = {}
-    for name, settings in chosen(config.controller).items():
+    for name, settings in controllers.items():
         policies[name], report = train(run, config, trainer, craft, name, settings, policies)
         if report is not None:
             reports[name] = report
@@ -100,32 +107,24 @@ def main(cfg: DictConfig) -> float | None:
         where: [{"name": n, **scores(*path, craft.dt, seconds=config.flight_s)} for n, path in those.items()]
         for where, those in paths.items()
     }
-    controllers = tables.pop(MODEL)
+    flown = tables.pop(MODEL)
     results: dict[str, Any] = {
-        "controllers": controllers,
+        "controllers": flown,
         "pybullet": [{"aircraft": where} | row for where, rows in tables.items() for row in rows],
-        "ranking": ranking(controllers),
+        "ranking": ranking(flown),
         "pybullet_ranking": {where: ranking(rows) for where, rows in tables.items()},
         "gains": {name: gains(policy) for name, policy in policies.items() if gains(policy)},
-        "best_cost": min(row["cost"] for row in controllers),
+        "best_cost": min(row["cost"] for row in flown),
         "training": {name: summary(report) for name, report in reports.items()},
     }
     angles = {where: {name: angle for name, (angle, _) in those.items()} for where, those in paths.items()}
     plotting.save_figure(plotting.flights_figure(craft.dt, angles, NEAR_DEG), run.folder / "flights.png")
-    for where, rows in {"controllers, held-out flights": controllers, **tables}.items():
+    for where, rows in {"controllers, held-out flights": flown, **tables}.items():
         show_rows(where, {row["name"]: {key: value for key, value in row.items() if key != "name"} for row in rows})
     return finish(run, results, config.objective)
 
 
 # -- what is trained ------------------------------------------------------------------------------------------------
-
-
-def chosen(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Settings of the controllers of this run by name: one, or all of ``controller=all``."""
-    settings = {settings["kind"]: settings} if "kind" in settings else settings
-    for each in settings.values():
-        choose(str(each.get("kind") if isinstance(each, dict) else each), KINDS, "controller")
-    return settings
 
 
 def train(

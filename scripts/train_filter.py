@@ -13,11 +13,12 @@ from typing import Any, Optional
 
 import torch
 from common.folders import open_run
+from common.given import unused
 from common.records import RecordsConfig, read_files, simulated, split
 from common.run import run_main
 from common.settings import typed
 from common.tables import say, show_rows
-from common.training import check_objective, draw_curves, finish, set_threads, summary
+from common.training import check_objective, draw_curves, finish, prepared, summary
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -30,6 +31,9 @@ FIGURES = (
     "filter", "data", "initial_rms_deg", "learned_rms_deg", "grid_rms_deg", "grid_training_rms_deg", "learned", "grid",
     "starts", "whole_records_rms_deg", "whole_records_mean_rms_deg",
 )  # fmt: skip
+
+TEXTS = ("filter", "data", "starts", "training", "whole_records_rms_deg")  # no numbers, nor with numbers of known names
+OF_FILES = ("whole_records_mean_rms_deg",)
 
 
 @dataclass(frozen=True)
@@ -72,15 +76,26 @@ class TrainFilterConfig:
     seed: int
 
 
+def check_config(config: TrainFilterConfig) -> None:
+    """Raise for an objective that there will not be, and for settings that would change nothing."""
+    files = bool(config.broad or config.csv)
+    check_objective(config.objective, FIGURES, texts=TEXTS if files else (*TEXTS, *OF_FILES), parts=("learned", "grid"))
+    if config.trainer.monitor != "training_rms":
+        unused("trainer.monitor", "the best gains are those of the least training_rms")
+    if files:
+        own = ("training", "held_out", "seconds", "settle_s")
+        unused("records", "it is for simulated records, and files are given", but=own)
+    if not config.filter.starts:
+        raise OptionError("filter.starts must hold at least one set of gains.")
+
+
 def main(cfg: DictConfig) -> float | None:
     """Learn, let the grid judge, draw, save; the figure named by ``objective`` is what a sweep would minimise."""
     run = open_run(cfg, fixed=("filter", "records", "broad", "csv", "seed"))
     config = typed(TrainFilterConfig, run.cfg)
-    check_objective(config.objective, FIGURES)
+    check_config(config)
     name, starts = config.filter.name, config.filter.starts
-    if not starts:
-        raise OptionError("filter.starts must hold at least one set of gains.")
-    trainer = dataclasses.replace(set_threads(config.trainer), monitor="training_rms")
+    trainer = dataclasses.replace(prepared(config.trainer), monitor="training_rms")
     networks = [LearnedGains(name, start) for start in starts]
     files = read_files(config.broad, config.csv)
     training, held_out = split(config.records, config.seed, files) if files else simulated(config.records, config.seed)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from common.folders import Run, open_run
+from common.given import given, unused
 from common.robots import RobotConfig, load_robot
 from common.run import run_main
 from common.settings import typed
 from common.tables import say, show_rows
-from common.training import check_objective, draw_curves, finish, set_threads, summary
-from omegaconf import DictConfig
+from common.training import check_objective, draw_curves, finish, prepared, summary
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 import diffkin as dk
@@ -57,13 +58,28 @@ class TrainIKConfig:
     seed: int
 
 
+def check_config(config: TrainIKConfig, cfg: DictConfig) -> None:
+    """Raise for an objective that there will not be, and for settings that would change nothing."""
+    best, bullet = f"best_of_{config.evaluation.best_of}", ("pybullet",) if config.evaluation.bullet_targets else ()
+    figures = (*FIGURES, f"{best}_success", f"{best}_iterations")
+    texts = ("robot", "network", *(() if bullet else ("pybullet",)))
+    check_objective(config.objective, figures, texts, parts=("baselines", *bullet, "training"))
+    fills = str(OmegaConf.to_container(cfg.trainer, resolve=False))  # ${presets.steps.${job}}, unless given by itself
+    for key in given():
+        group, _, name = key.removeprefix("presets.").partition(".")
+        if key.startswith("presets.") and (name != config.job or f"presets.{group}." not in fills):
+            unused(key, f"it is not the one that fills the trainer of this run; give trainer.{group}")
+    if "${job}" not in fills:
+        unused("job", "nothing in the trainer depends on it")
+
+
 def main(cfg: DictConfig) -> float | None:
     """Train, judge, draw, save; the figure named by ``objective`` is what a sweep would minimise."""
     run = open_run(cfg, fixed=("robot", "network", "seed", "data"))
     config = typed(TrainIKConfig, run.cfg)
-    score, best = config.evaluation, f"best_of_{config.evaluation.best_of}"
-    check_objective(config.objective, (*FIGURES, f"{best}_success", f"{best}_iterations"))
-    trainer, robot = set_threads(config.trainer), load_robot(config.robot)
+    check_config(config, run.cfg)
+    score = config.evaluation
+    trainer, robot = prepared(config.trainer), load_robot(config.robot)
     network = learning.make_network(robot, config.network, seed=config.seed)
     pairs = StoredPairs(config.data, robot) if config.data else learning.FreshPairs(robot)
     report = learning.fit(learning.IKProblem(network, pairs), trainer, run.folder, resume=run.resumed)

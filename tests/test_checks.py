@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 
 from diffkin._checks import (
     ROTATION_TOLERANCE,
-    as_count,
     as_device,
-    as_generator,
     as_tensor,
     broadcast,
     check_devices,
@@ -358,26 +356,6 @@ def test_tensors_of_inference_mode_become_ordinary_outside_of_it() -> None:
     assert not as_tensor(made, "q").is_inference()
     plain = torch.ones(2)
     assert ordinary(plain) is plain
-
-
-def test_counts() -> None:
-    assert as_count(np.int64(3), "count") == 3
-    assert type(as_count(np.int64(3), "count")) is int
-    for wrong in (-1, True, 1.0, "a", None, 2**31, torch.ones(2)):
-        with pytest.raises(OptionError, match="count must be a whole number from 0"):
-            as_count(wrong, "count")
-
-
-def test_generators() -> None:
-    generator = torch.Generator().manual_seed(3)
-    assert as_generator(generator) is generator
-    for seed in (3, np.int64(3), np.uint8(3)):
-        assert torch.equal(as_generator(seed).get_state(), generator.get_state())
-    as_generator(2**64 - 1)
-    as_generator(-(2**63))
-    for wrong in (2**70, -(2**70), True, None, "a", 1.0):
-        with pytest.raises(OptionError, match="seed must be a whole number"):
-            as_generator(wrong)
 
 
 def test_memory_that_is_not_there() -> None:

@@ -70,7 +70,8 @@ def test_seeds_and_generators():
     for wrong in (2**70, -(2**70), 1.0, None, "0", True):
         with pytest.raises(OptionError, match="seed must be a whole number from"):
             generator_of(wrong)
+    generator_of(2**64 - 1), generator_of(-(2**63))
     own = torch.Generator()
-    assert generator_of(own) is own
+    assert generator_of(own) is own and generator_of(own, device="cpu") is own
     first, second = (torch.rand(3, generator=generator_of(seed)) for seed in (5, np.uint32(5)))
     assert torch.equal(first, second)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from diffkin._checks import as_count, as_generator
+from diffkin._given import generator_of, whole
 from diffkin.errors import OptionError
 from diffkin.kinematics.ranges import sampling_range
 
@@ -22,7 +22,7 @@ _COPIES = 4  # of the result, that are in memory while it is drawn
 
 def sample(robot: Robot, count: int, seed: int | torch.Generator = 0) -> Tensor:
     """Coordinates drawn uniformly; arguments, result and errors as ``Robot.sample``."""
-    count = as_count(count, "count", most=2**62)
+    count = whole(count, "count", 0, 2**62)
     needed, there = _COPIES * 8 * count * max(1, robot.dof), _memory()
     if needed > there:
         raise OptionError(
@@ -30,7 +30,7 @@ def sample(robot: Robot, count: int, seed: int | torch.Generator = 0) -> Tensor:
             f"{there / 2**30:.3g}. Draw them in parts, from one generator: sample(n, seed=generator)."
         )
     robot.check_unchanged()
-    generator = as_generator(seed)
+    generator = generator_of(seed, device="cpu")
     unit = torch.rand(count, robot.dof, generator=generator, dtype=torch.float64, device=generator.device)
     limits = (side.to(device=unit.device, dtype=torch.float64) for side in (robot.lower, robot.upper))
     low, high = sampling_range(robot.tree, *limits)

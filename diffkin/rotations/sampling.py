@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import as_count, as_device, as_generator, check_dtype
+from diffkin._checks import as_device, check_dtype
+from diffkin._given import generator_of, whole
 from diffkin.rotations.quaternion import quat_xyzw_normalize, quat_xyzw_to_matrix
 
 __all__ = ["random_quat_xyzw", "random_rotation"]
@@ -21,8 +22,8 @@ def _gaussian(shape: int | Sequence[int], seed: int | torch.Generator, dtype: to
     check_dtype(dtype)
     device = as_device(device)
     leading = [shape] if isinstance(shape, (int, np.integer)) or not isinstance(shape, Iterable) else list(shape)
-    counts = [as_count(count, "Each axis of shape") for count in leading]
-    generator = as_generator(seed, device)
+    counts = [whole(count, "Each axis of shape", 0, 2**31 - 1) for count in leading]
+    generator = generator_of(seed, device=device)
     drawn = torch.randn(*counts, 4, generator=generator, dtype=torch.float64, device=generator.device)
     return drawn.to(device)
 

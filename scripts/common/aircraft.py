@@ -10,10 +10,19 @@ from typing import Any, Optional
 import torch
 from torch import Tensor
 
+from common.given import unused
 from common.settings import choose, require
 from diffkin import aircraft
 
-__all__ = ["AircraftConfig", "ControllerConfig", "IntegratorConfig", "controller_of", "load_airframe", "torque_limit"]
+__all__ = [
+    "AircraftConfig",
+    "ControllerConfig",
+    "IntegratorConfig",
+    "check_unflown",
+    "controller_of",
+    "load_airframe",
+    "torque_limit",
+]
 
 CONTROLLERS = ("geometric_pd", "log_pd", "sqrt_cascade")
 
@@ -58,6 +67,14 @@ def load_airframe(config: AircraftConfig) -> aircraft.Airframe:
     return aircraft.load_airframe(config.path or config.robot)
 
 
+def check_unflown(bullet: bool, flights: int) -> None:
+    """Raise for settings that would change nothing where nothing is set in PyBullet, or flown there."""
+    if not bullet:
+        unused("check", "check.pybullet is false", but=("pybullet",), none=True)
+    for key in ("controller", "aircraft.torque_limit_nm", "check.seconds") if not bullet or flights == 0 else ():
+        unused(key, "nothing is flown, for check.pybullet is false or check.flights is 0")
+
+
 def torque_limit(config: AircraftConfig) -> Tensor:
     """(3,) largest torque about each body axis [N m]."""
     limits = config.torque_limit_nm
@@ -70,7 +87,7 @@ def controller_of(
     config: ControllerConfig, inertia: Tensor, limit: Tensor, desired: Tensor
 ) -> Callable[[int, Tensor, Tensor], Tensor]:
     """The controller of the group ``controller``, saturated, for a batch of attitudes to reach."""
-    kind = choose(config.kind, CONTROLLERS, "controller")
+    kind = choose(config.kind, CONTROLLERS, "controller.kind")
     law = getattr(aircraft, kind)
     k_attitude, k_rate = config.k_attitude, config.k_rate
     for name, gain in (("k_attitude", k_attitude), ("k_rate", k_rate)):

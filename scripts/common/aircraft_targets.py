@@ -9,12 +9,14 @@ from typing import Optional
 import torch
 from torch import Tensor
 
+from common.given import unused
 from common.settings import choose, require
 from diffkin import aircraft
 
 __all__ = ["SunConfig", "TargetConfig", "make_sun", "make_targets"]
 
 KINDS = ("ground_point", "direction")
+NEEDED = {"ground_point": ("height_m", "radius_m"), "direction": ("max_elevation_deg",)}
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,10 @@ class SunConfig:
 
 def make_targets(config: TargetConfig, seed: int) -> tuple[aircraft.RayTarget, Tensor]:
     """Targets, and where the aircraft are (NED) [m]."""
-    choose(config.kind, KINDS, "kind of target for an aircraft")
+    choose(config.kind, KINDS, "kind of target for an aircraft:")
+    for other in KINDS:
+        for name in NEEDED[other] if other != config.kind else ():
+            unused(f"target.{name}", f"it belongs to target={other}, the targets are of the kind {config.kind}")
     generator = torch.Generator().manual_seed(seed)
     unit = torch.rand(config.count, 2, generator=generator, dtype=torch.float64)
     turn = 2.0 * math.pi * unit[:, 0]
@@ -67,6 +72,7 @@ def make_sun(config: SunConfig, ray: str) -> aircraft.KeepOut | None:
     angle = config.half_angle_deg
     require(0.0 <= angle < 180.0, "sun.half_angle_deg", angle, "from 0 to below 180")
     if angle == 0.0:
+        unused("sun", "there is no cone until sun.half_angle_deg is above 0", but=("half_angle_deg",))
         return None
     azimuth, elevation = (
         torch.tensor(math.radians(degrees), dtype=torch.float64)

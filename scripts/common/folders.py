@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator
@@ -14,15 +15,34 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from common.results import write_text
+from common.usage import usage
 from diffkin.errors import ModelFileError, OptionError
 
-__all__ = ["Run", "in_sweep", "open_run", "register", "run_folder"]
+__all__ = ["Run", "in_sweep", "open_run", "register", "run_folder", "short"]
+
+_LONGEST = 200  # bytes of a folder's name; file systems allow 255, and some of these get a number behind them
 
 
 def register() -> None:
-    """Teach OmegaConf the two resolvers that ``configs/run.yaml`` and ``configs/training.yaml`` name folders with."""
+    """Teach OmegaConf the resolvers that ``configs/run.yaml`` and ``configs/training.yaml`` use."""
     OmegaConf.register_new_resolver("either", lambda first, second: first or second, replace=True)
     OmegaConf.register_new_resolver("unused", _unused, replace=True, use_cache=True)
+    OmegaConf.register_new_resolver("short_overrides", _short_overrides, replace=True)
+    OmegaConf.register_new_resolver("usage", usage, replace=True)
+
+
+def _short_overrides(*, _root_: DictConfig) -> str:
+    """``hydra.job.override_dirname`` as the name of one folder."""
+    return short(_root_.hydra.job.override_dirname)
+
+
+def short(name: str) -> str:
+    """A name as that of one folder: without slashes, and where it is longer than file systems allow, cut before a hash."""
+    name = str(name).replace("/", "_")
+    if len(name.encode()) <= _LONGEST:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name.encode()[: _LONGEST - 20].decode(errors='ignore')}...{mark}"
 
 
 def _unused(folder: str) -> str:

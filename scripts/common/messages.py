@@ -5,19 +5,20 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from diffkin.errors import DiffkinError
 
-__all__ = ["CONFIGS", "explain"]
+__all__ = ["CONFIGS", "explain", "quoted"]
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 os.environ["DIFFKIN_CONFIGS"] = str(CONFIGS)  # by which a script names the folder of its own subject's presets
@@ -43,7 +44,12 @@ def explain(error: Exception, config_name: str) -> str:
     for each in chain:
         if isinstance(each, MissingConfigException) and each.options is not None:
             return _unknown_choice(each)
+        if isinstance(each, OverrideParseException):
+            return _unreadable(each.override)
     text = "\n".join(str(each) for each in chain)
+    ambiguous = re.search(r"Ambiguous value for argument '(.*)'$", text, re.MULTILINE)
+    if ambiguous is not None:
+        return _unreadable(ambiguous.group(1))
     unknown = re.search(
         r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in|Could not find match for '?([\w.]+)", text
     )
@@ -55,6 +61,27 @@ def explain(error: Exception, config_name: str) -> str:
         return _unknown_key(full.group(1) if full and not unknown.group(1) else given, config_name)
     lines = [line.strip() for line in text.splitlines() if line.strip() and "_type=" not in line]
     return "\n  ".join(dict.fromkeys(lines))
+
+
+def quoted(key: str, value: str) -> str:
+    """A setting as it is written on a command line: its value in quotes where Hydra, all in quotes where the shell needs."""
+    plain = re.fullmatch(r"[\w./@%+:-]*", value) is not None
+    inner = value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return shlex.quote(f"{key}={inner}")
+
+
+def _unreadable(word: str) -> str:
+    """What to do about a setting that Hydra's grammar does not take."""
+    key, equals, value = word.partition("=")
+    if not equals or not re.fullmatch(r"[+~]*[\w./@-]+", key):
+        return f"{word!r} is no setting. Write key=value, or group=choice."
+    ways = [f"as text, quote it twice, once for the shell and once for Hydra: {quoted(key, value)}"]
+    if "," in value:
+        ways.append(f"as a list, put it in brackets: {shlex.quote(f'{key}=[{value}]')}")
+        ways.append("to run each of the values, add --multirun")
+    several = "".join(f"\n  {way}" for way in ways)
+    signs = "= , : [ ] { } ( ) ' \""
+    return f"{word} cannot be read, for its value has characters that mean something to Hydra ({signs}).{several}"
 
 
 def _unknown_choice(error: MissingConfigException) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import os
+import shlex
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -10,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from common import folders
-from common.messages import CONFIGS, explain
+from common.given import check_given
+from common.messages import CONFIGS, explain, quoted
+from common.sweeps import end_sweep, keep_row, remove_empty
 from diffkin.errors import DiffkinError
 
 __all__ = ["run_main"]
@@ -29,9 +36,10 @@ if _SCRIPTS not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
 def run_main(job: Callable[[DictConfig], Any], config_name: str) -> None:
     """Run ``job`` with the configuration composed from ``configs/`` and the command line.
 
-    A mistake of the user (an unknown choice, a misspelt key, a value of the wrong type or out of range, a file that
-    cannot be read) ends in one message on stderr that names the choices, and exit code 1. Anything else is a bug and
-    keeps its traceback.
+    A mistake of the user (an unknown choice, a misspelt key, a value of the wrong type or out of range, a setting that
+    would change nothing, a file that cannot be read) ends in one message on stderr that names the choices, and exit code
+    1; a run that ends so at once leaves no folder. Anything else is a bug and keeps its traceback. Ctrl-C ends in the
+    line that goes on.
 
     Args:
         job: Called with the configuration.
@@ -40,16 +48,67 @@ def run_main(job: Callable[[DictConfig], Any], config_name: str) -> None:
     # Hydra would print some of these errors itself, without the choices; it hands them on where this is set.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     folders.register()
+    # all overrides as the name of a folder, an idiom of Hydra's, may be longer than file systems allow
+    sys.argv[1:] = [word.replace("${hydra.job.override_dirname}", "${short_overrides:}") for word in sys.argv[1:]]
     try:
-        hydra.main(config_path=str(CONFIGS), config_name=config_name, version_base="1.3")(job)()
-    except KeyboardInterrupt:
-        _stop("Stopped.", 130)
+        hydra.main(config_path=str(CONFIGS), config_name=config_name, version_base="1.3")(_watched(job))()
+    except KeyboardInterrupt as stop:
+        _stop(stop, str(stop) or "Stopped.", 130)
     except (HydraException, OmegaConfBaseException, DiffkinError) as error:
-        _stop(f"Error: {explain(error, config_name)}", 1)
+        _stop(error, f"Error: {explain(error, config_name)}", 1)
     except (TypeError, ValueError) as error:
         if not _raised_by_hydra(error):
             raise
-        _stop(f"Error: {error}", 1)
+        _stop(error, f"Error: {error}", 1)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _stop(error, f"Error: The file system takes no name as long as {str(error.filename)[:100]}...", 1)
+
+
+def _watched(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """The job, with what all have in common before it and behind it."""
+
+    @functools.wraps(job)
+    def watched(cfg: DictConfig) -> Any:
+        folder, sweep = folders.run_folder(), Path(HydraConfig.get().sweep.dir) if folders.in_sweep() else None
+        own = {HydraConfig.get().output_subdir}  # what Hydra put there
+        new = _names(folder) <= own
+        first = int(os.environ.get("LOCAL_RANK", 0)) == 0
+        try:
+            check_given(cfg)
+            value = job(cfg)
+        except KeyboardInterrupt as stop:
+            stop.args = (_how_to_go_on(cfg, folder) if first else " ",)
+            stop.sweep = sweep  # type: ignore[attr-defined]  # for the table of the runs until here
+            raise
+        except (DiffkinError, OmegaConfBaseException) as error:
+            if new and _names(folder) <= own | {"config.yaml"}:
+                shutil.rmtree(folder)
+                remove_empty(folder.parent)
+            if sweep is not None and first:
+                keep_row(None, str(error))
+                error.sweep = sweep  # type: ignore[union-attr]
+            raise
+        if sweep is not None and first:
+            keep_row(value, None)
+        return value
+
+    return watched
+
+
+def _names(folder: Path) -> set[str | None]:
+    return {child.name for child in folder.glob("*")}
+
+
+def _how_to_go_on(cfg: DictConfig, folder: Path) -> str:
+    """The words after Ctrl-C."""
+    if "resume" in cfg and (folder / "config.yaml").is_file():
+        where = os.path.relpath(folder) if Path.cwd() in folder.parents else str(folder)
+        return f"Stopped. This goes on with it:\n  python {sys.argv[0]} {quoted('resume', where)}"
+    if "shards" in cfg:  # shards that are there are left alone
+        return f"Stopped. This goes on with it:\n  python {shlex.join(sys.argv)}"
+    return "Stopped."
 
 
 def _raised_by_hydra(error: BaseException) -> bool:
@@ -58,7 +117,11 @@ def _raised_by_hydra(error: BaseException) -> bool:
     return bool(frames) and str(frames[-1][0].f_globals.get("__name__", "")).split(".")[0] == "hydra"
 
 
-def _stop(message: str, code: int) -> None:
+def _stop(error: BaseException, message: str, code: int) -> None:
+    """Say it, after the table of the runs where it ended a sweep, and end the process."""
+    sweep = getattr(error, "sweep", None)
+    if sweep is not None:
+        end_sweep(sweep)
     sys.stdout.flush()
     print(message, file=sys.stderr)
     sys.exit(code)

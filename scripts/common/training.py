@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,26 @@ import torch
 
 from common.folders import Run, in_sweep
 from common.results import save_results
-from diffkin.errors import closest
+from diffkin.errors import OptionError, UnknownNameError, closest
 from diffkin.kernels import threads
 from diffkin.learning import FitReport, FitSettings
 from diffkin.learning.training.log import read_metrics
 from diffkin.plotting import curves_figure, save_figure
 
-__all__ = ["check_objective", "draw_curves", "finish", "set_threads", "summary"]
+__all__ = ["check_objective", "draw_curves", "finish", "prepared", "summary"]
 
 
-def set_threads(settings: FitSettings) -> FitSettings:
-    """In a sweep, whose runs stand beside each other, one thread a run unless told otherwise."""
+def prepared(settings: FitSettings) -> FitSettings:
+    """In a sweep, whose runs stand beside each other, one thread a run unless told otherwise.
+
+    Raises:
+        diffkin.errors.OptionError: There is no GPU, and one is asked for.
+    """
+    if settings.accelerator in ("cuda", "gpu") and not torch.cuda.is_available():
+        raise OptionError(
+            f"trainer.accelerator={settings.accelerator} needs a GPU, and torch finds none here. Train on the processor: "
+            "trainer=cpu."
+        )
     if not in_sweep():
         return settings
     count = max(1, settings.threads)
@@ -30,11 +40,30 @@ def set_threads(settings: FitSettings) -> FitSettings:
     return dataclasses.replace(settings, threads=count)
 
 
-def check_objective(objective: str, figures: Iterable[str]) -> None:
-    """Raise UnknownNameError if the objective is none of the figures of ``results.json``, before any training."""
-    names, name = (*figures, "training"), objective.lstrip("-").split(".")[0]
-    if name not in names:
-        raise closest(name, names, "objective, a figure of results.json:")
+def check_objective(objective: str, figures: Iterable[str], texts: Iterable[str], parts: Iterable[str]) -> None:
+    """Raise unless the objective is a number of ``results.json``, before any training.
+
+    Args:
+        objective: Its name, perhaps behind a minus.
+        figures: All names in ``results.json``.
+        texts: Those of them that are no numbers.
+        parts: Those that hold numbers by name.
+
+    Raises:
+        diffkin.errors.UnknownNameError: It is none.
+    """
+    inner = [name for name in (*figures, "training") if name in parts]
+    numbers = [name for name in figures if name not in (*texts, *inner)]
+    name, dot, below = objective.removeprefix("-").partition(".")
+    if (name in numbers and not dot) or (name in inner and below):
+        return
+    near = difflib.get_close_matches(name, numbers, n=1, cutoff=0.6)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    of_parts = f" Or a number within {', '.join(inner)}, such as {inner[-1]}.NAME." if inner else ""
+    raise UnknownNameError(
+        f"There is no figure {objective!r} in results.json to be the objective.{hint} It is one of: "
+        f"{', '.join(numbers)}.{of_parts}"
+    )
 
 
 def draw_curves(folder: Path) -> None:

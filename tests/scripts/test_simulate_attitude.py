@@ -49,7 +49,12 @@ def test_without_pybullet_from_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("integrator=euler", "bullet, lie_midpoint, rk4"), ("dt=-0.1", "dt must be a number above zero")],
+    [
+        ("integrator=euler", "bullet, lie_midpoint, rk4"),
+        ("dt=-0.1", "dt must be a number above zero"),
+        ("aircraft.max_bank_deg=3", "aircraft.max_bank_deg=3 would change nothing: bodies tumble freely"),
+        ("aircraft.path=", "given without a value"),
+    ],
 )
 def test_mistakes_end_in_a_message(tmp_path: Path, word: str, message: str) -> None:
     done = run(tmp_path / "run", word, "check.pybullet=false")

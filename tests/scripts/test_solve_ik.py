@@ -131,6 +131,18 @@ def test_a_robot_of_the_users_own(tmp_path: Path) -> None:
         ("seed=-1", ["seed", "at least 0"]),
         ("robot.path=missing.urdf", ["missing.urdf"]),
         ("robot=null", ["must be a string"]),
+        ("robot.path=", ["robot.path= is given without a value", "robot.path=null"]),
+        ("robot.path=my=arm.urdf", ["quote it twice", "'robot.path=\"my=arm.urdf\"'"]),
+        ("robot.path=a,b.urdf", ["quote it twice", "'robot.path=\"a,b.urdf\"'", "--multirun"]),
+        ("robot.path=arm[1].urdf", ["'robot.path=\"arm[1].urdf\"'"]),
+        ("seed=99999999999999999999", ["seed must be a whole number from"]),
+        ("target=direction", ["There is no target 'direction'", "reachable, unreachable"]),
+        ("hydra/launcher=joblib", ["it is for sweeps", "--multirun"]),
+        ("robot=scara robot.path=x.urdf", ["Both robot.path=x.urdf and robot.name=scara are given"]),
+        ("solver.max_iterations=9 solver.early_iterations=9", ["solver.early_iterations=9 would change nothing"]),
+        ("check.enabled=false check.driven=3", ["check.driven=3 would change nothing: check.enabled is false"]),
+        ("check=none pictured=3", ["pictured=3 would change nothing"]),
+        ("target.count=1 plotted=x", ["plotted must be of type int"]),
     ],
 )
 def test_mistakes_end_in_a_message(
@@ -138,7 +150,7 @@ def test_mistakes_end_in_a_message(
 ) -> None:
     script = ROOT / "scripts" / "solve_ik.py"
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [str(script), argument])
+    monkeypatch.setattr(sys, "argv", [str(script), *argument.split(" ")])
     monkeypatch.syspath_prepend(str(script.parent))
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # the script sets it; here it is put back afterwards
     with pytest.raises(SystemExit) as ended:
@@ -148,6 +160,7 @@ def test_mistakes_end_in_a_message(
     assert "Traceback" not in printed.err + printed.out
     for words in said:
         assert words in printed.err
+    assert list(tmp_path.iterdir()) == []  # a run that failed at once leaves no folder
 
 
 def test_a_mistake_ends_the_process_with_code_1(tmp_path: Path) -> None:

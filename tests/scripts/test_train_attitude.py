@@ -21,10 +21,9 @@ SMALL = [
     "trainer.progress=false",
     "flight_s=0.4",
     "score.starts=20",
-    "score.airframes=[quadrotor]",
-    "score.flights=1",
     "score.pictures=0",
 ]
+FLOWN = ["score.airframes=[quadrotor]", "score.flights=1"]
 ALL = [*SMALL, *(f"controller.{name}.{key}" for name in ("network", "residual") for key in ("width=8", "depth=1"))]
 LEARNED = ["tuned_pd", "tuned_cascade", "network", "residual"]
 NAMES = ["hand_set_pd", *LEARNED]
@@ -33,7 +32,9 @@ NAMES = ["hand_set_pd", *LEARNED]
 ALONE = [*SMALL, "score.flights=0", "controller=residual", "controller.width=8", "controller.depth=1"]
 SEARCH = [
     "--multirun",
-    *SMALL,
+    "experiment=demo",
+    "flight_s=0.4",
+    "score.starts=20",
     "controller=log_pd",
     "controller.k_rate=interval(6, 12)",
     "score.flights=0",
@@ -49,7 +50,7 @@ MISTAKES = {
     ("controller=residaul",): "Did you mean residual",
     ("trainer.stepz=3",): "Did you mean trainer.steps",
     ("controller=residual", "controller.widht=3"): "Did you mean controller.width",
-    ("controller=geometric_pd",): "'tuned_cascade'",
+    ("controller=geometric_pd",): "tuned_cascade, tuned_pd",
     ("+trainer.stepz=3",): "Closest: 'steps'",
     ("trainer.steps=many",): "trainer.steps must be of type int",
     ("flight_s=9",): "flight_s must be above 0 and at most 4.0",
@@ -59,14 +60,31 @@ MISTAKES = {
     ("resume=all", "flight_s=0.5"): "flight_s is 0.4",
     ("resume=all", "seed=1"): "seed is 0",
     ("resume=all", "controller=network"): "another model",
+    ("controller=tuned_pd", "trainer.learning_rate=5.0"): "give controller.learning_rate",
+    ("controller.network.learning_rate=1e-3", "trainer.learning_rate=5.0"): "controller.tuned_pd.learning_rate and",
+    ("resume=all", "trainer.learning_rate=5.0"): "trainer.learning_rate=5.0 would change nothing",
+    ("controller=log_pd", "trainer.warmup=5"): "log_pd is set by hand and learns nothing",
+    ("controller=sqrt_cascade", "seed=5"): "sqrt_cascade is set by hand",
+    ("controller=tuned_pd", "trainer.steps=5000"): "give controller.steps too",
+    ("controller=tuned_pd", "controller.steps=5000"): "more than trainer.steps=1000",
+    ("controller=tuned_pd", "controller.steps=many"): "controller.steps must be a whole number",
+    ("controller=tuned_pd", "controller_steps.network=5"): "it fills the steps of no controller",
+    ("controller=tuned_pd", "controller.steps=5", "controller_steps.tuned_pd=5"): "it fills the steps of no controller",
+    ("controller.residual.cascade.k_rate=3",): "give controller.residual.start_from=null",
+    ("controller=residual", "controller.start_from=tuned_pd"): "no controller of that name comes before",
+    ("score.flights=0", "score.airframes=[quadrotor]"): "score.flights is 0",
+    ("objective=foo",): "It is one of: best_cost.",
+    ("objective=controllers",): "no figure 'controllers'",
 }
+if not torch.cuda.is_available():
+    MISTAKES[("trainer=gpu",)] = "torch finds none here"
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory) -> tuple[Path, list]:
     """A folder with a run of all controllers, one of the residual alone, and a search; what mistakes ended in."""
     folder = tmp_path_factory.mktemp("runs")
-    good = [[*ALL, "hydra.run.dir=all"], [*ALONE, "hydra.run.dir=alone"], SEARCH]
+    good = [[*ALL, *FLOWN, "hydra.run.dir=all"], [*ALONE, "hydra.run.dir=alone"], SEARCH]
     bad = [[*line] if "resume" in line[0] else [*line, "hydra.run.dir=bad"] for line in MISTAKES]
     said = run_each("train_attitude", *good, *bad, cwd=folder)
     assert [code for code, _ in said[: len(good)]] == [0, 0, 0], said
@@ -121,7 +139,7 @@ def test_killed_and_resumed_equals_uninterrupted(runs, tmp_path):
     """Killed while the network learns: two controllers are done, and the residual, to begin from one of them, is not."""
     folder = tmp_path / "run"
     checkpoint = folder / "network" / "last.pt"
-    run_until_killed("train_attitude", *ALL, "hydra.run.dir=run", cwd=tmp_path, checkpoint=checkpoint, step=1)
+    run_until_killed("train_attitude", *ALL, *FLOWN, "hydra.run.dir=run", cwd=tmp_path, checkpoint=checkpoint, step=1)
     assert load_checkpoint(checkpoint)["count"]["step"] < 4
     assert not (folder / "residual").exists()
     run("train_attitude", "resume=run", "score.flights=0", cwd=tmp_path)
@@ -136,7 +154,7 @@ def test_mistakes_end_in_one_line(number, session):
     line, part = list(MISTAKES.items())[number]
     message = one_line(*session[1][number])
     assert part in message
-    assert ("another model" in message) == (line[0] == "resume=all")
+    assert ("another model" in message) == (line[0] == "resume=all" and "trainer" not in line[1])
 
 
 def test_a_search_by_the_cost_that_is_returned(runs):

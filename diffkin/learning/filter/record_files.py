@@ -37,7 +37,8 @@ def read_csv(path: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -
     Columns, in any order: ``time_s``; ``gyro_x, gyro_y, gyro_z`` [rad/s]; ``accel_x ...`` specific force, (0, 0, -9.81)
     in a level body at rest [m/s^2]; ``mag_x ...`` [any unit]; ``quat_x, quat_y, quat_z, quat_w`` the true attitude. Body
     axes are forward, right, down; the attitude is body to NED, north being magnetic north. Samples are evenly spaced.
-    Where a quaternion is left empty or NaN the truth is unknown and nothing is scored.
+    Where a quaternion is left empty or NaN the truth is unknown and nothing is scored; where the magnetic field is, that
+    sensor, often slower than the others, has no reading.
 
     Args:
         path: Of the file.
@@ -83,7 +84,7 @@ def read_csv(path: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -
 
 def _number(text: str | None, name: str) -> float:
     text = (text or "").strip()
-    if not text and name.startswith("quat"):
+    if not text and name.startswith(("quat", "mag")):
         return math.nan
     return float(text)
 
@@ -166,9 +167,11 @@ def _checked(
     dt: float,
     dtype: torch.dtype,
 ) -> Records:
-    """One record; sensors must be finite, and some truth known."""
-    if not bool(gyro.isfinite().all() and accel.isfinite().all() and mag.isfinite().all()):
-        raise ModelFileError(f"{path} holds measurements that are no numbers. Fill or cut the gaps first.")
+    """One record; sensors must be finite but for a magnetometer that is absent (NaN), and some truth known."""
+    if not bool(gyro.isfinite().all() and accel.isfinite().all() and not mag.isinf().any()):
+        raise ModelFileError(
+            f"{path} holds measurements that are no numbers; only the magnetic field may have gaps. Fill or cut the others."
+        )
     known = truth.isfinite().all(-1)
     counts = known if movement is None else known & movement
     if not bool(counts.any()):

@@ -12,7 +12,7 @@ from diffkin._checks import check_floating, check_last
 from diffkin._given import real
 from diffkin.aircraft import triad
 from diffkin.errors import DtypeError, OptionError, ShapeError
-from diffkin.rotations import matrix_to_quat_xyzw
+from diffkin.rotations import matrix_to_quat_xyzw, rotvec_to_matrix
 
 __all__ = ["Records", "cut", "from_samples", "stack"]
 
@@ -26,7 +26,7 @@ class Records:
     Attributes:
         gyro: (steps, 3, n) angular velocity over the step to each sample [rad/s].
         down: (steps, 3, n) minus the measured specific force, normalised.
-        field: (steps, 3, n) measured magnetic field, normalised; north is magnetic north.
+        field: (steps, 3, n) measured magnetic field, normalised; north is magnetic north. Zero where there is no reading.
         truth: (steps, 4, n) attitude body to NED, xyzw.
         counts: (steps, n) 1 where the truth is known and errors count, else 0.
         first: (4, n) attitude that the first sample's measurements say.
@@ -74,8 +74,8 @@ def from_samples(samples: Sequence[Tensor], dt: float, dtype: torch.dtype) -> Re
 
     Args:
         samples: Gyroscope (n, steps, 3) [rad/s]; specific force (n, steps, 3) and magnetic field (n, steps, 3), any
-            unit; true attitude (n, steps, 4) body to NED, xyzw, anything where it does not count; (n, steps) whether
-            errors count.
+            unit, the field NaN or zero where there is no reading of it; true attitude (n, steps, 4) body to NED, xyzw,
+            anything where it does not count; (n, steps) whether errors count.
         dt: Time between samples [s].
         dtype: Of the records.
 
@@ -96,16 +96,30 @@ def from_samples(samples: Sequence[Tensor], dt: float, dtype: torch.dtype) -> Re
     if not dtype.is_floating_point:
         raise DtypeError(f"Records are of a floating dtype, got {dtype}.")
     down = torch.nn.functional.normalize(-accel.double(), dim=-1)
-    field = torch.nn.functional.normalize(mag.double(), dim=-1)
-    # only the plane of both measurements matters beside the vertical, so any field that points north and down will do
-    reference = down.new_tensor([0.0, 0.0, 1.0]), down.new_tensor([1.0, 0.0, 1.0])
-    first = matrix_to_quat_xyzw(triad(down[:, 0], field[:, 0], *reference))
+    mag = torch.where(mag.isnan().any(-1, keepdim=True), 0.0, mag.double())
+    field = torch.nn.functional.normalize(mag, dim=-1)
+    first = matrix_to_quat_xyzw(_first_attitude(gyro.double(), down, field, dt))
     parts = {"gyro": gyro, "down": down, "field": field, "truth": truth, "counts": counts, "first": first}
     return Records(**{name: part.movedim(0, -1).to(dtype).contiguous() for name, part in parts.items()}, dt=dt)
 
 
+def _first_attitude(gyro: Tensor, down: Tensor, field: Tensor, dt: float) -> Tensor:
+    """(n, 3, 3) attitudes at the first samples: by the first reading of the field, turned back along the gyroscope."""
+    there = (field != 0.0).any(-1)
+    if not bool(there.any(1).all()):
+        raise OptionError("A record needs one reading of the magnetic field at least, to know where north is.")
+    begin, rows = there.long().argmax(1), torch.arange(len(gyro), device=gyro.device)
+    # only the plane of both measurements matters beside the vertical, so any field that points north and down will do
+    reference = down.new_tensor([0.0, 0.0, 1.0]), down.new_tensor([1.0, 0.0, 1.0])
+    R = triad(down[rows, begin], field[rows, begin], *reference)
+    for k in range(int(begin.max()), 0, -1):
+        R = torch.where((k <= begin)[:, None, None], R @ rotvec_to_matrix(-dt * gyro[:, k]), R)
+    return R
+
+
 def cut(records: Records, seconds: float, settle: float = 2.0) -> Records:
-    """Cut long records into windows that stand beside each other; windows in which nothing counts are left out.
+    """Cut long records into windows that stand beside each other, leaving out those in which nothing counts or north is
+    never measured.
 
     Every window begins anew, from the attitude that its first measurements say, and its first part does not count. The
     rest that fills no window is dropped.
@@ -135,11 +149,11 @@ def cut(records: Records, seconds: float, settle: float = 2.0) -> Records:
         piece = slice(k * steps, (k + 1) * steps)
         counts = records.counts[piece].clone()
         counts[:quiet] = 0.0
-        samples = [part[piece].movedim(-1, 0) for part in (records.gyro, -records.down, records.field, records.truth)]
-        part = from_samples([*samples, counts.movedim(-1, 0)], records.dt, records.gyro.dtype)
-        used = counts.any(0)
+        used = counts.any(0) & (records.field[piece] != 0.0).any(1).any(0)
         if bool(used.any()):
-            parts.append(part.chosen(used))
+            samples = (records.gyro, -records.down, records.field, records.truth, counts)
+            chosen = [(part if part is counts else part[piece])[..., used].movedim(-1, 0) for part in samples]
+            parts.append(from_samples(chosen, records.dt, records.gyro.dtype))
     if not parts:
         raise OptionError(f"In none of the {windows} windows of {seconds} s does anything count.")
     return stack(parts)

@@ -26,6 +26,9 @@ _TREE_TENSORS = ("origins", "axes", "link_offsets")
 _TREE_LISTS = ("parents", "kinds", "coordinate", "multiplier", "offset", "link_joint")
 _NAMES = ("joint_names", "link_names", "leaves")
 _WORDS = ("name", "base", "tip", "source")
+_LIMITS = ("lower", "upper")
+_LOADS = ("max_velocity", "max_effort", "link_masses", "link_centers")  # files of earlier versions have none of these
+_NAMED_Q = "robot.configurations."
 _SPAN = ("span.lower", "span.upper")
 
 
@@ -45,11 +48,13 @@ def save(network: IKNetwork, path: str | os.PathLike[str]) -> None:
     robot = network.robot
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"robot.{name}": getattr(robot.tree, name) for name in _TREE_TENSORS}
-    tensors |= {"robot.lower": robot.lower, "robot.upper": robot.upper}
+    tensors |= {f"robot.{name}": getattr(robot, name) for name in _LIMITS + _LOADS}
+    tensors |= {f"{_NAMED_Q}{name}": q for name, q in robot.configurations.items()}
     tensors |= dict(zip(_SPAN, network.span, strict=True))
     header = {
         "network": dataclasses.asdict(network.settings),
-        "robot": {name: getattr(robot, name) for name in _WORDS + _NAMES},
+        "robot": {name: getattr(robot, name) for name in _WORDS + _NAMES}
+        | {"disabled_pairs": sorted(robot.disabled_pairs)},
         "tree": {name: list(getattr(robot.tree, name)) for name in _TREE_LISTS} | {"dof": robot.dof},
     }
     save_tensors(path, header, tensors)
@@ -109,8 +114,15 @@ def _robot(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Robot:
         "link_offsets": (links, 4, 4),
         "lower": (dof,),
         "upper": (dof,),
+        "max_velocity": (dof,),
+        "max_effort": (dof,),
+        "link_masses": (links,),
+        "link_centers": (links, 3),
     }
+    old = f"robot.{_LOADS[0]}" not in tensors
     for key, shape in shapes.items():
+        if old and key in _LOADS:
+            continue
         given = tensors[f"robot.{key}"]
         check_floating(given, key)
         if tuple(given.shape) != shape or given.dtype not in (torch.float32, torch.float64):
@@ -125,7 +137,13 @@ def _robot(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Robot:
     lower, upper = tensors["robot.lower"], tensors["robot.upper"]
     if not bool((lower <= upper).all()):  # NaN is neither
         raise ModelFileError("limits of its robot cannot be")
-    return Robot(tree=KinematicTree(**tree, dof=dof), **words, **many, lower=lower, upper=upper)
+    loads: dict[str, Any] = {} if old else {name: tensors[f"robot.{name}"] for name in _LOADS}
+    named = {key.removeprefix(_NAMED_Q): q for key, q in tensors.items() if key.startswith(_NAMED_Q)}
+    pairs = frozenset(tuple(_strings(pair, "disabled_pairs")) for pair in names.get("disabled_pairs", []))
+    return Robot(
+        tree=KinematicTree(**tree, dof=dof), **words, **many, lower=lower, upper=upper, **loads, configurations=named,
+        disabled_pairs=pairs,  # type: ignore[arg-type]  # the robot checks that they are pairs
+    )  # fmt: skip
 
 
 def _strings(values: Any, key: str) -> tuple[str, ...]:

@@ -7,21 +7,24 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from diffkin import rotations
+from diffkin import aircraft, rotations
 from diffkin.errors import ModelFileError
 from diffkin.learning.filter.record_files import CSV_COLUMNS, read_broad, read_csv
+from diffkin.learning.filter.records import cut
 from diffkin.learning.filter.run import rms_deg, run_records
 from diffkin.learning.filter.simulated import simulate_records
 from tests.learning.filter.sample_records import PERFECT
 
 
-def write_csv(path, data, gaps=()):
+def write_csv(path, data, gaps=(), slow=None):
     rows = torch.cat([data.gyro, -9.81 * data.down, data.field, data.truth], 1)[..., 0]
     with open(path, "w", newline="") as file:
         table = csv.writer(file)
         table.writerow([*reversed(CSV_COLUMNS), "time_s", "remark"])
         for k, row in enumerate(rows.tolist()):
             values = ["" if k in gaps and name.startswith("quat") else v for name, v in zip(CSV_COLUMNS, row)]
+            if slow is not None and k not in slow:
+                values = ["nan" if name.startswith("mag") else v for name, v in zip(CSV_COLUMNS, values)]
             table.writerow([*reversed(values), k * data.dt, "x"])
 
 
@@ -35,6 +38,37 @@ def test_a_csv_of_ones_own(tmp_path):
     assert float(found.counts.sum()) == len(data.counts) - 30
     gains = torch.tensor([1.0, 1.0, 0.1], dtype=torch.float64)
     assert float(rms_deg(run_records("mahony", gains, found), found)) < 1e-4
+
+
+def test_a_slower_magnetometer_has_gaps(tmp_path):
+    data = simulate_records(1, PERFECT, 0, torch.float64)
+    write_csv(tmp_path / "flight.csv", data, slow=range(4, len(data.gyro), 5))
+    found = read_csv(tmp_path / "flight.csv", torch.float64)
+    there = torch.zeros(len(data.gyro), dtype=torch.bool)
+    there[4::5] = True
+    assert bool((found.field[~there] == 0.0).all())
+    assert torch.allclose(found.field[there], data.field[there], atol=1e-9)
+    # no reading until the fifth sample; the attitude of the first comes from there, back along the gyroscope
+    assert float((found.first * data.truth[0]).sum().abs()) > 1.0 - 1e-9
+    mag = torch.where(there[:, None], data.field[..., 0], torch.nan)
+    start = aircraft.FilterState(found.first[:, 0], torch.zeros(3, dtype=torch.float64))
+    for name, step, kind, gains in (
+        ("mahony", aircraft.mahony_step, aircraft.MahonyGains, [1.0, 1.0, 0.1]),
+        ("madgwick", aircraft.madgwick_step, aircraft.MadgwickGains, [0.1, 0.01]),
+    ):
+        ours = run_records(name, torch.tensor(gains, dtype=torch.float64), found)
+        readings = data.gyro[1:, :, 0], -9.81 * data.down[1:, :, 0], mag[1:]
+        theirs = aircraft.run_filter(step, start, *readings, found.dt, kind(*gains))[0]
+        assert float((ours[1:, :, 0] * theirs).sum(-1).abs().min()) > 1.0 - 1e-6
+    parts = cut(found, 1.0, 0.2)
+    assert parts.count == 3 and bool(parts.first.isfinite().all())
+
+
+def test_a_magnetometer_that_never_reads_is_refused(tmp_path):
+    data = simulate_records(1, PERFECT, 0, torch.float64)
+    write_csv(tmp_path / "flight.csv", data, slow=())
+    with pytest.raises(ModelFileError, match="one reading of the magnetic field"):
+        read_csv(tmp_path / "flight.csv")
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,39 @@ def test_a_network_comes_back_with_its_robot(kind, name, tmp_path):
     assert not any(parameter.requires_grad for parameter in again.parameters())
 
 
+def test_the_robot_keeps_its_speeds_efforts_masses_and_named_postures(tmp_path):
+    robot = dk.load_robot("franka_panda")
+    home = robot.sample(1)[0]
+    robot = robot.replace(configurations={"home": home}, disabled_pairs=frozenset({("panda_link1", "panda_link2")}))
+    path = tmp_path / "network.safetensors"
+    learning.save(make_network(robot, {"name": "through_fk", "width": 8}), path)
+    again = learning.load(path).robot
+    assert bool(torch.isfinite(robot.max_velocity).all()) and float(robot.mass) > 1.0
+    for name in ("max_velocity", "max_effort", "link_masses", "link_centers"):
+        torch.testing.assert_close(getattr(again, name), getattr(robot, name), rtol=0.0, atol=0.0, equal_nan=True)
+    torch.testing.assert_close(again.center_of_mass(home), robot.center_of_mass(home), rtol=0.0, atol=0.0)
+    assert torch.equal(again.configurations["home"], home) and again.disabled_pairs == robot.disabled_pairs
+
+
+def test_files_from_before_masses_were_kept_still_load(tmp_path):
+    robot = dk.load_robot("franka_panda")
+    path = tmp_path / "network.safetensors"
+    network = make_network(robot, {"name": "through_fk", "width": 8}, seed=1)
+    learning.save(network, path)
+    tensors, header = contents(path)
+    later = ("robot.max_", "robot.link_masses", "robot.link_centers")
+    del header["robot"]["disabled_pairs"]
+    rewrite(path, {name: value for name, value in tensors.items() if not name.startswith(later)}, header)
+    again = learning.load(path)
+    T = robot.forward_kinematics(robot.sample(5))
+    assert torch.equal(again.sample(T, 2, seed=1), network.sample(T, 2, seed=1))
+    assert bool(torch.isinf(again.robot.max_velocity).all()) and float(again.robot.mass) == 0.0
+    half = {name: value for name, value in tensors.items() if name != "robot.link_centers"}
+    rewrite(path, half, header)
+    with pytest.raises(ModelFileError, match="cannot be read as a network"):
+        learning.load(path)
+
+
 @pytest.mark.parametrize("kind", KINDS[:5], ids=lambda kind: kind["name"] + kind.get("head", ""))
 def test_files_without_a_span_answer_as_they_did_within_limits(kind, tmp_path):
     """Before files held the span it was the limits, and -pi and pi where there are none."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from common.folders import register
+from common.folders import register, short
 from omegaconf import OmegaConf
 
 
@@ -45,3 +45,14 @@ def test_processes_of_one_training_share_it(here: Path, monkeypatch: pytest.Monk
 
 def test_resuming_takes_the_folder_given() -> None:
     assert folder("earlier") == "earlier"
+
+
+def test_names_of_folders_are_no_longer_than_file_systems_take(here: Path) -> None:
+    long = ",".join(f"setting.number_{k}=0.{k}" for k in range(40))
+    names = {short(long), short(long + "1"), short(long.replace("0.3", "0.4"))}
+    assert len(names) == 3 and all(len(name.encode()) <= 220 for name in names)
+    for name in names:
+        (here / name).mkdir()
+    assert short("a=1,b=x/y") == "a=1,b=x_y"
+    config = OmegaConf.create({"hydra": {"job": {"override_dirname": long}}, "dir": "${short_overrides:}"})
+    assert config.dir == short(long)

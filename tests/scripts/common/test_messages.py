@@ -1,9 +1,10 @@
 """Mistakes are answered with the choices that there are."""
 
+import shlex
 import sys
 
 import pytest
-from common.messages import CONFIGS, explain
+from common.messages import CONFIGS, explain, quoted
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -76,3 +77,16 @@ def test_a_preset_may_choose_the_trainer_and_the_user_another() -> None:
 def test_keys() -> None:
     with pytest.MonkeyPatch.context() as patch:
         assert "Did you mean target.count" in answer("solve_ik", "target.cout=5", monkeypatch=patch)
+
+
+@pytest.mark.parametrize("value", ["my=arm.urdf", "a,b.urdf", "arm (1).urdf", "a[1]{2}.urdf", 'a"b.urdf', "it's.urdf"])
+def test_what_cannot_be_read_is_shown_quoted_twice_and_reads_then(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (word,) = shlex.split(quoted("robot.path", value))
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        assert compose("solve_ik", overrides=[word]).robot.path == value
+    if value not in ("a,b.urdf",):  # Hydra itself asks for the meaning of commas, not compose
+        assert quoted("robot.path", value) in answer("solve_ik", f"robot.path={value}", monkeypatch=monkeypatch)
+
+
+def test_plain_values_need_no_quotes() -> None:
+    assert quoted("resume", "outputs/train_ik/2030-01-31_12-00-00") == "resume=outputs/train_ik/2030-01-31_12-00-00"

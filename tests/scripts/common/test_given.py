@@ -1,0 +1,107 @@
+"""What is given and would change nothing is refused; what is composed from files is not asked."""
+
+from pathlib import Path
+
+import pytest
+from common.folders import register
+from common.given import check_given, given, unused
+from common.messages import CONFIGS
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from diffkin.errors import OptionError
+
+
+@pytest.fixture(autouse=True)
+def put_back():
+    register()
+    before = HydraConfig.instance().cfg
+    yield
+    HydraConfig.instance().cfg = before
+
+
+def start(script: str, *overrides: str):
+    """The configuration of a script as its job gets it."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        cfg = compose(script, overrides=["hydra.mode=RUN", *overrides], return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    cfg = cfg.copy()
+    OmegaConf.set_struct(cfg, False)
+    del cfg["hydra"]
+    return cfg
+
+
+def test_without_hydra_nothing_is_given() -> None:
+    HydraConfig.instance().cfg = None
+    assert given() == {}
+    unused("anything", "why")
+
+
+def test_keys_groups_and_values() -> None:
+    start("solve_ik", "robot=scara", "target.count=3", '+check.x="a,b"', "plotted=0", "robot.tip=null")
+    assert given() == {"robot": "scara", "target.count": 3, "check.x": "a,b", "plotted": 0, "robot.tip": None}
+
+
+def test_what_would_change_nothing() -> None:
+    start("solve_ik", "target.count=3", "plotted=0", "check=none")
+    for part in ("target", "target.count"):
+        with pytest.raises(OptionError, match=r"target.count=3 would change nothing: the reason\."):
+            unused(part, "the reason")
+    for part in ("targe", "solver", "seed"):
+        unused(part, "not given")
+    unused("target", "used", but=("count",))
+    unused("plotted", "nothing wanted", none=True)
+    with pytest.raises(OptionError, match="plotted=0 would"):
+        unused("plotted", "why")
+    with pytest.raises(OptionError, match="check=none would"):
+        unused("check", "why")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["robot.path="], "robot.path= is given without a value"),
+        (["robot.tip="], "robot.tip= is given without a value"),
+        (["seed=99999999999999999999"], "seed must be a whole number from"),
+        (["seed=9223372036854775808"], "seed must be a whole number from"),
+        (["robot=scara", "robot.path=a.urdf"], "Both robot.path=a.urdf and robot.name=scara are given"),
+        (["robot.name=scara", "robot.path=a.urdf"], "Leave one of them out"),
+        (["hydra/launcher=joblib"], "it is for sweeps"),
+        (["hydra.sweep.dir=x"], "it is for sweeps"),
+    ],
+)
+def test_what_no_script_takes(line: list[str], said: str) -> None:
+    cfg = start("solve_ik", *line)
+    with pytest.raises(OptionError, match=said):
+        check_given(cfg)
+
+
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [
+        ("solve_ik", []),
+        ("solve_ik", ["robot.path=a.urdf", "robot.tip=hand", "seed=-1"]),
+        ("point_aircraft", ["aircraft=quadrotor", "aircraft.path=a.urdf"]),  # the group holds limits beside the name
+        ("train_ik", ["resume=somewhere"]),
+    ],
+)
+def test_what_is_taken(script: str, line: list[str]) -> None:
+    check_given(start(script, *line))
+
+
+def test_a_file_of_ones_own_says_a_name_or_a_path_and_not_both(tmp_path: Path) -> None:
+    (tmp_path / "robot").mkdir()
+    for name, lines in {
+        "path": ["path: a.urdf"],
+        "both": ["path: a.urdf", "name: scara"],
+        "name": ["name: scara"],
+    }.items():
+        (tmp_path / "robot" / f"{name}.yaml").write_text("\n".join(lines))
+    where = f"hydra.searchpath=[file://{tmp_path},file://{CONFIGS}/presets/arm]"
+    for choice in ("path", "name"):
+        check_given(start("solve_ik", where, f"robot={choice}"))
+    with pytest.raises(OptionError, match="The file of robot=both sets both name: scara and path: a.urdf"):
+        check_given(start("solve_ik", where, "robot=both"))

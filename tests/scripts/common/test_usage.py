@@ -1,0 +1,29 @@
+"""--help: what the script is for, and its own groups alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+
+
+@pytest.mark.parametrize(
+    ("script", "groups"),
+    [
+        ("solve_ik", {"check", "robot", "solver", "target"}),
+        ("point_aircraft", {"aircraft", "controller", "target"}),
+    ],
+)
+def test_help_lists_the_groups_of_the_script(script: str, groups: set[str], tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPTS / f"{script}.py"), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    said, rest = done.stdout.split("Groups, chosen with group=choice:\n")[1].split("\n\n", 1)
+    listed = dict(line.strip().split(": ", 1) for line in said.splitlines())
+    assert set(listed) == groups
+    expected = "reachable, unreachable" if script == "solve_ik" else "direction, ground_point"
+    assert listed["target"] == expected
+    assert f"python scripts/{script}.py" in done.stdout and "\nseed: 0\n" in rest
+    assert list(tmp_path.iterdir()) == []
