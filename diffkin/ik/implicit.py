@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffkin import autograd, rotations, transforms
+from diffkin import autograd, transforms
 from diffkin._algebra import apply
 from diffkin.errors import GradientError
 from diffkin.ik.problem import Problem, State
@@ -151,7 +151,8 @@ class Conditions:
             multipliers.append(list((-apply(inverse.mT, pull)).split(sizes, dim=-1)))
             slope = _gradient(_lagrangian(self.residuals(q, base, at), multipliers[-1]), at)
             hessian = _rows(slope, at)
-            bend = torch.linalg.pinv(null @ hessian @ null, rtol=self.rtol)
+            least = self.rtol * torch.linalg.matrix_norm(hessian.detach())  # of the projected one may be left rounding
+            bend = torch.linalg.pinv(null @ hessian @ null, atol=least, rtol=torch.zeros_like(least))
             chosen = torch.zeros_like(move)
             first = rows + (level - 1) * columns
             chosen[..., first : first + columns] = torch.eye(columns, dtype=q.dtype, device=q.device)
@@ -168,8 +169,9 @@ class Conditions:
         if not count or base is None or by_base is None:
             return torch.nn.functional.pad(by_q, (0, count))
         back = base[:, :3, :3].mT
-        turn = 2.0 * rotations.vee(back @ by_base[:, :3, :3])
-        shift = apply(back, by_base[:, :3, 3])
+        spin, shift = (back @ by_base[:, :3, :3]).unbind(-1), apply(back, by_base[:, :3, 3])
+        (_, m10, m20), (m01, _, m21), (m02, m12, _) = (column.unbind(-1) for column in spin)
+        turn = torch.stack((m21 - m12, m02 - m20, m10 - m01), dim=-1)  # of B hat(w) against the gradient by B
         return torch.cat((by_q, shift, turn) if count == 6 else (by_q, turn), dim=-1)
 
     def _no_step(self, q: Tensor) -> Tensor:

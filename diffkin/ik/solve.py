@@ -75,9 +75,10 @@ def solve_ik(
         max_restarts: Starts after the first; the solver's own default if None.
         max_iterations: For each start; the solver's own default if None.
         seed: A whole number from 0 on; shifts the low-discrepancy starts.
-        differentiable: Whether ``result.q`` carries gradients to targets, base and the robot's geometry, by the
-            implicit function theorem: ``dq = J^+ xi`` along ``target @ exp(xi)``, over coordinates no limit holds.
-            Problems without a solution have gradient 0.
+        differentiable: Whether ``result.q``, and ``result.base`` where it is free, carry gradients to targets, weights,
+            base, limits, the robot's geometry and ``q0`` of locked joints: those of the conditions that a solution fulfils,
+            to any order. For a pose ``dq = J^+ xi`` along ``target @ exp(xi)``; tasks of priority 1 are at their least along
+            what the others leave free; joints on a limit stay there. Problems without a solution have gradient 0.
         base: (*batch, 4, 4) pose of the base in the world; the identity if None.
         free_base: None, or "rotation" or "pose" to solve for the base as well, starting from ``base``.
         locked: Names of joints that stay at ``q0``.
@@ -95,6 +96,7 @@ def solve_ik(
         diffkin.errors.NonFiniteError: NaN or infinity in targets or ``q0``.
         diffkin.errors.UnknownNameError: Unknown solver, link or joint.
         diffkin.errors.OptionError: An option out of its range.
+        diffkin.errors.GradientError: A task's residual has no graph where its derivative is needed.
     """
     options = make_options(
         robot.dtype, solver, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of,
