@@ -155,7 +155,9 @@ def test_whatever_a_robot_is_made_from(what):
     x = torch.zeros(4, dtype=torch.float64, requires_grad=True)
 
     def robot(x: torch.Tensor) -> dk.Robot:
-        made = dk.Robot.from_dh(rows + x if what == "rows" else rows, lower=[-3.0] * 3, upper=[0.3, 3.0, 3.0])
+        made = dk.Robot.from_dh(
+            rows + x if what == "rows" else rows, lower=[-3.0] * 3, upper=[0.3 if what == "upper" else 3.0, 3.0, 3.0]
+        )
         if what == "frame":
             made = made.with_frame("tcp", "link3", dk.transforms.exp(torch.cat((x, x[:2]))), tip=True)
         if what == "upper":
