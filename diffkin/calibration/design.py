@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from diffkin._algebra import inverse
 from diffkin._checks import check_finite, check_floating
 from diffkin._given import real, whole
 from diffkin.errors import OptionError, ShapeError
@@ -140,9 +141,7 @@ def _exchange(rows: Tensor, weight: Tensor, chosen: list[int]) -> bool:
         spread = rows @ covariance
         inner = unit + spread @ rows.transpose(-1, -2)
         # tr(C' W) of the covariance with the candidate added, by the Woodbury identity
-        lowered = (
-            torch.linalg.solve(inner, spread @ weight @ spread.transpose(-1, -2)).diagonal(dim1=-2, dim2=-1).sum(-1)
-        )
+        lowered = (inverse(inner)[0] @ (spread @ weight @ spread.transpose(-1, -2))).diagonal(dim1=-2, dim2=-1).sum(-1)
         lowered[[index for k, index in enumerate(chosen) if k != place]] = -torch.inf
         best = int(lowered.argmax())
         if float(lowered[best] - lowered[chosen[place]]) > 1e-9 * float((covariance * weight).sum()):

@@ -14,7 +14,8 @@ from diffkin._checks import check_finite, check_last
 from diffkin._files import path_of, write_bytes_atomically
 from diffkin.calibration.model import CalibrationModel, check_model
 from diffkin.errors import ModelFileError, OptionError
-from diffkin.robot.xml import numbers, open_document
+from diffkin.robot.formats.urdf import has_quaternions, origin_pose
+from diffkin.robot.xml import open_document
 
 __all__ = ["TOOL_LINK", "calibrated_urdf", "write_calibrated_urdf"]
 
@@ -75,11 +76,13 @@ def calibrated_urdf(
     if any(link.get("name") == tool_link for link in root.iter("link")):
         raise OptionError(f"{document.label} has a link {tool_link!r} already. Choose another name for the new link.")
     by_child = {joint.find("child").get("link"): joint for joint in root.findall("joint")}
+    quaternions = has_quaternions(document)
     changes = transforms.inverse(robot.tree.origins) @ model.origins(x.detach())
     for joint in model.joints:
         child = robot.link_names[robot.tree.link_joint.index(joint)]  # the first link a joint carries is its child
         element = by_child[child]
-        _set_origin(element, _origin(element) @ changes[joint])
+        before = origin_pose(element.find("origin"), f"joint {element.get('name')!r}", quaternions)
+        _set_origin(element, torch.from_numpy(before) @ changes[joint])
     _add_link(root, tool_link, robot.link_names[robot.link_index(None)], model.tool_pose(x.detach()))
     if shapes:
         _make_meshes_absolute(root, "" if document.is_text else os.path.dirname(document.source))
@@ -89,19 +92,13 @@ def calibrated_urdf(
     return str(etree.tostring(root, encoding="unicode", pretty_print=True))
 
 
-def _origin(joint: Any) -> Tensor:
-    element = joint.find("origin")
-    texts = {key: "0 0 0" if element is None else element.get(key, "0 0 0") for key in ("xyz", "rpy")}
-    xyz, rpy = (torch.from_numpy(numbers(texts[key], 3, f"<origin> {key}")) for key in ("xyz", "rpy"))
-    return transforms.pose(rotations.euler_to_matrix(rpy, "xyz"), xyz)
-
-
 def _set_origin(joint: Any, pose: Tensor) -> None:
     from lxml import etree
 
     element = joint.find("origin")
     if element is None:
         element = etree.SubElement(joint, "origin")
+    element.attrib.pop("quat_xyzw", None)  # the old rotation
     element.set("xyz", _text(pose[:3, 3]))
     element.set("rpy", _text(rotations.matrix_to_euler(rotations.nearest_rotation(pose[:3, :3]), "xyz")))
 

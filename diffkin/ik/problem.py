@@ -12,7 +12,7 @@ from torch import Tensor
 
 from diffkin import rotations, transforms
 from diffkin._algebra import apply
-from diffkin.errors import ShapeError
+from diffkin.errors import GradientError, ShapeError
 from diffkin.ik.tasks import Task
 from diffkin.ik.tasks.picked import Picked
 from diffkin.ik.turns import nearest_turn, turning
@@ -141,19 +141,23 @@ class Problem:
             The problems, all coordinates ``needed`` if some task is a function of ``q`` itself.
 
         Raises:
-            diffkin.errors.DiffkinError: A residual does not fit its weight or unit, or picks from other than ``count``
+            diffkin.errors.DiffkinError: A residual does not fit its weight or unit, picks from other than ``count``
                 targets.
         """
         everything = False
         for task, poses in zip(self.tasks, self.poses(state), strict=True):
-            q = state.q.detach().requires_grad_()
-            with torch.enable_grad(), Picked(type(task).__name__, state.problem, count):
-                residual = task.residual(poses, q, state.problem)
-                total = residual.sum()
+            with Picked(type(task).__name__, state.problem, count):
+                residual, _, by_q = _slopes(task, poses, state)
             task.check_rows(residual, len(state.q))
-            if total.requires_grad:
-                everything |= torch.autograd.grad(total, q, allow_unused=True)[0] is not None
+            everything |= by_q is not None
         return dataclasses.replace(self, needed=torch.ones_like(self.needed)) if everything else self
+
+    def check_graphs(self, state: State) -> None:
+        """Raise ``diffkin.errors.GradientError`` if a residual does not depend on where its links are, nor on ``q``."""
+        for task, poses in zip(self.tasks, self.poses(state), strict=True):
+            residual, by_poses, by_q = _slopes(task, poses, state)
+            if residual.numel() and by_poses is None and by_q is None:
+                raise _no_graph(task)
 
     def poses(self, state: State) -> list[Tensor]:
         """For each task the poses (n, links, 4, 4) of its links in the world."""
@@ -163,13 +167,14 @@ class Problem:
 
     def residual(self, state: State) -> Tensor:
         """Weighted residual (n, rows) of all tasks."""
-        return torch.cat(
-            [
-                task.residual(poses, state.q, state.problem) * self._weight(task, state.q)
-                for task, poses in zip(self.tasks, self.poses(state), strict=True)
-            ],
-            dim=-1,
-        )
+        return torch.cat(self.residuals(state), dim=-1)
+
+    def residuals(self, state: State) -> list[Tensor]:
+        """Weighted residual (n, rows) of each task."""
+        return [
+            task.residual(poses, state.q, state.problem) * self._weight(task, state.q)
+            for task, poses in zip(self.tasks, self.poses(state), strict=True)
+        ]
 
     def linearize(self, state: State) -> tuple[Tensor, Tensor]:
         """Weighted residual (n, rows) and its derivative (n, rows, dof + free base) at a state."""
@@ -225,12 +230,16 @@ class Problem:
         """Take a step (n, dof + free base), stopping at the limits."""
         dof = self.tree.dof
         q = torch.minimum(torch.maximum(state.q + step[:, :dof], self.lower), self.upper)
-        base = state.base
-        if base is not None and self.free_base:
-            turn = step[:, -3:]
-            shift = step[:, dof : dof + 3] if self.free_base == 6 else torch.zeros_like(turn)
-            base = base @ transforms.pose(rotations.rotvec_to_matrix(turn), shift)
+        base = None if state.base is None else self.moved_base(state.base, step)
         return State(q, base, state.problem, state.grace)
+
+    def moved_base(self, base: Tensor, step: Tensor) -> Tensor:
+        """Base poses (n, 4, 4) after a step (n, dof + free base)."""
+        if not self.free_base:
+            return base
+        turn, dof = step[:, -3:], self.tree.dof
+        shift = step[:, dof : dof + 3] if self.free_base == 6 else torch.zeros_like(turn)
+        return base @ transforms.pose(rotations.rotvec_to_matrix(turn), shift)
 
     def near(self, q: Tensor, reference: Tensor) -> Tensor:
         """Coordinates (n, dof) moved by whole turns, as near to a reference as limits and rounding allow."""
@@ -303,14 +312,43 @@ class Problem:
             moved = torch.cat((rotation, (poses[..., :3, 3] + twist[..., :3]).unsqueeze(-1)), dim=-1)
             moved = torch.cat((moved, poses[..., 3:, :]), dim=-2)
             residual = task.residual(moved, q, state.problem)
-            rows = []
+            rows, graph = [], False
             for column in residual.unbind(-1):
-                by_twist, by_q = torch.autograd.grad(
-                    column.sum(), (twist, q), retain_graph=True, allow_unused=True, materialize_grads=True
-                )
-                row = apply(jacobians.mT, by_twist).sum(1)
-                rows.append(torch.cat((row[:, : q.shape[1]] + by_q, row[:, q.shape[1] :]), dim=-1))
+                by_twist, by_q = _grads(column.sum(), twist, q)
+                graph |= by_twist is not None or by_q is not None
+                row = jacobians.new_zeros(len(q), jacobians.shape[-1])
+                if by_twist is not None:
+                    row = row + apply(jacobians.mT, by_twist).sum(1)
+                if by_q is not None:
+                    row = row + torch.nn.functional.pad(by_q, (0, self.free_base))
+                rows.append(row)
+            if residual.numel() and not graph:
+                raise _no_graph(task)
         return residual.detach(), torch.stack(rows, dim=-2)
+
+
+def _slopes(task: Task, poses: Tensor, state: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """A task's residual, and the gradients of its sum by poses and ``q``, None where it does not depend on them."""
+    poses, q = poses.detach().requires_grad_(), state.q.detach().requires_grad_()
+    with torch.enable_grad():
+        residual = task.residual(poses, q, state.problem)
+        return residual, *_grads(residual.sum(), poses, q)
+
+
+def _grads(total: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    if not total.requires_grad:
+        return None, None
+    by_first, by_second = torch.autograd.grad(total, (first, second), retain_graph=True, allow_unused=True)
+    return by_first, by_second
+
+
+def _no_graph(task: Task) -> GradientError:
+    """What cannot be told from a mistake by its graph is taken as meant: constant rows, and poses or ``q`` unused."""
+    return GradientError(
+        f"The residual of {type(task).__name__} depends on neither poses nor q as far as autograd can see, so its "
+        "derivative is not known. Compute it by operations of torch on them: without detach(), .data, item(), numpy(), "
+        "torch.tensor(...) and torch.no_grad()."
+    )
 
 
 def make_problem(

@@ -17,7 +17,7 @@ from diffkin._checks import as_tensor, check_broadcast, check_finite, check_last
 from diffkin.errors import OptionError, ShapeError, closest
 from diffkin.ik import kernel_route
 from diffkin.ik.descent import Method
-from diffkin.ik.gradients import attach_gradient
+from diffkin.ik.gradients import attach_gradient, without_gradient
 from diffkin.ik.options import Options, make_options
 from diffkin.ik.problem import FREE_BASE, Problem, State, make_problem
 from diffkin.ik.reach import out_of_reach
@@ -75,9 +75,10 @@ def solve_ik(
         max_restarts: Starts after the first; the solver's own default if None.
         max_iterations: For each start; the solver's own default if None.
         seed: A whole number from 0 on; shifts the low-discrepancy starts.
-        differentiable: Whether ``result.q`` carries gradients to targets, base and the robot's geometry, by the
-            implicit function theorem: ``dq = J^+ xi`` along ``target @ exp(xi)``, over coordinates no limit holds.
-            Problems without a solution have gradient 0.
+        differentiable: Whether ``result.q``, and ``result.base`` where it is free, carry gradients to targets, weights,
+            base, limits, the robot's geometry and ``q0`` of locked joints: those of the conditions that a solution fulfils,
+            to any order. For a pose ``dq = J^+ xi`` along ``target @ exp(xi)``; tasks of priority 1 are at their least along
+            what the others leave free; joints on a limit stay there. Problems without a solution have gradient 0.
         base: (*batch, 4, 4) pose of the base in the world; the identity if None.
         free_base: None, or "rotation" or "pose" to solve for the base as well, starting from ``base``.
         locked: Names of joints that stay at ``q0``.
@@ -95,6 +96,7 @@ def solve_ik(
         diffkin.errors.NonFiniteError: NaN or infinity in targets or ``q0``.
         diffkin.errors.UnknownNameError: Unknown solver, link or joint.
         diffkin.errors.OptionError: An option out of its range.
+        diffkin.errors.GradientError: A task's residual has no graph where its derivative is needed.
     """
     options = make_options(
         robot.dtype, solver, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of,
@@ -109,14 +111,15 @@ def solve_ik(
     )
     target = _given(target, robot)
     differentiated = differentiable and torch.is_grad_enabled()
+    plain = without_gradient(robot)
     if isinstance(target, Tensor) and base is None and not (free_base or locked):
-        result = kernel_route.solve_poses(options, robot, target, q0, progress)
+        result = kernel_route.solve_poses(options, plain, target, q0, progress)
         if result is not None:
-            object.__setattr__(result, "out_of_reach", partial(_pose_out_of_reach, robot, target, result.success.shape))
+            object.__setattr__(result, "out_of_reach", partial(_pose_out_of_reach, plain, target, result.success.shape))
             if not differentiated:
                 return result
             with _plainly(robot):
-                return attach_gradient(robot, _as_tasks(target), result, None, None, ())
+                return attach_gradient(robot, _as_tasks(target), result, None, None, None, _movable(robot, (), None))
     tasks = _as_tasks(target)
     if options.nearest_of > 1 and q0 is None:
         raise OptionError(f"nearest_of={nearest_of} chooses the solution nearest to q0: give q0.")
@@ -128,13 +131,14 @@ def solve_ik(
         base = torch.eye(4, dtype=robot.dtype, device=robot.device)
     batch = _batch(tasks, q0, base, robot)
     with _plainly(robot), torch.no_grad():
-        result = _solve(robot, tasks, options, q0, base, free_base, _movable(robot, locked, q0), batch, progress)
+        movable = _movable(robot, locked, q0)
+        result = _solve(plain, tasks, options, q0, base, free_base, movable, batch, progress)
     if not free_base:
-        object.__setattr__(result, "out_of_reach", partial(out_of_reach, robot, tasks, base, batch))
+        object.__setattr__(result, "out_of_reach", partial(out_of_reach, plain, tasks, base, batch))
     if not differentiated:
         return result
     with _plainly(robot):
-        return attach_gradient(robot, tasks, result, base, free_base, locked)
+        return attach_gradient(robot, tasks, result, q0, base, free_base, movable)
 
 
 def _solve(

@@ -59,7 +59,7 @@ def forward(tree: KinematicTree, q: Tensor, links: tuple[int, ...] | int, base: 
         axes = _axes(links)
         poses = matmul(base.unsqueeze(-3) if axes else base, forward(tree, q, links, None))
         return poses.expand(*shape, *axes, 4, 4)
-    if q.requires_grad and torch.is_grad_enabled():
+    if q.requires_grad and torch.is_grad_enabled() and _moves(tree, links):
         poses = _Forward.apply(q, tree, links, base)
         return poses
     return torch.from_numpy(_poses(tree, q, links, base))
@@ -110,6 +110,12 @@ class _Forward(torch.autograd.Function):
         seeds = array(grad).reshape(-1, *(_axes(links) or (1,)), 4, 4)
         rows = kernel("tree.backward.backward")(_plan(tree, links), _rows(q, tree.dof), seeds, placed)
         return torch.from_numpy(rows.reshape(q.shape)), None, None, None
+
+
+def _moves(tree: KinematicTree, links: tuple[int, ...] | int) -> bool:
+    """Whether some of these links ride on a joint. Poses of the others are constants, which require no gradients."""
+    chosen = (links,) if isinstance(links, int) else links
+    return any(tree.link_joint[link] >= 0 for link in chosen)
 
 
 def _poses(tree: KinematicTree, q: Tensor, links: tuple[int, ...] | int, base: Tensor | None) -> np.ndarray[Any, Any]:

@@ -60,6 +60,22 @@ def test_mimic_joints_and_fixed_joints_on_the_way(mixed):
     assert torch.allclose(loaded.forward_kinematics(q), model.poses(x, q), atol=1e-13)
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_quaternion_in_an_origin_is_read_as_the_loader_does_and_replaced(version):
+    text = f"""<robot name="r" version="{version}"><link name="a"/><link name="b"/><link name="c"/>
+      <joint name="one" type="continuous"><parent link="a"/><child link="b"/><axis xyz="0 1 0"/>
+        <origin xyz="0.1 0 0.3" quat_xyzw="0.5 0.5 -0.5 0.5"/></joint>
+      <joint name="two" type="continuous"><parent link="b"/><child link="c"/><axis xyz="1 0 0"/>
+        <origin xyz="0.2 0 0.1" quat_xyzw="0 0.6 0 0.8"/></joint></robot>"""
+    robot = dk.Robot.from_urdf(text, tip="c")
+    model, x = shaken(robot)
+    written = calibrated_urdf(model, x)
+    assert "quat_xyzw" not in written
+    q = robot.sample(3)
+    loaded = dk.Robot.from_urdf(written, tip=TOOL_LINK)
+    assert torch.allclose(loaded.forward_kinematics(q), model.poses(x, q), atol=1e-13)
+
+
 def test_nothing_else_changes(iiwa):
     model, x = shaken(iiwa)
     before = etree.parse(iiwa.source, etree.XMLParser(remove_comments=True)).getroot()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 import diffkin as dk
 from diffkin import ik
+from diffkin.ik.gradients import without_gradient
 
 
 def test_along_the_target_against_solving_again():
@@ -125,3 +127,84 @@ def test_no_graph_unless_asked(iiwa):
     assert not dk.solve_ik(iiwa, T).q.requires_grad
     with torch.no_grad():
         assert not dk.solve_ik(iiwa, T, differentiable=True).q.requires_grad
+
+
+def test_a_robot_that_is_learned_is_solved_like_any_other(iiwa):
+    T = iiwa.forward_kinematics(iiwa.sample(20))
+    origins = iiwa.tree.origins.clone().requires_grad_()
+    learned = iiwa.replace(origins=origins)
+    plain, result = dk.solve_ik(iiwa, T), dk.solve_ik(learned, T)
+    assert torch.equal(plain.q, result.q)
+    assert not result.q.requires_grad
+    kept = without_gradient(learned)
+    assert kept is without_gradient(learned)
+    assert not kept.tree.has_gradient
+    assert without_gradient(iiwa) is iiwa
+    assert learned.tree.has_gradient
+    with torch.no_grad():  # a step of an optimiser
+        origins[2, :3, 3] += 0.01
+    stepped = without_gradient(learned)
+    assert torch.equal(stepped.tree.origins, origins)
+    assert torch.equal(dk.solve_ik(learned, T).q, dk.solve_ik(iiwa.replace(origins=origins.detach()), T).q)
+
+
+@pytest.mark.parametrize("what", ["rows", "frame", "upper"])
+def test_whatever_a_robot_is_made_from(what):
+    rows = torch.tensor([[0.3, 0.0, 0.1, 0.0], [0.25, 0.0, 0.0, 0.0], [0.1, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    q = torch.tensor([0.3, 0.7, -0.4], dtype=torch.float64)
+    x = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+
+    def robot(x: torch.Tensor) -> dk.Robot:
+        made = dk.Robot.from_dh(
+            rows + x if what == "rows" else rows, lower=[-3.0] * 3, upper=[0.3 if what == "upper" else 3.0, 3.0, 3.0]
+        )
+        if what == "frame":
+            made = made.with_frame("tcp", "link3", dk.transforms.exp(torch.cat((x, x[:2]))), tip=True)
+        if what == "upper":
+            made = made.replace(upper=made.upper + x[:3])
+        return made
+
+    p = robot(x.detach()).forward_kinematics(q)[:3, 3]
+    weight = torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64)
+
+    def solved(x: torch.Tensor, differentiable: bool = False) -> torch.Tensor:
+        task = ik.PositionTask(None, p, weight=weight)
+        tight = {"position_tolerance": 1e-12, "rotation_tolerance": 1e-12}
+        return dk.solve_ik(robot(x), task, q0=q, differentiable=differentiable, **tight).q
+
+    result = solved(x, differentiable=True)
+    (by,) = torch.autograd.grad(result @ torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), x)
+    h = 1e-4
+    along = torch.tensor([1.0, 0.0, 0.5, 0.2], dtype=torch.float64)
+    ahead, behind = (solved(s * h * along) for s in (1, -1))
+    if what == "upper":  # a joint that stands on its limit follows it as far as that goes inward
+        assert by.tolist()[1:] == [0.0, 0.0, 0.0]
+        (first,) = torch.autograd.grad(solved(x, differentiable=True)[0], x)
+        assert first.tolist() == [1.0, 0.0, 0.0, 0.0]
+        return
+    expected = ((ahead - behind) / (2 * h)) @ torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    torch.testing.assert_close(by @ along, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_link_that_no_joint_moves_has_gradient_zero_to_every_order(iiwa):
+    T = torch.eye(4, dtype=torch.float64, requires_grad=True)
+    result = dk.solve_ik(iiwa, ik.PoseTask(iiwa.base, T), differentiable=True)
+    (first,) = torch.autograd.grad(result.q.sum(), T, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), T)
+    assert (first == 0).all()
+    assert (second == 0).all()
+
+
+def test_gradcheck_to_second_order():
+    robot = dk.load_robot("planar_2r")
+    q = torch.tensor([0.5, 0.8], dtype=torch.float64)
+    p = robot.forward_kinematics(q)[:3, 3]
+
+    def solved(x: torch.Tensor) -> torch.Tensor:
+        task = ik.PositionTask(None, torch.cat((x, p[2:])), weight=torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64))
+        tight = {"position_tolerance": 1e-12, "rotation_tolerance": 1e-12}
+        return dk.solve_ik(robot, task, q0=q, differentiable=True, **tight).q
+
+    x = p[:2].clone().requires_grad_()
+    assert torch.autograd.gradcheck(solved, x, eps=1e-5, atol=1e-5)
+    assert torch.autograd.gradgradcheck(solved, x, eps=1e-5, atol=1e-4)

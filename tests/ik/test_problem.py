@@ -10,7 +10,7 @@ from torch import Tensor
 
 import diffkin as dk
 from diffkin import ik
-from diffkin.errors import ShapeError
+from diffkin.errors import GradientError, ShapeError
 from diffkin.ik.problem import FREE_BASE, Problem, State, make_problem
 
 
@@ -105,3 +105,46 @@ def test_weights_must_fit_the_residual(mixed):
         else:
             with pytest.raises(ShapeError, match=r"weight of Between must be one number or \(4,\)"):
                 problem.tried(state, len(state.q))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Detached(ik.Task):
+    """A user's task that loses its graph, or parts of it."""
+
+    way: str
+    links = (None,)
+
+    def residual(self, poses, q, problem):
+        height = poses[:, 0, 2, 3:] - 0.5
+        if self.way == "all":
+            return height.detach()
+        if self.way == "numpy":
+            return torch.from_numpy(height.detach().numpy() + 0.0)
+        with torch.set_grad_enabled(self.way != "no_grad"):
+            rows = height * 1.0
+        return torch.cat((rows, torch.zeros_like(rows)), dim=-1)
+
+
+@pytest.mark.parametrize("way", ["all", "numpy", "no_grad"])
+def test_a_residual_without_a_graph_is_a_mistake(iiwa, way):
+    with pytest.raises(GradientError, match="Detached depends on neither poses nor q"):
+        dk.solve_ik(iiwa, Detached(way=way))
+
+
+def test_a_constant_row_is_meant(iiwa):
+    assert dk.solve_ik(iiwa, Detached(way="none")).success
+
+
+class WithJacobian(Detached):
+    """One that knows its Jacobian needs no graph to be solved, but to be differentiated."""
+
+    def jacobian(self, poses, jacobians, q, problem):
+        return jacobians[:, 0, 2:3]
+
+
+def test_a_task_with_a_jacobian_needs_a_graph_only_for_gradients(iiwa):
+    weight = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    task = WithJacobian(way="numpy", weight=weight)
+    assert dk.solve_ik(iiwa, task).success
+    with pytest.raises(GradientError, match="WithJacobian depends on neither poses nor q"):
+        dk.solve_ik(iiwa, task, differentiable=True)

@@ -166,6 +166,19 @@ def test_gradients_by_kernel_and_formula_agree(mixed):
         torch.testing.assert_close(grads[0], grads[1], rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("backend", [None, "reference"])
+def test_links_that_no_joint_moves_are_constants(iiwa, backend):
+    q = iiwa.sample(2).requires_grad_()
+    assert not iiwa.forward_kinematics(q, links=[iiwa.base], backend=backend).requires_grad
+    assert not iiwa.jacobian(q, link=iiwa.base, backend=backend).requires_grad
+    assert not iiwa.hessian(q, link=iiwa.base).requires_grad
+    both = iiwa.forward_kinematics(q, links=[iiwa.base, "lbr_iiwa_link_7"], backend=backend)
+    (first,) = torch.autograd.grad(both[:, 0].sum(), q, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), q)
+    assert (first == 0).all()
+    assert (second == 0).all()
+
+
 @pytest.mark.parametrize("batch", [(), (1,), (5,), (2, 3), (0,), (2, 1, 40)])
 def test_gradients_of_sums(mixed, batch):
     """Of a sum autograd hands back one number expanded over the batch, of a sum over some axes one expanded over those."""

@@ -145,7 +145,7 @@ def _by_autograd(
 
 def _by_seeds(moved: Callable[[Tensor, Tensor], Tensor], x: Tensor, rotation: Tensor) -> Tensor:
     keep = torch.is_grad_enabled() and (x.requires_grad or rotation.requires_grad)
-    with torch.enable_grad():
+    with autograd.recording():
         start = x if keep and x.requires_grad else x.detach().requires_grad_()
         y = moved(start, rotation)
         # Aircraft of a batch do not touch one another, so one seed can serve them all.

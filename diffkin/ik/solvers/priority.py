@@ -76,9 +76,12 @@ class SelfMotion:
         factor, _ = torch.linalg.cholesky_ex(normal)
         slide = -apply(null, torch.cholesky_solve(pull.unsqueeze(-1), factor).squeeze(-1)) * free
         moved = problem.move(state, slide)
+        # What the slide has brought to its limit stays there: corrected away from it, it would come back for ever.
+        still = (moved.q > problem.lower) & (moved.q < problem.upper)
+        still = free & torch.nn.functional.pad(still, (0, problem.free_base), value=True)
         for _ in range(_CORRECTIONS):
             error, derivative = first.linearize(moved)
-            moved = problem.move(moved, -apply(torch.linalg.pinv(derivative * free.unsqueeze(-2)), error) * free)
+            moved = problem.move(moved, -apply(torch.linalg.pinv(derivative * still.unsqueeze(-2)), error) * still)
         new_cost = 0.5 * second.residual(moved).square().sum(-1)
         better = (new_cost < cost) & first.met(moved)
         return moved.where(better, state), _Sliding(

@@ -13,7 +13,7 @@ from diffkin.robot.description import KINDS, MOVING, Description, Inertial, Join
 from diffkin.robot.formats.xacro import expanded
 from diffkin.robot.xml import Document, Model, numbers, open_document
 
-__all__ = ["read_urdf"]
+__all__ = ["has_quaternions", "origin_pose", "read_urdf"]
 
 _Array = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ def read_urdf(path_or_xml: Model | Document) -> Description:
         diffkin.errors.MissingDependencyError: It is a xacro file, and ``xacrodoc`` is not installed.
     """
     document = expanded(open_document(path_or_xml, "robot"))
-    label, quaternions = document.label, _has_quaternions(document)
+    label, quaternions = document.label, has_quaternions(document)
     links: list[str] = []
     joints: list[JointDescription] = []
     inertials: dict[str, Inertial] = {}
@@ -55,7 +55,7 @@ def read_urdf(path_or_xml: Model | Document) -> Description:
     return Description(name, tuple(links), tuple(joints), document.source, inertials=inertials)
 
 
-def _has_quaternions(document: Document) -> bool:
+def has_quaternions(document: Document) -> bool:
     """Whether the file's version is 1.1 or later, since when an ``<origin>`` may have a ``quat_xyzw``."""
     version = re.fullmatch(r"\s*(\d{1,9})\.(\d{1,9})\s*", document.root.get("version") or "1.0", re.ASCII)
     return version is not None and (int(version[1]), int(version[2])) >= (1, 1)
@@ -81,7 +81,7 @@ def _joint(element: Any, label: str, quaternions: bool) -> JointDescription:
         kind=kind,
         parent=_end(element, "parent", where),
         child=_end(element, "child", where),
-        origin=_origin(element.find("origin"), where, quaternions),
+        origin=origin_pose(element.find("origin"), where, quaternions),
         axis=_axis(element.find("axis") if moves else None, where),
         lower=lower,
         upper=upper,
@@ -99,7 +99,7 @@ def _end(element: Any, tag: str, where: str) -> str:
     return str(link)
 
 
-def _origin(element: Any, where: str, quaternions: bool) -> _Array:
+def origin_pose(element: Any, where: str, quaternions: bool) -> _Array:
     """(4, 4) pose: a translation, and Euler angles about fixed x, y, z axes or a quaternion."""
     pose = np.eye(4)
     if element is None:

@@ -55,3 +55,36 @@ def test_self_motion_keeps_the_first_tasks_and_stops_by_itself(iiwa):
     assert (end.cost <= before.cost).all()
     assert (end.cost < 0.9 * before.cost).any()
     assert (end.iterations < 200).all()
+
+
+def test_a_joint_that_a_preference_pushes_stands_on_its_limit(iiwa):
+    @dataclass(frozen=True, eq=False)
+    class Rest(ik.Task):
+        rest: Tensor
+        unit = "rad"
+
+        def residual(self, poses, q, problem):
+            return q - self.rest
+
+    start = torch.tensor([-0.3, 1.0, 0.2, -1.3, -0.2, 0.9, 1.2], dtype=torch.float64)
+    p = iiwa.forward_kinematics(start)[:3, 3]
+    rest = start + torch.tensor([0.0, 0.3, -0.1, 0.2, 0.1, -0.2, 0.0], dtype=torch.float64)
+    tasks = [ik.PositionTask(None, p), Rest(rest, priority=1)]
+    tight = {"position_tolerance": 1e-11, "rotation_tolerance": 1e-11}
+    q = dk.solve_ik(iiwa, tasks, q0=start, **tight).q
+    joint = int((q - start).argmax())  # pushed upward
+    free = torch.arange(7) != joint
+    wanted, at = float(q[joint]), q
+    for below in (0.05, 0.048):  # the limit is reached from above, then with some way to go
+        upper = torch.where(free, iiwa.upper, wanted - below)
+        result = dk.solve_ik(iiwa.replace(upper=upper), tasks, q0=at, **tight)
+        assert result.success
+        assert result.q[joint] == upper[joint]
+        at = result.q
+    # by the conditions of Karush, Kuhn and Tucker: stationary in what is free, pushed outward at the limit
+    J = iiwa.jacobian(at)[:3]
+    gradient = at - rest
+    multipliers = torch.linalg.lstsq(J[:, free].mT, -gradient[free, None]).solution
+    left = gradient + (J.mT @ multipliers).squeeze(-1)
+    assert left[free].abs().max() < 1e-6
+    assert left[joint] < -1e-2
