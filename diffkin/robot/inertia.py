@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from diffkin.robot.checks import LARGEST
 from diffkin.robot.description import Description, JointDescription
 from diffkin.robot.topology import Children
 
@@ -29,11 +30,13 @@ def masses_of(
         children: The joints that hang on each link.
 
     Returns:
-        Masses (links,) [kg] and centres of mass (links, 3) in the links' frames [m].
+        Masses (links,) [kg], NaN where they are not known or larger than any mechanism's, and centres of mass (links, 3)
+        in the links' frames [m].
     """
     index = {link: place for place, link in enumerate(links)}
     masses, moments = np.zeros(len(links)), np.zeros((len(links), 3))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def count(link: str, carrier: str, pose: _Array) -> None:
         inertial = description.inertials.get(link)
         if inertial is not None:
@@ -55,5 +58,6 @@ def masses_of(
             waiting.extend((after, pose) for after in children[joint.child])
     known = masses != 0
     centers = np.where(known[:, None], moments / np.where(known, masses, 1.0)[:, None], 0.0)
-    centers[np.isnan(masses)] = 0.0
+    impossible = ~(masses <= LARGEST) | ~(np.abs(centers) <= LARGEST).all(axis=1)  # of no mechanism: not known
+    masses[impossible], centers[impossible] = np.nan, 0.0
     return masses, centers

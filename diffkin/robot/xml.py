@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 
 from diffkin.errors import ModelFileError
 
-__all__ = ["MAX_BYTES", "Document", "Model", "find_file", "numbers", "open_document"]
+__all__ = ["MAX_BYTES", "MOST_DEEP", "Document", "Model", "find_file", "numbers", "open_document"]
 
 Model = str | os.PathLike[str] | bytes | IO[str] | IO[bytes]
 """What a model is read from: its path, its text or bytes, or a file that is open for reading."""
 
 MAX_BYTES = 64 * 2**20
 """Largest model file that is read. Descriptions of real robots are far below one megabyte."""
+
+MOST_DEEP = 500
+"""Deepest nesting of elements that is read; MuJoCo itself reads no deeper."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WORDS = {"nan", "inf", "infinity"}
@@ -272,6 +275,19 @@ def _parse(content: bytes, encoding: str | None, label: str) -> Any:
             "files or fill the memory. Remove the declaration."
         )
 
+    depth = 0
+
+    def enter(*_: Any) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MOST_DEEP:
+            raise ModelFileError(f"{label} has elements nested deeper than {MOST_DEEP}, more than are read.")
+
+    def leave(*_: Any) -> None:
+        nonlocal depth
+        depth -= 1
+
+    first.StartElementHandler, first.EndElementHandler = enter, leave
     first.StartDoctypeDeclHandler = refuse
     first.EntityDeclHandler = refuse
     first.ExternalEntityRefHandler = refuse
@@ -291,7 +307,7 @@ def _parse(content: bytes, encoding: str | None, label: str) -> Any:
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
-        huge_tree=False,
+        huge_tree=True,  # depth and size are bounded above
         recover=True,
         remove_comments=True,
         remove_pis=True,

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from diffkin.errors import ModelFileError
 from diffkin.robot import Robot, load_robot
@@ -106,8 +107,15 @@ def test_huge_files_are_not_read(tmp_path: Path) -> None:
 
 def test_deeply_nested_files_are_refused() -> None:
     deep = "<robot name='r'>" + "<a>" * 100_000 + "</a>" * 100_000 + "</robot>"
-    with pytest.raises(ModelFileError, match="cannot be parsed"):
+    with pytest.raises(ModelFileError, match="nested deeper than 500"):
         Robot.from_urdf(deep)
+
+
+def test_a_model_may_be_a_chain_of_hundreds_of_bodies() -> None:
+    body = "<body pos='0 0 1'><joint/><geom size='.1'/>"
+    robot = Robot.from_mjcf(f"<mujoco><worldbody>{body * 300}{'</body>' * 300}</worldbody></mujoco>")
+    assert robot.dof == 300
+    assert robot.forward_kinematics(torch.zeros(300, dtype=torch.float64))[2, 3] == 300.0
 
 
 def test_files_for_another_loader_say_which_one() -> None:

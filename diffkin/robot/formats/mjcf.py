@@ -200,6 +200,12 @@ class _Reader:
                 )
             source_start = float(model.qpos0[model.jnt_qposadr[second]])
             mimics[first] = Mimic(self.joint[second], factor, start + constant - factor * source_start)
+        chain = [first for first, mimic in mimics.items() if self.joint.index(mimic.source) in locked]
+        while chain:  # what follows a locked joint is locked
+            first = chain.pop()
+            mimic = mimics.pop(first)
+            locked[first] = mimic.multiplier * locked[self.joint.index(mimic.source)] + mimic.offset
+            chain += [follower for follower, other in mimics.items() if other.source == self.joint[first]]
         return mimics, locked
 
     def _note_tendons(self, *tendons: int) -> None:
@@ -233,8 +239,10 @@ def _turn(axis: _Array, angle: float) -> _Array:
 
 
 def _pose(position: _Array, quat_wxyz: _Array) -> _Array:
-    w, x, y, z = np.asarray(quat_wxyz) / np.linalg.norm(quat_wxyz)
-    pose = _shift(position)
+    pose, length = _shift(position), float(np.linalg.norm(quat_wxyz))
+    if length < 1e-15:  # as MuJoCo has it (mjMINVAL)
+        return pose
+    w, x, y, z = np.asarray(quat_wxyz) / length
     pose[:3, :3] = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],

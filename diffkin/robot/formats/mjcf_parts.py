@@ -26,7 +26,26 @@ _LEFT_OUT = {  # sections, and what else never matters; the rest is kept, so tha
     *("keyframe", "camera", "light", "plugin", "skin", "lengthrange"),
 }
 _ASSETS_LEFT_OUT = {"mesh", "hfield", "texture", "material", "skin"}
-_DEFAULTS_KEPT = {"default", "joint", "geom", "site", "equality", "tendon"}
+_DEFAULTS_LEFT_OUT = {  # by name too, so that a misspelt <joint> is refused
+    *(
+        "mesh",
+        "texture",
+        "material",
+        "camera",
+        "light",
+        "pair",
+        "general",
+        "motor",
+        "position",
+        "velocity",
+        "intvelocity",
+    ),
+    *("orientation", "pid", "damper", "cylinder", "muscle", "adhesion", "dcmotor", "plugin"),
+}
+_DYNAMICS = (  # of a joint; not looked at
+    *("damping", "armature", "frictionloss", "stiffness", "springref", "springdamper", "margin"),
+    *("solreflimit", "solimplimit", "solreffriction", "solimpfriction", "actuatorgravcomp"),
+)
 _COUNTED = {"body", "joint", "freejoint", "site", "frame", "geom"}
 _COMPILER = ("angle", "coordinate", "eulerseq", "autolimits")
 _COMPILER_OF_MASSES = (
@@ -165,7 +184,9 @@ def _check_finite(root: Any, label: str) -> None:
     """Raise for NaN and infinity, of which MuJoCo would only warn."""
     for element in root.iter(*_FINITE):
         for key, text in element.attrib.items():
-            if key in _NAMES:
+            if key in _NAMES or key in _DYNAMICS:
+                continue
+            if element.tag == "joint" and key == "range" and _is_open(text):
                 continue
             if any(word.lower().lstrip("+-") in ("nan", "inf", "infinity") for word in text.split()):
                 raise ModelFileError(
@@ -174,17 +195,30 @@ def _check_finite(root: Any, label: str) -> None:
                 )
 
 
+def _is_open(text: str) -> bool:
+    """Whether a range is infinite to one or both sides, which is no limit there."""
+    try:
+        lower, upper = map(float, text.split())
+    except ValueError:
+        return False
+    return lower < upper
+
+
 def _leave_out(root: Any, label: str) -> None:
     unwanted = [element for element in root.iter() if element.tag in _LEFT_OUT and element is not root]
     for section in root.iterchildren("asset"):
         unwanted += [element for element in section if element.tag in _ASSETS_LEFT_OUT]
     for section in root.iter("default"):
-        unwanted += [element for element in section if element.tag not in _DEFAULTS_KEPT]
+        unwanted += [element for element in section if element.tag in _DEFAULTS_LEFT_OUT]
     for element in unwanted:
         if element.getparent() is not None:
             element.getparent().remove(element)
     for element in root.iter():
         element.attrib.pop("material", None)
+    for section in root.iterchildren("worldbody", "default"):
+        for element in section.iter("joint", "freejoint"):
+            for key in _DYNAMICS:
+                element.attrib.pop(key, None)
     _keep_couplings(root, label)
 
 

@@ -146,8 +146,10 @@ def _unit(vector: _Array) -> _Array:
 
 
 def _axis(element: Any, where: str) -> _Array:
-    if element is None or element.get("xyz") is None:
+    if element is None or not element.attrib:
         return np.array([1.0, 0.0, 0.0])
+    if element.get("xyz") is None:
+        raise JointError(f"{where} has an <axis> with {', '.join(element.attrib)} and no xyz. Write <axis xyz=.../>.")
     axis = numbers(element.get("xyz"), 3, f"{where}, <axis> xyz")
     if not axis.any():
         raise JointError(f"{where} has a zero axis. Give the direction it moves about or along.")
