@@ -120,6 +120,7 @@ NO_CALLS = {
     "Robot.to",
     "Robot.replace",
     "Robot.link_index",
+    "Robot.to_urdf",
     "Robot.sample",
 }
 

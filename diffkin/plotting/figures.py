@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,15 @@ def new_figure(width: float = 7.0, height: float = 4.5) -> Any:
             "Figures need matplotlib, which is not installed. Install it with `pip install matplotlib` or "
             "`pip install 'diffkin[plot]'`."
         ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    figure: Any = Figure(figsize=(width, height), layout="constrained")
+    figure._repr_png_ = partial(_png, figure)  # shows itself at the end of a notebook's cell, without pyplot
+    return figure
+
+
+def _png(figure: Any) -> bytes:
+    held = io.BytesIO()
+    figure.savefig(held, format="png", dpi=100)
+    return held.getvalue()
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str], dpi: int = 150) -> None:
