@@ -15,7 +15,15 @@ from torch import Tensor
 
 from diffkin.errors import MissingDependencyError, ShapeError
 
-__all__ = ["convergence_figure", "new_figure", "picture_grid", "save_figure"]
+__all__ = [
+    "convergence_figure",
+    "legend_below",
+    "legend_beside",
+    "log_floor",
+    "new_figure",
+    "picture_grid",
+    "save_figure",
+]
 
 
 def new_figure(width: float = 7.0, height: float = 4.5) -> Any:
@@ -54,8 +62,29 @@ def save_figure(figure: Any, path: str | os.PathLike[str], dpi: int = 150) -> No
     figure.savefig(path, dpi=dpi, metadata={"Software": None} if str(path).endswith(".png") else None)
 
 
+def legend_beside(axes: Any, **style: Any) -> None:
+    """A legend on the right of a panel, where it covers nothing; the panel makes room for it."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), fontsize=8, frameon=False, **style)
+
+
+def legend_below(figure: Any, axes: Any) -> None:
+    """A legend below all panels, for lines that are the same in each."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=8, frameon=False)
+
+
+def log_floor(values: Sequence[float] | NDArray[np.float64]) -> float | None:
+    """Where a logarithmic axis begins: a little below the values, but for single ones far below all others."""
+    positive = np.sort(np.asarray(values, dtype=np.float64).ravel())
+    positive = positive[np.isfinite(positive) & (positive > 0)]
+    return float(positive[len(positive) // 50] / 3.0) if len(positive) else None
+
+
 def convergence_figure(
-    history: Float[Tensor, "iterations problems"], tolerance: float | None = None, title: str = ""
+    history: Float[Tensor, "iterations problems"],
+    tolerance: float | None = None,
+    title: str = "",
+    quantity: str = "error (position [m] and rotation [rad] together)",
 ) -> Any:
     """Error of a batch of inverse kinematics problems over the iterations.
 
@@ -63,6 +92,7 @@ def convergence_figure(
         history: (iterations, problems) best error of each problem so far.
         tolerance: Drawn as a line where given.
         title: Above the figure.
+        quantity: What the error is, beside its axis.
 
     Returns:
         The figure: the median with its quartiles and the worst on the left, on the right the share within tolerance.
@@ -72,6 +102,8 @@ def convergence_figure(
     """
     if history.ndim != 2 or history.numel() == 0:
         raise ShapeError(f"history must have shape (iterations, problems), got {tuple(history.shape)}.")
+    from matplotlib.ticker import MaxNLocator
+
     errors = np.maximum(history.detach().cpu().double().numpy(), 1e-16)  # a logarithm follows
     steps = np.arange(len(errors))  # the first row is the starts
     figure = new_figure(10.0, 4.2)
@@ -80,7 +112,8 @@ def convergence_figure(
     left.fill_between(steps, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="middle half")
     left.plot(steps, middle, color="tab:blue", label="median")
     left.plot(steps, errors.max(axis=1), color="tab:red", linewidth=1, label="worst")
-    left.set(yscale="log", xlabel="iteration", ylabel="error (position [m] and rotation [rad] together)")
+    left.set(yscale="log", xlabel="iteration", ylabel=quantity)
+    left.set_ylim(bottom=log_floor(np.concatenate((middle, errors.max(axis=1)))))
     if tolerance is not None:
         left.axhline(tolerance, color="0.4", linestyle="--", linewidth=1, label=f"tolerance {tolerance:.1e}")
         share = 100.0 * (errors <= tolerance).mean(axis=1)
@@ -93,8 +126,10 @@ def convergence_figure(
         axes.grid(alpha=0.3)
         if len(steps) > 100:
             axes.set_xscale("symlog", linthresh=10)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(left=0)
-    left.legend(loc="lower left", fontsize=9)
+    legend_below(figure, left)
     figure.suptitle(title)
     return figure
 

@@ -258,6 +258,5 @@ def _write_names(space: Space, robot: Robot, frames: _Array) -> None:
     middle = float(columns.min() + columns.max()) / 2
     for group in groups:
         place = places[group[0]]
-        side = "left" if space.pixels(place)[0] >= middle else "right"
-        space.axes.text(*place, f"    {', '.join(group)}    ", fontsize=7, ha=side, va="center", zorder=10)
+        space.label(place, ", ".join(group), "right" if space.pixels(place)[0] >= middle else "left")
     space.fit()

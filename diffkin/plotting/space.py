@@ -34,6 +34,7 @@ class Space:
         self.figure.set_layout_engine("none")
         self.axes = self.figure.add_axes((0.0, 0.0, 1.0, 1.0), projection="3d", computed_zorder=False)
         self.size = size
+        self._labels: list[tuple[Any, _Array]] = []
         self._low = np.full(3, np.inf)
         self._high = np.full(3, -np.inf)
 
@@ -74,6 +75,12 @@ class Space:
         self.include(corners)
         return self.axes.add_collection3d(Poly3DCollection([corners], **style))
 
+    def label(self, place: _Array, text: str, side: str) -> None:
+        """Write beside a point (3,), on its "left" or "right"; ``fit`` puts it there."""
+        away = "right" if side == "left" else "left"
+        written = self.figure.text(0.5, 0.5, f"    {text}    ", fontsize=7, ha=away, va="center", zorder=10)
+        self._labels.append((written, place))
+
     def pixels(self, points: _Array) -> _Array:
         """(..., 2) where points (..., 3) are in the picture [pixels], from its lower left corner."""
         from mpl_toolkits.mplot3d import proj3d
@@ -96,14 +103,17 @@ class Space:
             off = (low + high) / 2 / np.array([width, height]) - middle
             left, bottom = np.array([0.5, top / 2]) - scale * off - scale * np.array([box.width, box.height]) / 2
             self.axes.set_position((left, bottom, scale * box.width, scale * box.height))
+        self.extent()  # the labels go with it
 
     def extent(self) -> tuple[_Array, _Array]:
         """Lower left and upper right corner of all that the panel shows, (2,) each [pixels]."""
         self.figure.draw_without_rendering()
+        for text, place in self._labels:
+            text.set_position(self.pixels(place) / self.figure.bbox.size)
         bounds = np.array(self.axes.get_w_lims()).reshape(3, 2)
         corners = np.stack(np.meshgrid(*bounds), axis=-1).reshape(-1, 3)
         boxes = [axis.get_tightbbox() for axis in (self.axes.xaxis, self.axes.yaxis, self.axes.zaxis)]
-        boxes += [text.get_window_extent() for text in self.axes.texts]
+        boxes += [text.get_window_extent() for text, _ in self._labels]
         points = np.concatenate([self.pixels(corners), *(box.get_points() for box in boxes)])
         return points.min(0), points.max(0)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,9 @@ from diffkin.transforms import inverse
 __all__ = ["Camera", "add_floor", "add_frame", "fitted", "frame_camera", "render", "render_robot", "render_solutions"]
 
 _OVERSAMPLING = 2  # drawn larger and averaged down, because the renderer does not smooth edges
-_FLOOR = 0.8  # its side by the camera's distance: the shadow map reaches no further
-_BACKGROUND = 248  # what the lit floor comes out as, so that its edge does not show
+_FLOOR = 2.2  # its side by the robot's reach
+_FLOOR_COLOR = [0.93, 0.93, 0.93, 1]
+_BACKGROUND = 250
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def render(client: int, camera: Camera, width: int = 480, height: int = 480, sha
         camera: Where to look from.
         width: Of the picture [pixels].
         height: Of the picture [pixels].
-        shadow: Whether bodies cast shadows.
+        shadow: Whether bodies cast shadows. The software renderer's come out ragged, and wrong further than about two
+            metres from the camera.
 
     Returns:
         (height, width, 3) red, green, blue.
@@ -122,16 +125,15 @@ def render_solutions(
         size = 0.12 * reach_of(robot)
         placed = arm.base_pose() @ targets.double()
         ends = (placed[:, :3, :3] * size).mT.reshape(-1, 3) + placed[:, :3, 3].repeat_interleave(3, 0)
-        camera = frame_camera(arm, q, ends)
-        add_floor(client, _FLOOR * camera.distance, _lowest(arm, q), camera.target)
+        camera = _fitted_to_all(arm, frame_camera(arm, q, ends), ends, q, width / height)
+        add_floor(client, _FLOOR * reach_of(robot), _lowest(arm, q), arm.base_pose()[:2, 3].tolist())
         # Turning a body costs nothing; making one anew for each picture would leave the old ones in the way.
         frame = add_frame(client, torch.eye(4, dtype=torch.float64), size=size)
         for each, target in zip(q, placed):
             arm.reset(each)
             for body, local in frame:
                 _place(client, body, target @ local)
-            # the renderer's shadows come out ragged from the low bodies of a flat arm, seen from above
-            pictures.append(render(client, camera, width, height, shadow=camera.pitch_deg == Camera.pitch_deg))
+            pictures.append(render(client, camera, width, height, shadow=False))
     return pictures
 
 
@@ -153,7 +155,7 @@ def render_robot(
         base: (4, 4) pose of the robot's base in the world; the identity if None.
         width: Of the picture [pixels].
         height: Of the picture [pixels].
-        floor: Whether there is a floor for its shadow to fall on.
+        floor: Whether there is a floor.
 
     Returns:
         (height, width, 3) red, green, blue.
@@ -173,8 +175,27 @@ def render_robot(
             add_frame(client, arm.base_pose() @ target, size=0.12 * reach_of(robot))
         camera = fitted(client, camera, width / height)
         if floor:
-            add_floor(client, _FLOOR * camera.distance, _lowest(arm, q[None]), camera.target)
-        return render(client, camera, width, height)
+            add_floor(client, _FLOOR * reach_of(robot), _lowest(arm, q[None]), arm.base_pose()[:2, 3].tolist())
+        return render(client, camera, width, height, shadow=False)
+
+
+def _fitted_to_all(arm: BulletRobot, camera: Camera, others: Tensor, q: Tensor, ratio: float) -> Camera:
+    """A camera that sees the arm in each configuration, and points besides, as small balls."""
+    p = bullet()
+    shape = p.createVisualShape(p.GEOM_SPHERE, radius=0.01 * camera.distance, physicsClientId=arm.client)
+    marks = [p.createMultiBody(0, -1, shape, point.tolist(), physicsClientId=arm.client) for point in others]
+
+    def mask(seen: Camera, columns: int, rows: int) -> NDArray[np.bool_]:
+        found = np.zeros((rows, columns), dtype=bool)
+        for each in q:
+            arm.reset(each)
+            found |= _mask(arm.client, seen, columns, rows)
+        return found
+
+    camera = _moved_until_filled(camera, ratio, mask)
+    for mark in marks:
+        p.removeBody(mark, physicsClientId=arm.client)
+    return camera
 
 
 def fitted(client: int, camera: Camera, ratio: float, fill: float = 0.86) -> Camera:
@@ -189,10 +210,16 @@ def fitted(client: int, camera: Camera, ratio: float, fill: float = 0.86) -> Cam
     Returns:
         The camera; the same if there is nothing to see.
     """
+    return _moved_until_filled(camera, ratio, partial(_mask, client), fill)
+
+
+def _moved_until_filled(
+    camera: Camera, ratio: float, mask: Callable[[Camera, int, int], NDArray[np.bool_]], fill: float = 0.86
+) -> Camera:
     rows = 120
     columns = max(round(rows * ratio), 1)
-    for _ in range(6):
-        seen = _mask(client, camera, columns, rows)
+    for _ in range(4):
+        seen = mask(camera, columns, rows)
         if not seen.any():
             return camera
         y, x = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
@@ -261,7 +288,7 @@ def _lowest(arm: BulletRobot, q: Tensor) -> float:
 
 
 def add_floor(client: int, size: float, height: float = 0.0, middle: Sequence[float] = (0.0, 0.0)) -> int:
-    """A white floor for shadows to fall on; gives its body.
+    """A light grey square to stand on; gives its body.
 
     Args:
         client: The world.
@@ -274,7 +301,7 @@ def add_floor(client: int, size: float, height: float = 0.0, middle: Sequence[fl
     """
     p = bullet()
     half = [size / 2, size / 2, 1e-4 * size]  # so thin that its edge does not show
-    shape = p.createVisualShape(p.GEOM_BOX, halfExtents=half, rgbaColor=[1, 1, 1, 1], physicsClientId=client)
+    shape = p.createVisualShape(p.GEOM_BOX, halfExtents=half, rgbaColor=_FLOOR_COLOR, physicsClientId=client)
     return int(
         p.createMultiBody(0, -1, shape, basePosition=[middle[0], middle[1], height - half[2]], physicsClientId=client)
     )
