@@ -70,7 +70,9 @@ def legend_beside(axes: Any, **style: Any) -> None:
 def legend_below(figure: Any, axes: Any) -> None:
     """A legend below all panels, for lines that are the same in each."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=8, frameon=False)
+    width = 0.07 * max(len(label) for label in labels) + 0.6  # of a column, in inches, at this font size
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / width)))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
 
 
 def log_floor(values: Sequence[float] | NDArray[np.float64]) -> float | None:
