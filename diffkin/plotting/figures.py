@@ -157,7 +157,8 @@ def picture_grid(
         raise ShapeError(f"Every picture needs a label; got {len(pictures)} pictures and {len(labels)} labels.")
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    figure = new_figure(3.6 * columns, 3.9 * rows + 0.3)
+    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
+    figure = new_figure(3.6 * columns, (3.6 * tallest + 0.3) * rows + 0.3)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.set_axis_off()
     for axes, picture, label in zip(figure.axes, pictures, labels):
