@@ -95,7 +95,7 @@ def main(cfg: DictConfig) -> None:
     results["jacobian_difference"] = compare_jacobian(airframe, found, position)
     folder = run_folder()
     assert found.ik.history is not None  # asked for
-    figure = plotting.convergence_figure(found.ik.history, config.tolerance_rad, "Pointing error over the iterations")
+    figure = plotting.convergence_figure(found.ik.history, config.tolerance_rad, "Pointing error", "angle [rad]")
     plotting.save_figure(figure, folder / "pointing_error.png")
     if config.check.pybullet and not simulation.is_installed():
         say("PyBullet is not installed (pip install pybullet), so nothing is checked or flown there.")

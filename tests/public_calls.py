@@ -128,6 +128,7 @@ NO_CALLS = {
     "Robot.replace",
     "Robot.check_unchanged",
     "Robot.link_index",
+    "Robot.to_urdf",
     "Robot.sample",
 }
 

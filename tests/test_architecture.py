@@ -34,6 +34,8 @@ ALLOWED = {
     "pybullet": {"simulation"},
     "pybullet_data": {"simulation"},
     "matplotlib": {"plotting"},
+    "imageio_ffmpeg": {"plotting"},
+    "PIL": {"plotting"},
     "lightning": {"learning"},
     "lightning_fabric": {"learning"},
     "zuko": {"learning"},

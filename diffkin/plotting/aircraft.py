@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin.errors import ShapeError
-from diffkin.plotting.figures import new_figure
+from diffkin.plotting.figures import legend_beside, log_floor, new_figure
 from diffkin.rotations import matrix_to_euler
 
 __all__ = ["attitude_figure", "difference_figure"]
@@ -59,7 +59,9 @@ def attitude_figure(
     if target is not None:
         for k, angle in enumerate(np.degrees(matrix_to_euler(target, "ZYX").numpy())):
             turns = 360.0 * np.round((panels[0].lines[k].get_ydata()[-1] - angle) / 360.0)
-            panels[0].axhline(angle + turns, color=f"C{k}", lw=0.6, alpha=0.7)
+            panels[0].axhline(
+                angle + turns, color=f"C{k}", lw=0.6, alpha=0.7, label=f"{('yaw', 'pitch', 'roll')[k]}, target"
+            )
     panels[0].set_ylabel("Euler angles ZYX [deg]")
     panels[1].set_ylabel("body rates [deg/s]")
     if torque is not None:
@@ -68,7 +70,7 @@ def attitude_figure(
         panels[2].set_ylabel("torque, body axes [N m]")
     for panel in panels:
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=8, ncols=max(len(paths), 1))
+        legend_beside(panel)
     panels[-1].set_xlabel("time [s]")
     figure.suptitle(title)
     return figure
@@ -93,6 +95,7 @@ def difference_figure(time: Float[Tensor, " steps1"], angles: Mapping[str, Tenso
     panel.set_xlabel("time [s]")
     panel.set_ylabel("angle between the paths [rad]")
     panel.grid(alpha=0.3, which="both")
-    panel.legend(fontsize=8)
+    panel.set_ylim(bottom=log_floor(torch.stack(list(angles.values())).numpy()) if angles else None)
+    legend_beside(panel)
     figure.suptitle(title)
     return figure

@@ -8,7 +8,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin.plotting.figures import new_figure
+from diffkin.plotting.figures import legend_beside, new_figure
 
 __all__ = ["calibration_figure"]
 
@@ -35,16 +35,16 @@ def calibration_figure(
         The figure.
     """
     panels = 1 + bool(errors) + bool(design)
-    figure = new_figure(4.0 * panels + 0.5, 3.8)
+    figure = new_figure(5.4 * panels, 3.8)
     axes = list(figure.subplots(1, panels, squeeze=False)[0])
     if errors:
         _draw_errors(axes.pop(0), errors)
     singular = axes.pop(0)
     values = singular_values.clamp(min=_LEAST)
-    singular.semilogy(range(1, len(values) + 1), values.tolist(), ".")
+    singular.semilogy(range(1, len(values) + 1), values.tolist(), ".", label="singular values")
     singular.axvline(rank + 0.5, color="0.5", linestyle="--", label=f"rank {rank}")
     singular.set(xlabel="direction of the parameters", ylabel="singular value [1 / standard deviation]")
-    singular.legend()
+    legend_beside(singular)
     if design:
         _draw_design(axes.pop(0), design)
     return figure
@@ -54,7 +54,7 @@ def _draw_errors(axes: Any, errors: Mapping[str, Sequence[float]]) -> None:
     for name, values in errors.items():
         axes.plot([1e3 * value for value in values], "-" if name.endswith("bound") else ".", label=name)
     axes.set(yscale="log", xlabel="arm", ylabel="held-out position error, rms [mm]")
-    axes.legend()
+    legend_beside(axes)
 
 
 def _draw_design(axes: Any, design: Sequence[Mapping[str, float]]) -> None:
@@ -63,4 +63,4 @@ def _draw_design(axes: Any, design: Sequence[Mapping[str, float]]) -> None:
             values = [row[f"{by}_{name}"] for row in design]
             axes.plot([row["count"] for row in design], values, style, color=color, label=f"{name}, {by}")
     axes.set(xlabel="measured poses", ylabel="held-out error, rms [m or rad]")
-    axes.legend()
+    legend_beside(axes)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,15 @@ from torch import Tensor
 
 from diffkin.errors import MissingDependencyError, ShapeError
 
-__all__ = ["convergence_figure", "new_figure", "picture_grid", "save_figure"]
+__all__ = [
+    "convergence_figure",
+    "legend_below",
+    "legend_beside",
+    "log_floor",
+    "new_figure",
+    "picture_grid",
+    "save_figure",
+]
 
 
 def new_figure(width: float = 7.0, height: float = 4.5) -> Any:
@@ -36,7 +46,15 @@ def new_figure(width: float = 7.0, height: float = 4.5) -> Any:
             "Figures need matplotlib, which is not installed. Install it with `pip install matplotlib` or "
             "`pip install 'diffkin[plot]'`."
         ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    figure: Any = Figure(figsize=(width, height), layout="constrained")
+    figure._repr_png_ = partial(_png, figure)  # shows itself at the end of a notebook's cell, without pyplot
+    return figure
+
+
+def _png(figure: Any) -> bytes:
+    held = io.BytesIO()
+    figure.savefig(held, format="png", dpi=100)
+    return held.getvalue()
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str], dpi: int = 150) -> None:
@@ -44,8 +62,31 @@ def save_figure(figure: Any, path: str | os.PathLike[str], dpi: int = 150) -> No
     figure.savefig(path, dpi=dpi, metadata={"Software": None} if str(path).endswith(".png") else None)
 
 
+def legend_beside(axes: Any, **style: Any) -> None:
+    """A legend on the right of a panel, where it covers nothing; the panel makes room for it."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), fontsize=8, frameon=False, **style)
+
+
+def legend_below(figure: Any, axes: Any) -> None:
+    """A legend below all panels, for lines that are the same in each."""
+    handles, labels = axes.get_legend_handles_labels()
+    width = 0.07 * max(len(label) for label in labels) + 0.6  # of a column, in inches, at this font size
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / width)))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
+
+
+def log_floor(values: Sequence[float] | NDArray[np.float64]) -> float | None:
+    """Where a logarithmic axis begins: a little below the values, but for single ones far below all others."""
+    positive = np.sort(np.asarray(values, dtype=np.float64).ravel())
+    positive = positive[np.isfinite(positive) & (positive > 0)]
+    return float(positive[len(positive) // 50] / 3.0) if len(positive) else None
+
+
 def convergence_figure(
-    history: Float[Tensor, "iterations problems"], tolerance: float | None = None, title: str = ""
+    history: Float[Tensor, "iterations problems"],
+    tolerance: float | None = None,
+    title: str = "",
+    quantity: str = "error (position [m] and rotation [rad] together)",
 ) -> Any:
     """Error of a batch of inverse kinematics problems over the iterations.
 
@@ -53,6 +94,7 @@ def convergence_figure(
         history: (iterations, problems) best error of each problem so far.
         tolerance: Drawn as a line where given.
         title: Above the figure.
+        quantity: What the error is, beside its axis.
 
     Returns:
         The figure: the median with its quartiles and the worst on the left, on the right the share within tolerance.
@@ -62,6 +104,8 @@ def convergence_figure(
     """
     if history.ndim != 2 or history.numel() == 0:
         raise ShapeError(f"history must have shape (iterations, problems), got {tuple(history.shape)}.")
+    from matplotlib.ticker import MaxNLocator
+
     errors = np.maximum(history.detach().cpu().double().numpy(), 1e-16)  # a logarithm follows
     steps = np.arange(len(errors))  # the first row is the starts
     figure = new_figure(10.0, 4.2)
@@ -70,7 +114,8 @@ def convergence_figure(
     left.fill_between(steps, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="middle half")
     left.plot(steps, middle, color="tab:blue", label="median")
     left.plot(steps, errors.max(axis=1), color="tab:red", linewidth=1, label="worst")
-    left.set(yscale="log", xlabel="iteration", ylabel="error (position [m] and rotation [rad] together)")
+    left.set(yscale="log", xlabel="iteration", ylabel=quantity)
+    left.set_ylim(bottom=log_floor(np.concatenate((middle, errors.max(axis=1)))))
     if tolerance is not None:
         left.axhline(tolerance, color="0.4", linestyle="--", linewidth=1, label=f"tolerance {tolerance:.1e}")
         share = 100.0 * (errors <= tolerance).mean(axis=1)
@@ -83,8 +128,10 @@ def convergence_figure(
         axes.grid(alpha=0.3)
         if len(steps) > 100:
             axes.set_xscale("symlog", linthresh=10)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(left=0)
-    left.legend(loc="lower left", fontsize=9)
+    legend_below(figure, left)
     figure.suptitle(title)
     return figure
 
@@ -110,7 +157,8 @@ def picture_grid(
         raise ShapeError(f"Every picture needs a label; got {len(pictures)} pictures and {len(labels)} labels.")
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    figure = new_figure(3.6 * columns, 3.9 * rows + 0.3)
+    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
+    figure = new_figure(3.6 * columns, (3.6 * tallest + 0.3) * rows + 0.3)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.set_axis_off()
     for axes, picture, label in zip(figure.axes, pictures, labels):

@@ -8,7 +8,7 @@ from typing import Any
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from diffkin.plotting.figures import new_figure
+from diffkin.plotting.figures import legend_below, new_figure
 
 __all__ = ["branches_figure", "synergies_figure"]
 
@@ -39,10 +39,11 @@ def branches_figure(
     pairs = [(k, min(k + 2, dof - 1)) for k in range(0, max(1, dof - 2), 2)][:_MOST_PAIRS]
     figure = new_figure(4.6 * len(pairs), 4.4)
     for axes, (a, b) in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs):
-        axes.scatter(q[:, a], q[:, b], c=clusters % 20, cmap="tab20", s=9)
-        for arc in arcs:
-            axes.plot(arc[:, a], arc[:, b], color="k", linewidth=0.6)
+        axes.scatter(q[:, a], q[:, b], c=clusters % 20, cmap="tab20", s=9, label="solutions, a colour a cluster")
+        for k, arc in enumerate(arcs):
+            axes.plot(arc[:, a], arc[:, b], color="k", linewidth=0.6, label="_" if k else "traced arcs")
         axes.set(xlabel=joints[a], ylabel=joints[b])
+    legend_below(figure, figure.axes[0])
     figure.suptitle(title)
     return figure
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin.plotting.figures import new_figure
+from diffkin.plotting.figures import legend_below, legend_beside, log_floor, new_figure
 
 __all__ = ["curves_figure", "filter_error_figure", "flights_figure", "pose_error_figure"]
 
@@ -54,7 +54,9 @@ def pose_error_figure(errors: Mapping[str, tuple[Float[Tensor, " n"], Float[Tens
             axis.plot(shown, torch.linspace(0, 100, len(values)).tolist(), label=name)
     for axis, label in zip(axes, ("position error [mm]", "rotation error [deg]")):
         axis.set(xscale="log", xlabel=label, ylabel="targets below [%]")
-    axes[0].legend(loc="upper left", fontsize=8)
+    for axis, k, scale in ((axes[0], 0, 1e3), (axes[1], 1, 180.0 / torch.pi)):
+        axis.set_xlim(left=log_floor(scale * torch.cat([pair[k] for pair in errors.values()]).cpu().double().numpy()))
+    legend_below(figure, axes[0])
     return figure
 
 
@@ -75,7 +77,7 @@ def filter_error_figure(dt: float, errors: Mapping[str, Float[Tensor, "steps rec
         rms = angles.square().nanmean(1).sqrt().rad2deg()
         axes.plot((dt * torch.arange(len(rms))).tolist(), rms.tolist(), label=name)
     axes.set(xlabel="time [s]", ylabel="error, root mean square [deg]", title=title)
-    axes.legend()
+    legend_beside(axes)
     return figure
 
 
@@ -95,9 +97,10 @@ def flights_figure(dt: float, angles: Mapping[str, Mapping[str, Float[Tensor, "s
         for k, (name, angle) in enumerate(flights.items()):
             time = (dt * torch.arange(len(angle))).tolist()
             degrees = angle.double().rad2deg().clamp(min=_LEAST_DEG)
-            axes.semilogy(time, degrees.median(1).values.tolist(), color=f"C{k}", label=name)
-            axes.semilogy(time, degrees.quantile(0.95, 1).tolist(), color=f"C{k}", lw=0.8, ls="--")
+            axes.semilogy(time, degrees.median(1).values.tolist(), color=f"C{k}", label=f"{name}, median")
+            high = degrees.quantile(0.95, 1).tolist()
+            axes.semilogy(time, high, color=f"C{k}", lw=0.8, ls="--", label=f"{name}, 95 %")
         axes.axhline(near_deg, color="0.6", lw=0.8, label=f"{near_deg:g} deg")
         axes.set(title=where, xlabel="time [s]", ylabel="angle to the goal [deg]")
-    figure.axes[0].legend(fontsize=8)
+    legend_below(figure, figure.axes[0])
     return figure

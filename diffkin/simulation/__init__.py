@@ -33,7 +33,16 @@ from diffkin.simulation.free_bodies import (
 )
 from diffkin.simulation.library import bullet, display_problem, is_installed
 from diffkin.simulation.motors import Arrival, drive_to
-from diffkin.simulation.pictures import Camera, add_floor, add_frame, frame_camera, render, render_solutions
+from diffkin.simulation.pictures import (
+    Camera,
+    add_floor,
+    add_frame,
+    fitted,
+    frame_camera,
+    render,
+    render_robot,
+    render_solutions,
+)
 from diffkin.simulation.simulated_arms import (
     ArmErrors,
     MeasurementNoise,
@@ -77,6 +86,7 @@ __all__ = [
     "difference_ratio",
     "display_problem",
     "drive_to",
+    "fitted",
     "fly",
     "frame_camera",
     "is_installed",
@@ -90,6 +100,7 @@ __all__ = [
     "random_errors",
     "read_back",
     "render",
+    "render_robot",
     "render_solutions",
     "run_in_window",
     "show_solutions",

@@ -254,10 +254,11 @@ def picture(
         shape = p.createVisualShape(
             p.GEOM_SPHERE, radius=0.02 * reach, rgbaColor=(0.9, 0.1, 0.1, 1.0), physicsClientId=client
         )
-        for k in range(1, 15):
+        for k in range(1, 13):
             place = (origin + 0.08 * k * reach * direction).tolist()
             beads.append(p.createMultiBody(0.0, -1, shape, place, physicsClientId=client))
-    view = p.computeViewMatrixFromYawPitchRoll((0.0, 0.0, 0.0), 2.1 * reach, yaw_deg, pitch_deg, 0.0, 2)
+    away = 2.1 * reach if ray is None else 2.7 * reach  # the beads are to be seen as a whole
+    view = p.computeViewMatrixFromYawPitchRoll((0.0, 0.0, 0.0), away, yaw_deg, pitch_deg, 0.0, 2)
     lens = p.computeProjectionMatrixFOV(50.0, size[0] / size[1], 0.05 * reach, 20.0 * reach)
     _, _, colours, _, _ = p.getCameraImage(
         *size, view, lens, renderer=p.ER_TINY_RENDERER, flags=p.ER_NO_SEGMENTATION_MASK, physicsClientId=client

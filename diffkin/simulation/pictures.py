@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,15 +16,19 @@ from torch import Tensor
 
 from diffkin.errors import OptionError, ShapeError
 from diffkin.robot import Robot
+from diffkin.robot.skeleton import reach_of
 from diffkin.rotations import matrix_to_quat_xyzw, rotvec_to_matrix
 from diffkin.simulation.bullet_robot import BulletRobot, load
 from diffkin.simulation.library import bullet
 from diffkin.simulation.world import open_world
+from diffkin.transforms import inverse
 
-__all__ = ["Camera", "add_floor", "add_frame", "frame_camera", "render", "render_solutions"]
+__all__ = ["Camera", "add_floor", "add_frame", "fitted", "frame_camera", "render", "render_robot", "render_solutions"]
 
 _OVERSAMPLING = 2  # drawn larger and averaged down, because the renderer does not smooth edges
-_BACKGROUND = 248  # what the lit floor comes out as, so that its edge does not show
+_FLOOR = 2.2  # its side by the robot's reach
+_FLOOR_COLOR = [0.93, 0.93, 0.93, 1]
+_BACKGROUND = 250
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ def render(client: int, camera: Camera, width: int = 480, height: int = 480, sha
         camera: Where to look from.
         width: Of the picture [pixels].
         height: Of the picture [pixels].
-        shadow: Whether bodies cast shadows.
+        shadow: Whether bodies cast shadows. The software renderer's come out ragged, and wrong further than about two
+            metres from the camera.
 
     Returns:
         (height, width, 3) red, green, blue.
@@ -64,13 +71,7 @@ def render(client: int, camera: Camera, width: int = 480, height: int = 480, sha
         raise OptionError(f"A picture has at least one pixel a side, got width={width}, height={height}.")
     p = bullet()
     columns, rows = width * _OVERSAMPLING, height * _OVERSAMPLING
-    view = p.computeViewMatrixFromYawPitchRoll(
-        camera.target, camera.distance, camera.yaw_deg, camera.pitch_deg, 0.0, 2, physicsClientId=client
-    )
-    near, far = 0.02 * camera.distance, 10.0 * camera.distance
-    projection = p.computeProjectionMatrixFOV(
-        camera.field_of_view_deg, width / height, near, far, physicsClientId=client
-    )
+    view, projection = _matrices(client, camera, width / height)
     picture = p.getCameraImage(
         columns,
         rows,
@@ -121,23 +122,148 @@ def render_solutions(
     pictures = []
     with open_world() as client:
         arm = load(client, robot)
-        camera = frame_camera(arm, q)
-        add_floor(client, 0.8 * camera.distance, _lowest(arm, q))
+        size = 0.12 * reach_of(robot)
+        placed = arm.base_pose() @ targets.double()
+        ends = (placed[:, :3, :3] * size).mT.reshape(-1, 3) + placed[:, :3, 3].repeat_interleave(3, 0)
+        camera = _fitted_to_all(arm, frame_camera(arm, q, ends), ends, q, width / height)
+        add_floor(client, _FLOOR * reach_of(robot), _lowest(arm, q), arm.base_pose()[:2, 3].tolist())
         # Turning a body costs nothing; making one anew for each picture would leave the old ones in the way.
-        frame = add_frame(client, torch.eye(4, dtype=torch.float64), size=0.1 * camera.distance)
-        for each, target in zip(q, targets.double()):
+        frame = add_frame(client, torch.eye(4, dtype=torch.float64), size=size)
+        for each, target in zip(q, placed):
             arm.reset(each)
-            placed = arm.base_pose() @ target
             for body, local in frame:
-                _place(client, body, placed @ local)
-            # the renderer's shadows come out ragged from the low bodies of a flat arm, seen from above
-            pictures.append(render(client, camera, width, height, shadow=camera.pitch_deg == Camera.pitch_deg))
+                _place(client, body, target @ local)
+            pictures.append(render(client, camera, width, height, shadow=False))
     return pictures
 
 
-def frame_camera(arm: BulletRobot, q: Float[Tensor, "n dof"]) -> Camera:
-    """A camera that sees the whole arm in each of these configurations."""
-    points: list[Tensor] = []
+def render_robot(
+    robot: Robot,
+    q: Float[Tensor, " dof"],
+    targets: Any = (),
+    base: Float[Tensor, "4 4"] | None = None,
+    width: int = 640,
+    height: int = 480,
+    floor: bool = True,
+) -> NDArray[np.uint8]:
+    """One picture of a robot, which fills it together with its targets.
+
+    Args:
+        robot: Any robot; one without shapes gets simple ones.
+        q: (dof,) coordinates.
+        targets: (n, 4, 4) poses in the robot's base, drawn as frames (x red, y green, z blue).
+        base: (4, 4) pose of the robot's base in the world; the identity if None.
+        width: Of the picture [pixels].
+        height: Of the picture [pixels].
+        floor: Whether there is a floor.
+
+    Returns:
+        (height, width, 3) red, green, blue.
+
+    Raises:
+        diffkin.errors.MissingDependencyError: pybullet is not installed.
+    """
+    with open_world() as client:
+        arm = load(client, robot)
+        if base is not None:  # the file's root is what load places
+            arm_base = arm.base_pose()
+            bullet().removeBody(arm.body, physicsClientId=client)
+            arm = load(client, robot, base @ inverse(arm_base))
+        arm.reset(q)
+        camera = frame_camera(arm, q[None])
+        for target in torch.as_tensor(targets, dtype=torch.float64).reshape(-1, 4, 4):
+            add_frame(client, arm.base_pose() @ target, size=0.12 * reach_of(robot))
+        camera = fitted(client, camera, width / height)
+        if floor:
+            add_floor(client, _FLOOR * reach_of(robot), _lowest(arm, q[None]), arm.base_pose()[:2, 3].tolist())
+        return render(client, camera, width, height, shadow=False)
+
+
+def _fitted_to_all(arm: BulletRobot, camera: Camera, others: Tensor, q: Tensor, ratio: float) -> Camera:
+    """A camera that sees the arm in each configuration, and points besides, as small balls."""
+    p = bullet()
+    shape = p.createVisualShape(p.GEOM_SPHERE, radius=0.01 * camera.distance, physicsClientId=arm.client)
+    marks = [p.createMultiBody(0, -1, shape, point.tolist(), physicsClientId=arm.client) for point in others]
+
+    def mask(seen: Camera, columns: int, rows: int) -> NDArray[np.bool_]:
+        found = np.zeros((rows, columns), dtype=bool)
+        for each in q:
+            arm.reset(each)
+            found |= _mask(arm.client, seen, columns, rows)
+        return found
+
+    camera = _moved_until_filled(camera, ratio, mask)
+    for mark in marks:
+        p.removeBody(mark, physicsClientId=arm.client)
+    return camera
+
+
+def fitted(client: int, camera: Camera, ratio: float, fill: float = 0.86) -> Camera:
+    """A camera that looks the same way, moved until the bodies of a world fill the picture.
+
+    Args:
+        client: The world, without a floor.
+        camera: Where to look from at first.
+        ratio: Width of the picture by its height.
+        fill: Share of the width or of the height that they take.
+
+    Returns:
+        The camera; the same if there is nothing to see.
+    """
+    return _moved_until_filled(camera, ratio, partial(_mask, client), fill)
+
+
+def _moved_until_filled(
+    camera: Camera, ratio: float, mask: Callable[[Camera, int, int], NDArray[np.bool_]], fill: float = 0.86
+) -> Camera:
+    rows = 120
+    columns = max(round(rows * ratio), 1)
+    for _ in range(4):
+        seen = mask(camera, columns, rows)
+        if not seen.any():
+            return camera
+        y, x = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+        cut = y[0] == 0 or x[0] == 0 or y[-1] == rows - 1 or x[-1] == columns - 1
+        share = max((y[-1] + 1 - y[0]) / rows, (x[-1] + 1 - x[0]) / columns)
+        pixel = 2.0 * camera.distance * math.tan(math.radians(camera.field_of_view_deg / 2)) / rows
+        right, up = _camera_axes(camera)
+        off = (x[0] + x[-1] + 1 - columns) / 2 * right - (y[0] + y[-1] + 1 - rows) / 2 * up
+        target = np.asarray(camera.target) + pixel * off
+        scale = 1.6 if cut else share / fill
+        camera = replace(camera, target=tuple(target.tolist()), distance=camera.distance * scale)
+    return camera
+
+
+def _camera_axes(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The directions to the right and up in the picture, in the world."""
+    view = bullet().computeViewMatrixFromYawPitchRoll(
+        camera.target, camera.distance, camera.yaw_deg, camera.pitch_deg, 0.0, 2
+    )
+    rotation = np.array(view).reshape(4, 4)[:3, :3]  # by columns
+    return rotation[:, 0], rotation[:, 1]
+
+
+def _mask(client: int, camera: Camera, columns: int, rows: int) -> NDArray[np.bool_]:
+    """(rows, columns) where there is a body."""
+    view, projection = _matrices(client, camera, columns / rows)
+    picture = bullet().getCameraImage(
+        columns, rows, view, projection, shadow=0, renderer=bullet().ER_TINY_RENDERER, physicsClientId=client
+    )
+    return np.asarray(picture[4]).reshape(rows, columns) >= 0
+
+
+def _matrices(client: int, camera: Camera, ratio: float) -> tuple[Any, Any]:
+    p = bullet()
+    view = p.computeViewMatrixFromYawPitchRoll(
+        camera.target, camera.distance, camera.yaw_deg, camera.pitch_deg, 0.0, 2, physicsClientId=client
+    )
+    near, far = 0.02 * camera.distance, 10.0 * camera.distance
+    return view, p.computeProjectionMatrixFOV(camera.field_of_view_deg, ratio, near, far, physicsClientId=client)
+
+
+def frame_camera(arm: BulletRobot, q: Float[Tensor, "n dof"], others: Float[Tensor, "k 3"] | None = None) -> Camera:
+    """A camera that sees the whole arm in each of these configurations, and other points of the world [m]."""
+    points: list[Tensor] = [] if others is None else list(others)
     for each in q:
         arm.reset(each)
         points.extend(arm.link_pose(link)[:3, 3] for link in arm.robot.link_names)
@@ -161,21 +287,24 @@ def _lowest(arm: BulletRobot, q: Tensor) -> float:
     return lowest - 0.002
 
 
-def add_floor(client: int, size: float, height: float = 0.0) -> int:
-    """A white floor for shadows to fall on; gives its body.
+def add_floor(client: int, size: float, height: float = 0.0, middle: Sequence[float] = (0.0, 0.0)) -> int:
+    """A light grey square to stand on; gives its body.
 
     Args:
         client: The world.
         size: Length of a side [m].
         height: Of its upper face [m].
+        middle: Where its middle is, x and y [m].
 
     Returns:
         Bullet's number of the body.
     """
     p = bullet()
-    half = [size / 2, size / 2, 0.005 * size]
-    shape = p.createVisualShape(p.GEOM_BOX, halfExtents=half, rgbaColor=[1, 1, 1, 1], physicsClientId=client)
-    return int(p.createMultiBody(0, -1, shape, basePosition=[0, 0, height - half[2]], physicsClientId=client))
+    half = [size / 2, size / 2, 1e-4 * size]  # so thin that its edge does not show
+    shape = p.createVisualShape(p.GEOM_BOX, halfExtents=half, rgbaColor=_FLOOR_COLOR, physicsClientId=client)
+    return int(
+        p.createMultiBody(0, -1, shape, basePosition=[middle[0], middle[1], height - half[2]], physicsClientId=client)
+    )
 
 
 def add_frame(client: int, pose: Float[Tensor, "4 4"], size: float) -> list[tuple[int, Tensor]]:

@@ -29,7 +29,7 @@ def test_angles_are_unwrapped_rates_and_torques_drawn() -> None:
     # the goal is drawn at the turn that the path ends in
     assert float(np.ravel(angles.lines[3].get_ydata())[0]) == pytest.approx(np.degrees(0.5) + 360.0)
     names = [text.get_text() for text in angles.get_legend().get_texts()]
-    assert names == ["yaw", "pitch", "roll"]
+    assert names == ["yaw", "pitch", "roll", "yaw, target", "pitch, target", "roll, target"]
 
 
 def test_several_paths_are_told_apart() -> None:

@@ -48,3 +48,104 @@ def test_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingDependencyError, match="pip install matplotlib"):
         plotting.new_figure()
+
+
+def _random(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(len(shape)), dtype=torch.float64)
+
+
+def _all_figures() -> dict[str, object]:
+    """One figure of every kind, with names as long as they come."""
+    time = torch.linspace(0, 1, 21, dtype=torch.float64)
+    path = (torch.eye(3, dtype=torch.float64).expand(21, 3, 3), _random(21, 3))
+    names = [f"lbr_iiwa_joint_{k} [rad]" for k in range(1, 8)]
+    errors = {
+        "network through forward kinematics": (_random(50), _random(50)),
+        "nearest of a table": (_random(50), _random(50)),
+    }
+    angles = {"torch": {"classical, tuned": _random(21, 30), "learned, residual": _random(21, 30)}}
+    rows = [
+        {"count": count, **{f"{a}_{b}": 1e-3 / count for a in ("predicted", "measured") for b in ("random", "chosen")}}
+        for count in (12, 20)
+    ]
+    return {
+        "convergence": plotting.convergence_figure(
+            0.1 ** (9 * _random(30, 8).sort(0).values), 1e-6, "a long title " * 4
+        ),
+        "attitude": plotting.attitude_figure(
+            time, {"rk4": path, "PyBullet": path}, _random(20, 3), path[0][0], "flown"
+        ),
+        "difference": plotting.difference_figure(time, {f"body {k}": _random(21) for k in range(6)}, "two paths"),
+        "calibration": plotting.calibration_figure(
+            {"geometric, 50 poses": [1e-3, 2e-3], "bound": [1e-4, 1e-4]}, _random(40), 33, rows
+        ),
+        "branches": plotting.branches_figure(
+            _random(60, 7), torch.arange(60), [_random(9, 7), _random(9, 7)], names, "all of one pose"
+        ),
+        "synergies": plotting.synergies_figure(_random(7), _random(7, 7), names),
+        "curves": plotting.curves_figure([{"step": k, "loss": 0.1**k, "held_out_error_rad": 1.0} for k in (1, 2, 3)]),
+        "pose error": plotting.pose_error_figure(errors),
+        "filter error": plotting.filter_error_figure(
+            0.01, {"madgwick, gain 0.03": _random(50, 4), "mahony": _random(50, 4)}, "t"
+        ),
+        "flights": plotting.flights_figure(0.01, angles, 2.0),
+        "grid": plotting.picture_grid(
+            [np.zeros((8, 8, 3), np.uint8)] * 4, ["target 0: 3.3e-13 m, 1.2e-12 rad off"] * 4, title="t"
+        ),
+    }
+
+
+FIGURES = _all_figures()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_all_that_is_written_is_inside_the_canvas_and_no_legend_covers_a_line(name: str) -> None:
+    from matplotlib.legend import Legend
+    from matplotlib.text import Text
+
+    figure = FIGURES[name]
+    figure.draw_without_rendering()  # type: ignore[attr-defined]
+    width, height = figure.bbox.size  # type: ignore[attr-defined]
+    axis = [each for axes in figure.axes for each in (axes.xaxis, axes.yaxis)]  # type: ignore[attr-defined]
+    ticks = {label for each in axis for which in ("major", "minor") for label in each.get_ticklabels(which=which)}
+    written = [text for text in figure.findobj(Text) if text.get_text() and text not in ticks]  # type: ignore[attr-defined]
+    shown = [each for each in axis if each.axes.axison]
+    boxes = [text.get_window_extent() for text in written] + [
+        box for each in shown if (box := each.get_tightbbox()) is not None
+    ]
+    assert len(boxes) >= 4
+    for box in boxes:  # of an axis with those of its ticks that are drawn
+        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1, box
+    for legend in figure.findobj(Legend):  # type: ignore[attr-defined]
+        covered = legend.get_window_extent()
+        for axes in figure.axes:  # type: ignore[attr-defined]
+            assert not axes.get_window_extent().shrunk(0.98, 0.98).overlaps(covered)
+
+
+@pytest.mark.parametrize(
+    "name", ["convergence", "attitude", "difference", "branches", "pose error", "filter error", "flights"]
+)
+def test_every_line_is_in_the_legend(name: str) -> None:
+    from matplotlib.legend import Legend
+
+    figure = FIGURES[name]
+    legends = figure.findobj(Legend)  # type: ignore[attr-defined]
+    assert legends
+    labels = {text.get_text() for legend in legends for text in legend.get_texts()}
+    panels = figure.axes if name != "convergence" else figure.axes[:1]  # type: ignore[attr-defined]
+    for axes in panels:  # the other panel's axis says what its one line is
+        drawn = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
+        assert drawn and set(drawn) <= labels
+        styles = {(line.get_color(), line.get_linestyle()) for line in axes.lines if line.get_label().startswith("_")}
+        assert styles <= {(line.get_color(), line.get_linestyle()) for line in axes.lines if line.get_label() in labels}
+
+
+def test_a_logarithmic_axis_does_not_follow_one_point_down() -> None:
+    errors = np.full(200, 1e-3)
+    errors[0], errors[1] = 1e-16, 0.0
+    assert plotting.figures.log_floor(errors) == pytest.approx(1e-3 / 3)
+    assert plotting.figures.log_floor(np.zeros(3)) is None
+    angle = torch.full((200,), 1e-3, dtype=torch.float64)
+    angle[1] = 1e-16
+    figure = plotting.difference_figure(torch.arange(200.0), {"a": angle})
+    assert figure.axes[0].get_ylim()[0] > 1e-5

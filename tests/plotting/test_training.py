@@ -44,4 +44,5 @@ def test_flights_show_median_and_95th_percentile_of_every_controller() -> None:
     assert left.get_title() == "model" and right.get_title() == "Bullet"
     heights = [np.ravel(line.get_ydata())[0] for line in left.lines]
     np.testing.assert_allclose(heights, [51.0, 96.0, 102.0, 192.0, 2.0], rtol=1e-6)
-    assert {text.get_text() for text in left.get_legend().get_texts()} == {"a", "b", "2 deg"}
+    written = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert written == {"a, median", "a, 95 %", "b, median", "b, 95 %", "2 deg"}
