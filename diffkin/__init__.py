@@ -1,6 +1,6 @@
 """Differentiable kinematics of robot arms and aircraft attitude, on PyTorch."""
 
-from diffkin import aircraft, autograd, errors, ik, kinematics, rotations, transforms
+from diffkin import aircraft, autograd, course, errors, ik, kinematics, rotations, transforms
 from diffkin.ik import IKResult, solve_ik
 from diffkin.robot import Robot, load_robot, robot_names
 
@@ -11,6 +11,7 @@ __all__ = [
     "Robot",
     "aircraft",
     "autograd",
+    "course",
     "errors",
     "ik",
     "kinematics",
