@@ -29,7 +29,8 @@ LANGUAGE := en
 notebook: $(STAMPS)/notebook
 	@test -d notebooks/$(LANGUAGE) || { echo "There is no notebooks/$(LANGUAGE): LANGUAGE is en or zh."; exit 1; }
 	@echo "Opening the lessons in notebooks/$(LANGUAGE) in JupyterLab; Ctrl-C here ends it."
-	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(LANGUAGE)/01_backward_seeds.ipynb $(JUPYTER_ARGS)
+	$(BIN)/jupyter-lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(LANGUAGE)/01_backward_seeds.ipynb \
+		$(if $(filter 0,$(shell id -u)),--allow-root) $(JUPYTER_ARGS)
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile

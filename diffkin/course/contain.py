@@ -89,7 +89,7 @@ def forbidden_imports(source: str) -> list[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or ".").split(".")[0])
+            found.add("." if node.level or node.module is None else node.module.split(".")[0])
         elif isinstance(node, ast.Name) and node.id == "__import__":
             found.add("__import__")
     return sorted(found - ALLOWED_IMPORTS)

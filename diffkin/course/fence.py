@@ -8,7 +8,6 @@ Knows torch and not diffkin.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -90,6 +89,10 @@ def limit_resources(memory: int, seconds: float, file_size: int = 10_000_000) ->
         resource.setrlimit(what, (limit, limit))
 
 
+def _refuse(*arguments: Any) -> None:
+    raise PermissionError("start a process")
+
+
 def close_fence(folder: str) -> None:
     """From here on the process may read Python's own files and ``folder``, write in ``folder``, and start nothing.
 
@@ -100,8 +103,9 @@ def close_fence(folder: str) -> None:
     roots = {os.path.realpath(root) + os.sep for root in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))}
     given = {root + os.sep for root in (sys.prefix, sys.base_prefix, *sys.path) if root}
     read_roots = (*roots, *given, write_root)
-    with contextlib.suppress(AttributeError):  # a way round subprocess.Popen that raises no event
-        subprocess._fork_exec = None  # type: ignore[attr-defined]
+    for module, name in ((subprocess, "_fork_exec"), (sys.modules.get("_posixsubprocess"), "fork_exec")):
+        if hasattr(module, name):  # ways round subprocess.Popen that raise no event
+            setattr(module, name, _refuse)
     refused, no_import, readable = _REFUSED, _NO_IMPORT, _READABLE
     separator, absolute, text, integer, anything = os.sep, os.path.isabs, str, int, isinstance
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND

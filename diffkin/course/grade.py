@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from diffkin.course.observe import Observation
 from diffkin.errors import ModelFileError, OptionError
 
 __all__ = ["Grade", "Submission", "find_submissions", "grade_folder", "grade_table", "write_csv"]
+
+Results = Mapping[str, "list[Observation] | Failure"]
 
 _FILE = re.compile(r"lesson_(\d\d)\.py")
 
@@ -96,34 +98,41 @@ def grade_folder(
     """
     check_language(language)
 
-    def one(submission: Submission) -> list[Grade]:
-        grades = [Grade(submission.student, verdict) for verdict in _verdicts(submission, seed, language, limits)]
+    def one(submission: Submission) -> Results:
+        results = _run(submission, seed, limits)
         report(submission)
-        return grades
+        return results
 
+    submissions = find_submissions(folder)
     with ThreadPoolExecutor(jobs) as pool:
-        return [grade for grades in pool.map(one, find_submissions(folder)) for grade in grades]
+        results = list(pool.map(one, submissions))
+    # judged one after the other: torch's forward mode is not for several threads
+    return [
+        Grade(submission.student, verdict)
+        for submission, result in zip(submissions, results)
+        for verdict in _verdicts(submission, result, seed, language)
+    ]
 
 
-def _verdicts(submission: Submission, seed: int, language: str, limits: Limits | None) -> list[Verdict]:
+def _run(submission: Submission, seed: int, limits: Limits | None) -> Results:
     exercises = lesson_exercises(submission.lesson)
     cases = {exercise.number: list(exercise.inputs(seed)) for exercise in exercises}
     try:
         source = submission.path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        unread = Failure("not read", type(error).__name__)
-        results: dict[str, list[Observation] | Failure] = dict.fromkeys(cases, unread)
-    else:
-        results = run_submission(source, exercises, cases, limits)
+        return dict.fromkeys(cases, Failure("not read", type(error).__name__))
+    return run_submission(source, exercises, cases, limits)
+
+
+def _verdicts(submission: Submission, results: Results, seed: int, language: str) -> list[Verdict]:
     verdicts = []
-    for exercise in exercises:
+    for exercise in lesson_exercises(submission.lesson):
         result = results[exercise.number]
         if isinstance(result, Failure):
-            hint = REASONS[result.reason]
-            filled = Text(*(text.replace("{message}", result.message) for text in hint))
-            verdicts.append(verdict_of(exercise, result.reason, filled, language))
+            hint = Text(*(text.replace("{message}", result.message) for text in REASONS[result.reason]))
+            verdicts.append(verdict_of(exercise, result.reason, hint, language))
         else:
-            verdicts.append(judge(exercise, cases[exercise.number], result, language))
+            verdicts.append(judge(exercise, list(exercise.inputs(seed)), result, language))
     return verdicts
 
 

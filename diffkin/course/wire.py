@@ -110,6 +110,8 @@ def _decode_array(coded: dict[str, Any]) -> Any:
     if coded["dtype"] not in _DTYPES:
         raise ValueError("Unknown dtype.")
     shape = [int(length) for length in coded["shape"]]
+    if min(shape, default=0) < 0:
+        raise ValueError("A negative length.")
     array = np.frombuffer(base64.b64decode(coded["array"]), dtype=coded["dtype"]).reshape(shape).copy()
     return torch.from_numpy(array) if coded["tensor"] else array
 
