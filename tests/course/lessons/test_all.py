@@ -48,7 +48,7 @@ def test_sample_is_fixed_and_the_other_inputs_vary_by_seed(exercise: Exercise) -
     a, b = ([one.value for one in right_observations(exercise, exercise.inputs(seed))] for seed in (0, 1))
     assert len(a) == len(b) >= 3
     assert close(a[0], b[0])
-    assert not any(close(x, y) for x, y in zip(a[1:], b[1:]))
+    assert sum(not close(x, y) for x, y in zip(a[1:], b[1:])) >= 2
 
 
 @by_number
