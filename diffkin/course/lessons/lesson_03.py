@@ -209,8 +209,8 @@ EXERCISES = (
         task=Text(
             "angles = (yaw, pitch, roll) [rad], shape (3,). Return the attitude R, shape (3, 3): first yaw about z, then\n"
             "pitch about the new y, then roll about the newest x (the sequence ZYX of aircraft). Gradients must flow.",
-            "angles 依次是偏航、俯仰、滚转，形状为 (3,)，单位 rad。返回姿态 R，形状为 (3, 3)：先绕 z 偏航，再绕新的 y 轴俯仰，\n"
-            "最后绕更新后的 x 轴滚转（即飞行器常用的 ZYX 顺序）。梯度必须能传回去。",
+            "angles 依次是偏航、俯仰、滚转，形状为 (3,)，单位 rad。返回姿态 R，形状为 (3, 3)：先绕 z 偏航，再绕新的 y 轴\n"
+            "俯仰，最后绕更新后的 x 轴滚转（即飞行器常用的 ZYX 顺序）。梯度必须能传回去。",
         ),
         signature="euler_zyx_to_matrix(angles)",
         inputs=_euler_inputs,
