@@ -1,16 +1,17 @@
-# make demo | test | lint | bench | test-slow | docs | install | clean
+# make demo | notebook | test | lint | bench | test-slow | docs | install | clean
 # Everything is installed into .venv; each target installs what it needs, once. More pip options: PIP_ARGS="..."
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_ARGS ?=
+JUPYTER_ARGS ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 STAMPS := $(VENV)/stamps
 export PYTHONUNBUFFERED = 1
 # tests and trainings share the cores among processes; benchmarks leave every library its own threads
 demo test test-slow: export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test lint bench test-slow docs clean
+.PHONY: help install demo notebook test lint bench test-slow docs clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -22,6 +23,14 @@ demo: $(STAMPS)/scripts
 	$(BIN)/python -m diffkin compile
 	$(BIN)/python scripts/solve_ik.py robot=kuka_iiwa target.count=500
 	$(BIN)/python scripts/point_aircraft.py
+
+# The course in JupyterLab: make notebook LANGUAGE=zh for Chinese; JUPYTER_ARGS="--no-browser --port 9000" and the like
+LANGUAGE := en
+notebook: $(STAMPS)/notebook
+	@test -d notebooks/$(LANGUAGE) || { echo "There is no notebooks/$(LANGUAGE): LANGUAGE is en or zh."; exit 1; }
+	@echo "Opening the lessons in notebooks/$(LANGUAGE) in JupyterLab; Ctrl-C here ends it."
+	$(BIN)/jupyter-lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(LANGUAGE)/01_backward_seeds.ipynb \
+		$(if $(filter 0,$(shell id -u)),--allow-root) $(JUPYTER_ARGS)
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile

@@ -156,12 +156,12 @@ def jacobian(
     if is_transformed():  # a graph inside a torch.func transform is torch.func's own
         y, pull = torch.func.vjp(f, x)  # type: ignore[misc]
         rows = [pull(seed)[0] for seed in unit_seeds(y)]
-        return torch.stack(rows).reshape(*y.shape, *x.shape) if rows else x.new_zeros(*y.shape, *x.shape)
+        return torch.stack(rows).reshape((*y.shape, *x.shape)) if rows else x.new_zeros(*y.shape, *x.shape)
     with recording():
         start = x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_()
         y = f(start)
         rows_ = backward_seeds(y, start, unit_seeds(y), create_graph=create_graph)
-    return rows_.reshape(*y.shape, *x.shape)
+    return rows_.reshape((*y.shape, *x.shape))
 
 
 def hessian(f: Callable[[Tensor], Tensor], x: Tensor, create_graph: bool = False) -> Tensor:

@@ -23,6 +23,7 @@ LAYERS = [
     ["aircraft"],
     ["calibration", "learning"],
     ["simulation", "plotting"],
+    ["course"],
     ["precompile", "__main__"],
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -56,6 +57,8 @@ MOST_SCRIPT_LINES = 200
 # Modules without a test file of their own name, and why.
 NO_TEST_OF_THEIR_OWN = {
     "diffkin.__main__": "a command line of one line: tests/test_precompile.py runs it",
+    "diffkin.course.child": "the script of a process: tests/course/test_contain.py runs it",
+    "diffkin.course.__main__": "a command line: tests/course/test_grade.py runs it",
 }
 
 

@@ -207,3 +207,11 @@ def test_seeds_must_fit():
         with pytest.raises(DtypeError, match="y must be"):
             autograd.backward_seeds(bad, x, torch.eye(2))
     assert autograd.backward_seeds(y, x, [[1, 0]]).tolist() == [[2.0, 0.0]]
+
+
+def test_one_number_of_one_number() -> None:
+    for method in autograd.METHODS:
+        J = autograd.jacobian(lambda x: x**3, torch.tensor(2.0), method=method)
+        assert J.shape == () and J.item() == 12.0
+    inner = torch.func.vmap(lambda x: autograd.jacobian(lambda x: x**3, x))(torch.tensor([1.0, 2.0]))
+    assert inner.tolist() == [3.0, 12.0]
