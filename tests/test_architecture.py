@@ -23,6 +23,7 @@ LAYERS = [
     ["aircraft"],
     ["calibration", "learning"],
     ["simulation", "plotting"],
+    ["demos"],
     ["precompile", "__main__"],
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
