@@ -35,6 +35,8 @@ ALLOWED = {
     "pybullet": {"simulation"},
     "pybullet_data": {"simulation"},
     "matplotlib": {"plotting"},
+    "imageio_ffmpeg": {"plotting"},
+    "PIL": {"plotting"},
     "lightning": {"learning"},
     "lightning_fabric": {"learning"},
     "zuko": {"learning"},

@@ -1,12 +1,14 @@
-"""Matplotlib figures. They are made without pyplot, so no display is needed and nothing global changes."""
+"""Matplotlib figures, made without pyplot, so that no display is needed and nothing global changes; and films."""
 
 from diffkin.plotting.aircraft import attitude_figure, difference_figure
 from diffkin.plotting.calibration import calibration_figure
 from diffkin.plotting.figures import convergence_figure, new_figure, picture_grid, save_figure
+from diffkin.plotting.film import Film, open_film
 from diffkin.plotting.solutions import branches_figure, synergies_figure
 from diffkin.plotting.training import curves_figure, filter_error_figure, flights_figure, pose_error_figure
 
 __all__ = [
+    "Film",
     "attitude_figure",
     "branches_figure",
     "calibration_figure",
@@ -16,6 +18,7 @@ __all__ = [
     "filter_error_figure",
     "flights_figure",
     "new_figure",
+    "open_film",
     "picture_grid",
     "pose_error_figure",
     "save_figure",
