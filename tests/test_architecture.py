@@ -20,10 +20,10 @@ LAYERS = [
     ["kinematics"],
     ["robot"],
     ["ik"],
-    ["aircraft"],
+    ["motion", "aircraft"],
     ["calibration", "learning"],
     ["simulation", "plotting"],
-    ["course"],
+    ["course", "demos"],
     ["precompile", "__main__"],
 ]
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
