@@ -70,9 +70,9 @@ class JointsDemo:
             bodies=(Body("arm", self.robot, self._q),),
             frames=(Frame("tip", tip, 0.1 * self.view.radius),),
             readings=(
-                Reading("tip x", x, "m"),
-                Reading("tip y", y, "m"),
-                Reading("tip z", z, "m"),
+                Reading("tip x", round(x, 6), "m"),
+                Reading("tip y", round(y, 6), "m"),
+                Reading("tip z", round(z, 6), "m"),
                 Reading("manipulability", float(self.robot.manipulability(self._q))),
             ),
             shows=dict(zip(self.robot.joint_names, self._q.tolist())),

@@ -1,0 +1,182 @@
+"""What the arm demos share: a start from which the tip can move, the choices of a solver, trails, and targets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from diffkin.demos.arm.answers import Answer, asks_for_rotation
+from diffkin.demos.joints import middle_of
+from diffkin.demos.scene import Color, Line
+from diffkin.ik import PositionTask, solve_ik
+from diffkin.robot import Robot
+
+__all__ = [
+    "GHOST",
+    "PATH",
+    "TRAIL",
+    "Tally",
+    "Trail",
+    "Way",
+    "circle",
+    "home_of",
+    "lissajous",
+    "reachable",
+    "turned_apart",
+]
+
+TRAIL: Color = (0.9, 0.45, 0.05)
+PATH: Color = (0.45, 0.5, 0.6)
+GHOST: Color = (0.2, 0.5, 0.95)
+
+_CORNERS = 60  # of a path
+_LONGEST = 160  # points of a trail
+_APART = 4e-3  # between them, in radii of the view
+
+
+class Trail:
+    """Where something was of late.
+
+    Args:
+        name: Of the line.
+        color: Of the line.
+        scale: A length of the scene, which points are spaced by [m].
+    """
+
+    def __init__(self, name: str, color: Color, scale: float) -> None:
+        self._name = name
+        self._color = color
+        self._apart = _APART * scale
+        self._points: list[Tensor] = []
+
+    def add(self, point: Tensor) -> None:
+        """Go on to a point (3,), where it is far enough from the last."""
+        if not self._points or float((point - self._points[-1]).norm()) > self._apart:
+            self._points = [*self._points[-_LONGEST + 1 :], point.detach().clone()]
+
+    def clear(self) -> None:
+        """Forget all points."""
+        self._points = []
+
+    def lines(self) -> tuple[Line, ...]:
+        """The trail as a line; none where there are fewer than two points."""
+        if len(self._points) < 2:
+            return ()
+        return (Line(self._name, torch.stack(self._points), self._color, 3.0),)
+
+
+def home_of(robot: Robot) -> Tensor:
+    """(dof,) a posture to start from: near the middle of the ranges, where the tip can move in most directions.
+
+    The middle itself where it is not singular; of some postures around it else, the one of greatest manipulability.
+    """
+    middle = middle_of(robot)
+    half = torch.where(torch.isfinite(robot.upper - robot.lower), 0.5 * (robot.upper - robot.lower), math.pi)
+    generator = torch.Generator().manual_seed(0)
+    shifts = 2.0 * torch.rand(64, robot.dof, generator=generator, dtype=torch.float64) - 1.0
+    tried = torch.cat((middle[None], middle + 0.35 * half.clamp(max=math.pi) * shifts))
+    room = robot.manipulability(tried)
+    return middle if float(room[0]) > 0.5 * float(room.max()) else tried[int(room.argmax())]
+
+
+class Way:
+    """A closed path of the tip around the posture it starts from, in the plane in which it can move best.
+
+    Args:
+        robot: A float64 robot with a tip.
+        q: (dof,) the posture.
+        shape: Maps a phase from 0 to 1 to two numbers between -1 and 1.
+        size: Wanted half of the path's width [m]; halved until the arm can reach all of it.
+    """
+
+    def __init__(self, robot: Robot, q: Tensor, shape: Callable[[float], tuple[float, float]], size: float) -> None:
+        self._shape = shape
+        self.start = robot.forward_kinematics(q)
+        rows = robot.jacobian(q)[:3]
+        self._plane = torch.linalg.svd(rows).U[:, :2]
+        self.size = size
+        for _ in range(6):
+            if _all_reached(robot, self.poses(), q):
+                break
+            self.size *= 0.6
+
+    def pose(self, phase: float) -> Tensor:
+        """(4, 4) where the tip is to be; its rotation stays as it is at the start."""
+        x, y = self._shape(phase)
+        pose = self.start.clone()
+        pose[:3, 3] += self.size * self._plane @ torch.tensor([x, y], dtype=torch.float64)
+        return pose
+
+    def poses(self) -> Tensor:
+        """(n, 4, 4) all the way round."""
+        return torch.stack([self.pose(k / _CORNERS) for k in range(_CORNERS + 1)])
+
+    def line(self) -> Line:
+        """The path itself."""
+        return Line("path", self.poses()[:, :3, 3], PATH, 2.0)
+
+
+def circle(phase: float) -> tuple[float, float]:
+    """A circle that starts and ends in its middle's right."""
+    angle = 2.0 * math.pi * phase
+    return math.cos(angle), math.sin(angle)
+
+
+def lissajous(phase: float) -> tuple[float, float]:
+    """Lissajous' curve of two to three."""
+    angle = 2.0 * math.pi * phase
+    return math.sin(2.0 * angle), math.sin(3.0 * angle)
+
+
+def reachable(robot: Robot, floor: float | None, generator: torch.Generator) -> Tensor:
+    """(4, 4) a random pose that the tip can reach, above the floor where there are such."""
+    poses = robot.forward_kinematics(robot.sample(32, seed=generator))
+    good = poses[poses[:, 2, 3] > floor + 0.02] if floor is not None else poses
+    return (good if len(good) else poses)[0]
+
+
+def _all_reached(robot: Robot, poses: Tensor, q: Tensor) -> bool:
+    goal = poses if asks_for_rotation(robot) else PositionTask(None, poses[:, :3, 3])
+    return bool(solve_ik(robot, goal, q0=q.expand(len(poses), -1), max_restarts=2).success.all())
+
+
+def turned_apart(robot: Robot, q: Tensor, other: Tensor) -> Tensor:
+    """(n,) distances of configurations (n, dof) from one (dof,), whole turns of unlimited joints aside [rad or m]."""
+    difference = q - other
+    turned = torch.remainder(difference + math.pi, 2.0 * math.pi) - math.pi
+    return torch.where(robot.periodic, turned, difference).norm(dim=-1)
+
+
+class Tally:
+    """Figures over all answers of a demo."""
+
+    def __init__(self) -> None:
+        self.solves = 0
+        self.solved = 0
+        self._worst = 0.0
+        self._seconds: list[float] = []
+
+    def add(self, answer: Answer) -> None:
+        """Count one."""
+        self.solves += 1
+        self.solved += answer.success
+        self._seconds.append(answer.seconds)
+        if answer.success:
+            self._worst = max(self._worst, answer.position_error)
+
+    @property
+    def median_ms(self) -> float | None:
+        """Median time of an answer [ms]: the first compiles, or loads what was compiled."""
+        return 1e3 * float(torch.tensor(self._seconds, dtype=torch.float64).median()) if self._seconds else None
+
+    def figures(self, prefix: str = "") -> dict[str, float | int | str | bool | None]:
+        """By name, for results.json."""
+        return {
+            f"{prefix}solves": self.solves,
+            f"{prefix}solved": self.solved,
+            f"{prefix}worst_position_error_of_the_solved_m": self._worst if self.solved else None,
+            f"{prefix}solve_time_median_ms": self.median_ms,
+        }
