@@ -25,6 +25,7 @@ from diffkin.robot.formats.dh import arm_from_dh
 from diffkin.robot.formats.mjcf import read_mjcf
 from diffkin.robot.formats.srdf import with_srdf
 from diffkin.robot.formats.urdf import read_urdf
+from diffkin.robot.formats.urdf_write import robot_to_urdf
 from diffkin.robot.xml import Model
 
 __all__ = ["Robot"]
@@ -243,6 +244,23 @@ class Robot:
             diffkin.errors.NonFiniteError: ``pose`` holds NaN or infinity.
         """
         return frames.with_frame(self, name, parent, pose, tip)
+
+    def to_urdf(self) -> str:
+        """The robot as a URDF, for simulators and viewers: any robot, arms of numbers and MuJoCo models included.
+
+        Links and joints have their names; a joint frame that no link has gets a link ``<joint>_moved``, and a fixed
+        joint, or one that follows another, the name of the file or ``<link>_joint``. A robot from a URDF keeps its
+        shapes and inertias, with absolute paths of meshes. A link without shapes, in a joint frame where no other has
+        any, gets simple ones; a mass whose inertia is not known that of a ball. Where URDF wants a limit and there is
+        none, 1e9 stands.
+
+        Returns:
+            The text.
+
+        Raises:
+            diffkin.errors.ModelFileError: The file that the robot was loaded from is there and cannot be read any more.
+        """
+        return robot_to_urdf(self)
 
     # -- what it is -------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Robots in PyBullet: loaded from the file they came from, their joints and links found by name."""
+"""Robots in PyBullet: loaded from the file they came from, or from a URDF that is made for them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import check_pose
-from diffkin.errors import ModelFileError, ShapeError, closest
+from diffkin.errors import ModelFileError, ShapeError, UnknownNameError, closest
 from diffkin.robot import Robot
+from diffkin.robot.formats.urdf_write import add_simple_shapes, robot_to_urdf
 from diffkin.robot.xml import open_document
 from diffkin.rotations import matrix_to_quat_xyzw, quat_xyzw_to_matrix
 from diffkin.simulation.library import bullet, quiet
@@ -160,18 +161,21 @@ class BulletRobot:
 
 
 def load(client: int, robot: Robot, base: Float[Tensor, "4 4"] | None = None) -> BulletRobot:
-    """Load a robot into a world from the file or text that it was made from, its root fixed.
+    """Load a robot into a world, its root fixed.
+
+    It is loaded from the URDF file or text that it was made from. A robot that has none, that came from another format,
+    or that has been changed since (calibrated, or given a frame) is loaded from ``robot.to_urdf()``.
 
     Args:
         client: The world.
-        robot: A robot loaded from a URDF.
+        robot: Any robot.
         base: (4, 4) pose of the file's root link in the world; the identity if None.
 
     Returns:
         The robot in Bullet, all joints at zero, its motors off.
 
     Raises:
-        diffkin.errors.ModelFileError: The robot comes from no URDF, or Bullet cannot load it.
+        diffkin.errors.ModelFileError: Bullet cannot load it.
     """
     p = bullet()
     placed = torch.eye(4, dtype=torch.float64) if base is None else base.detach().cpu().double()
@@ -180,7 +184,7 @@ def load(client: int, robot: Robot, base: Float[Tensor, "4 4"] | None = None) ->
         raise ShapeError(f"base must have shape (4, 4), one pose; got {tuple(placed.shape)}.")
     with urdf_file(robot) as path:
         body, told = _load_urdf(client, path, placed)
-    if body is None:  # a mesh that is not there makes Bullet refuse the whole robot; the mechanism does without
+    if body is None:  # a mesh that is not there makes Bullet refuse the whole robot; simple shapes do for it
         with urdf_file(robot, _without_meshes(robot)) as path:
             body, _ = _load_urdf(client, path, placed)
     if body is None:
@@ -225,18 +229,14 @@ def _drives(robot: Robot, movable: list[Any]) -> tuple[_Drive, ...]:
 
 @contextmanager
 def urdf_file(robot: Robot, source: str | None = None) -> Iterator[str]:
-    """The path of a robot's URDF; a temporary file where it was given as text.
+    """The path of a robot's URDF; a temporary file where there is only text.
 
     Args:
         robot: The robot.
-        source: Path or text to take in place of the robot's own.
-
-    Raises:
-        diffkin.errors.ModelFileError: The robot was made from no file.
+        source: Path or text to take in place of the robot's own, or of one that is made for it.
     """
-    source = robot.source if source is None else source
-    if not source:
-        raise ModelFileError(f"Robot {robot.name!r} was made from no file, so PyBullet cannot load it. Use a URDF.")
+    if source is None:
+        source = robot.source if _is_as_in_its_file(robot) else robot.to_urdf()
     if not source.lstrip("\ufeff \t\r\n").startswith("<"):
         yield source
         return
@@ -245,6 +245,27 @@ def urdf_file(robot: Robot, source: str | None = None) -> Iterator[str]:
         with open(path, "w", encoding="utf-8") as file:
             file.write(source)
         yield path
+
+
+def _is_as_in_its_file(robot: Robot) -> bool:
+    """Whether a robot's source is a URDF, and loading it again gives this mechanism, names included."""
+    if not robot.source or open_document(robot.source).root.tag != "robot":
+        return False
+    return any(_is_same(robot, tip) for tip in dict.fromkeys((robot.tip, None)))
+
+
+def _is_same(robot: Robot, tip: str | None) -> bool:
+    try:
+        loaded = Robot.from_urdf(robot.source, robot.base, tip)
+    except (UnknownNameError, ModelFileError):  # names or the mechanism have changed
+        return False
+    tree, other = robot.tree, loaded.tree.to(dtype=robot.dtype, device=robot.device)
+    lists = ("parents", "kinds", "coordinate", "multiplier", "offset", "link_joint")
+    return (
+        (loaded.joint_names, loaded.link_names) == (robot.joint_names, robot.link_names)
+        and all(getattr(tree, name) == getattr(other, name) for name in lists)
+        and all(torch.equal(getattr(tree, name), getattr(other, name)) for name in ("origins", "axes", "link_offsets"))
+    )
 
 
 def _load_urdf(client: int, path: str, base: Tensor) -> tuple[int | None, str]:
@@ -266,11 +287,14 @@ def _load_urdf(client: int, path: str, base: Tensor) -> tuple[int | None, str]:
 
 
 def _without_meshes(robot: Robot) -> str:
-    """The text of the robot's URDF without the shapes that are read from files of their own."""
+    """The text of the robot's URDF with simple shapes in place of those that are read from files of their own."""
     from lxml import etree
 
+    if not _is_as_in_its_file(robot):
+        return robot_to_urdf(robot, meshes=False)
     root = open_document(robot.source, "robot").root
     for shape in [*root.iter("visual"), *root.iter("collision")]:
         if shape.find(".//mesh") is not None:
             shape.getparent().remove(shape)
+    add_simple_shapes(root, robot)
     return str(etree.tostring(root, encoding="unicode"))

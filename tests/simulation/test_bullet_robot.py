@@ -7,7 +7,7 @@ import torch
 
 import diffkin as dk
 from diffkin import transforms
-from diffkin.errors import ModelFileError, ShapeError, UnknownNameError
+from diffkin.errors import ShapeError, UnknownNameError
 from diffkin.simulation import bullet_robot, library, world
 
 pytestmark = pytest.mark.skipif(not library.is_installed(), reason="needs pybullet")
@@ -101,7 +101,7 @@ def test_jacobian_agrees_with_finite_differences_through_bullet() -> None:
     torch.testing.assert_close(robot.jacobian(q)[:3], torch.stack(columns, -1), rtol=0, atol=1e-8)
 
 
-def test_meshes_that_are_not_there_are_left_out() -> None:
+def test_meshes_that_are_not_there_become_simple_shapes() -> None:
     text = Path(dk.load_robot("kuka_iiwa").source).read_text(encoding="utf-8")
     robot = dk.Robot.from_urdf(text, tip="lbr_iiwa_link_7")  # as text, its meshes cannot be found
     with world.open_world() as client:
@@ -109,13 +109,45 @@ def test_meshes_that_are_not_there_are_left_out() -> None:
         q = robot.sample(1, seed=3)[0]
         arm.reset(q)
         torch.testing.assert_close(arm.link_pose(robot.tip), robot.forward_kinematics(q), rtol=0, atol=1e-12)
+        kinds = {shape[2] for shape in library.bullet().getVisualShapeData(arm.body, physicsClientId=client)}
+    assert kinds == {library.bullet().GEOM_CYLINDER}
+
+
+def test_robots_of_no_file_and_changed_ones_are_loaded_as_they_are() -> None:
+    rows = [[0.3, 1.2, 0.1, 0.2], [0.2, -0.7, 0.0, 0.5], [0.1, 0.3, 0.2, 0.0]]
+    iiwa = dk.load_robot("kuka_iiwa")
+    shift = torch.eye(4, dtype=torch.float64)
+    shift[:3, 3] = torch.tensor([0.01, -0.02, 0.03])
+    robots = [
+        dk.Robot.from_dh(rows, kinds="RPR", lower=[-1, 0, -1], upper=[1, 0.3, 1]),
+        dk.Robot.from_mjcf(
+            "<mujoco><worldbody><body pos='0 0 1'><joint axis='0 1 0' pos='0.1 0 0'/><geom size='0.1'/>"
+            "<body name='b' pos='0 0.4 0'><joint axis='1 0 1'/><geom size='0.1'/></body></body></worldbody></mujoco>"
+        ),
+        iiwa.replace(origins=iiwa.tree.origins @ shift),
+        iiwa.with_frame("tcp", "lbr_iiwa_link_7", shift, tip=True),
+    ]
+    for robot in robots:
+        q = robot.sample(3, seed=1)
+        with world.open_world() as client:
+            arm = bullet_robot.load(client, robot)
+            for each in q:
+                arm.reset(each)
+                for link, pose in robot.link_poses(each).items():
+                    torch.testing.assert_close(arm.link_pose(link), pose, rtol=0, atol=1e-9)
+
+
+def test_a_robot_as_in_its_file_is_loaded_from_it() -> None:
+    arm = dk.load_robot("franka_panda")
+    for robot in (arm, arm.to(torch.float32), dk.Robot.from_urdf(arm.source).replace(tip="panda_link4")):
+        with bullet_robot.urdf_file(robot) as path:
+            assert path == arm.source
+    with bullet_robot.urdf_file(arm.replace(joint_names=tuple(f"j{k}" for k in range(7)))) as path:
+        assert path != arm.source
 
 
 def test_what_bullet_cannot_load_is_said() -> None:
-    rows = torch.tensor([[0.3, 0.0, 0.1, 0.0]], dtype=torch.float64)
     with world.open_world() as client:
-        with pytest.raises(ModelFileError, match="no file"):
-            bullet_robot.load(client, dk.Robot.from_dh(rows))
         robot = dk.load_robot("planar_2r")
         with pytest.raises(ShapeError, match=r"\(4, 4\)"):
             bullet_robot.load(client, robot, torch.eye(4).expand(2, 4, 4))
