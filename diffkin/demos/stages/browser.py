@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import statistics
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from diffkin.demos.scene import Demo, Moment
+from diffkin.demos.stages.ending import Ending, asked_to_end
 from diffkin.demos.stages.labels import check_language
 from diffkin.demos.stages.web_panel import WebPanel
 from diffkin.demos.stages.web_scene import WebScene, set_view
@@ -58,15 +60,16 @@ class BrowserStage:
         return f"http://{HOST}:{self._server.get_port()}"
 
     def play(self, seconds: float | None = None, on_step: Callable[[Any], None] | None = None) -> None:
-        """Play until the time is over or Ctrl-C is pressed; both end well.
+        """Play until the time is over, ``end`` is called, or Ctrl-C or SIGTERM comes; all end well.
 
         Args:
             seconds: How long; until Ctrl-C if None.
             on_step: Called with each scene.
         """
         start = last = time.perf_counter()
-        try:
-            while not self._ended.is_set() and (seconds is None or last - start < seconds):
+        main = threading.current_thread() is threading.main_thread()
+        with asked_to_end() if main else contextlib.nullcontext(Ending()) as ending:
+            while not (ending.asked or self._ended.is_set()) and (seconds is None or last - start < seconds):
                 wait = max(0.0, last + 1.0 / self._rate - time.perf_counter())
                 values, touched = self._panel.take(wait)
                 now = time.perf_counter()
@@ -80,8 +83,13 @@ class BrowserStage:
                     self.latencies += [done - begun for begun in touched.values()]
                 if on_step is not None:
                     on_step(scene)
-        except KeyboardInterrupt:
-            pass  # the usual way to end it
+
+    def figures(self) -> dict[str, float | int]:
+        """How many touches there were, and how soon the page was told what came of them: median and 95th percentile."""
+        if len(self.latencies) < 2:
+            return {"touches": len(self.latencies)}
+        share = statistics.quantiles(self.latencies, n=20, method="inclusive")
+        return {"touches": len(self.latencies), "median_ms": 1e3 * share[9], "p95_ms": 1e3 * share[18]}
 
     def end(self) -> None:
         """Have ``play`` return, from another thread."""

@@ -105,4 +105,4 @@ def _in_browser(
         stage.play(seconds, count)
     took = time.monotonic() - began
     how = INTERRUPTED if seconds is None or took < seconds else TIME_IS_UP
-    return Played(how, took, scenes, results=dict(demo.results()))
+    return Played(how, took, scenes, results={**demo.results(), **stage.figures()})
