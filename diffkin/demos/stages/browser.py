@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from diffkin.demos.scene import Demo, Moment
-from diffkin.demos.stages.ending import Ending, asked_to_end
+from diffkin.demos.scene import Demo, Moment, Scene
 from diffkin.demos.stages.labels import check_language
 from diffkin.demos.stages.web_panel import WebPanel
 from diffkin.demos.stages.web_scene import WebScene, set_view
@@ -42,14 +41,16 @@ class BrowserStage:
     """
 
     def __init__(self, demo: Demo, *, port: int = 8080, language: str = "en", rate: float = 30.0) -> None:
+        check_language(language)
         self.demo, self._rate = demo, rate
         self.latencies: list[float] = []
         """From each touch to the scene that answers it [s]."""
         self._ended = threading.Event()
-        self._server = _server(port)
-        self._panel = WebPanel(self._server, demo, check_language(language))
-        self._scene = WebScene(self._server)
-        set_view(self._server, demo.view)
+        self.server = _server(port)
+        """The ``viser.ViserServer``."""
+        self._panel = WebPanel(self.server, demo, language)
+        self._scene = WebScene(self.server)
+        set_view(self.server, demo.view)
         scene = demo.begin()
         self._scene.draw(scene)
         self._panel.show(scene.shows, scene.readings)
@@ -57,32 +58,35 @@ class BrowserStage:
     @property
     def url(self) -> str:
         """Where the page is, with the port that it really has."""
-        return f"http://{HOST}:{self._server.get_port()}"
+        return f"http://{HOST}:{self.server.get_port()}"
 
-    def play(self, seconds: float | None = None, on_step: Callable[[Any], None] | None = None) -> None:
-        """Play until the time is over, ``end`` is called, or Ctrl-C or SIGTERM comes; all end well.
+    def play(
+        self,
+        seconds: float | None = None,
+        on_step: Callable[[Scene], object] = lambda scene: None,
+        until: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Play until the time is over, or somebody wants the end.
 
         Args:
-            seconds: How long; until Ctrl-C if None.
+            seconds: How long; for ever if None.
             on_step: Called with each scene.
+            until: Whether somebody wants the end; ``end`` says so from another thread.
         """
         start = last = time.perf_counter()
-        main = threading.current_thread() is threading.main_thread()
-        with asked_to_end() if main else contextlib.nullcontext(Ending()) as ending:
-            while not (ending.asked or self._ended.is_set()) and (seconds is None or last - start < seconds):
-                wait = max(0.0, last + 1.0 / self._rate - time.perf_counter())
-                values, touched = self._panel.take(wait)
-                now = time.perf_counter()
-                scene = self.demo.step(Moment(now - start, now - last, values, frozenset(touched)))
-                last = now
-                self._scene.draw(scene)
-                self._panel.show(scene.shows, scene.readings)
-                if touched:
-                    self._server.flush()
-                    done = time.perf_counter()
-                    self.latencies += [done - begun for begun in touched.values()]
-                if on_step is not None:
-                    on_step(scene)
+        while not (self._ended.is_set() or until()) and (seconds is None or last - start < seconds):
+            wait = max(0.0, last + 1.0 / self._rate - time.perf_counter())
+            values, touched = self._panel.take(wait)
+            now = time.perf_counter()
+            scene = self.demo.step(Moment(now - start, now - last, values, frozenset(touched)))
+            last = now
+            self._scene.draw(scene)
+            self._panel.show(scene.shows, scene.readings)
+            if touched:
+                self.server.flush()
+                done = time.perf_counter()
+                self.latencies += [done - begun for begun in touched.values()]
+            on_step(scene)
 
     def figures(self) -> dict[str, float | int]:
         """How many touches there were, and how soon the page was told what came of them: median and 95th percentile."""
@@ -98,7 +102,7 @@ class BrowserStage:
     def close(self) -> None:
         """Stop serving."""
         with contextlib.redirect_stdout(io.StringIO()):  # it says that it stopped
-            self._server.stop()
+            self.server.stop()
 
     def __enter__(self) -> BrowserStage:
         return self
