@@ -78,18 +78,20 @@ class FlyingDemo:
         steps = min(int(self._left / _DT + 1e-9), _MOST)
         self._left = min(self._left - steps * _DT, _DT)
         for _ in range(steps):
-            self._torque = self._law(*self._state, self._target)
+            both = (torch.stack(pair) for pair in zip(self._state, self._ghost))
+            self._torque, other = self._law(*both, self._target)
             if self._flight is not None:
                 self._state = self._flight.step(self._torque)
             else:
-                self._state = self._ours(self._state, self._torque, 1, "bullet")
-            self._ghost = self._ours(self._ghost, self._law(*self._ghost, self._target), 1, "rk4")
+                self._state = self._ours(self._state, self._torque, "bullet")
+            self._ghost = self._ours(self._ghost, other, "rk4")
         self._apart = max(self._apart, float(angle_between(self._state[0], self._ghost[0])))
         return self._scene()
 
-    def _ours(self, state: tuple[Tensor, Tensor], torque: Tensor, steps: int, integrator: str) -> tuple[Tensor, Tensor]:
+    def _ours(self, state: tuple[Tensor, Tensor], torque: Tensor, integrator: str) -> tuple[Tensor, Tensor]:
+        """One step of our own."""
         R, omega = aircraft.simulate_attitude(
-            *state, self._inertia, torque, dt=_DT, steps=steps, integrator=integrator,
+            *state, self._inertia, torque, dt=_DT, steps=1, integrator=integrator,
             damping=simulation.BULLET_DAMPING,
         )  # fmt: skip
         return R[-1], omega[-1]

@@ -89,19 +89,28 @@ def _shapes_of(robot: Robot, source: str) -> tuple[LinkShape, ...]:
 
 
 def _carriers(robot: Robot, source: str) -> dict[str, tuple[str, NDArray[np.float64]]]:
-    """Of every link of the file below the robot's base: the robot's link that carries it, and its (4, 4) pose there."""
-    own = {link: (link, np.eye(4)) for link in robot.link_names}
-    joints = {joint.child: joint for joint in read_urdf(source).joints}
-    found = dict(own)
+    """Of every link of the file that moves with a link of the robot: that one, and the (4, 4) pose of the link in it.
 
-    def carry(link: str) -> tuple[str, NDArray[np.float64]] | None:
-        if link not in found and link in joints and (above := carry(joints[link].parent)) is not None:
-            joint = joints[link]
-            found[link] = (above[0], above[1] @ joint.origin @ _motion(joint))
-        return found.get(link)
-
-    for link in joints:
-        carry(link)
+    Those are the robot's own, those fixed to them on either side, and what hangs on them by joints that are not the
+    robot's.
+    """
+    found = {link: (link, np.eye(4)) for link in robot.link_names}
+    joints = read_urdf(source).joints
+    fixed = [joint for joint in joints if joint.kind == "fixed"]
+    loose = [joint for joint in joints if joint.kind != "fixed" and joint.name not in robot.joint_names]
+    for among in (fixed, [*fixed, *loose]):
+        grown = True
+        while grown:
+            grown = False
+            for joint in among:
+                pose = joint.origin @ _motion(joint)
+                for known, new, step in (
+                    (joint.parent, joint.child, pose),
+                    (joint.child, joint.parent, np.linalg.inv(pose) if joint.kind == "fixed" else None),
+                ):
+                    if known in found and new not in found and step is not None:
+                        found[new] = (found[known][0], found[known][1] @ step)
+                        grown = True
     return found
 
 

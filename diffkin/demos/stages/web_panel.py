@@ -105,8 +105,8 @@ class WebPanel:
             menu.on_update(self._by_hand(name, lambda value: options[value]))
             return menu
         step = 10.0 ** math.floor(math.log10((control.high - control.low) / 500.0))
-        title = f"{shown} [{control.unit}]" if control.unit else shown
-        slider = gui.add_slider(title, float(control.low), float(control.high), step, float(control.value))
+        ends = float(control.low), float(control.high)
+        slider = gui.add_slider(shown, *ends, step, float(control.value), hint=control.unit or None)
         slider.on_update(self._by_hand(name, float))
         return slider
 

@@ -23,7 +23,7 @@ FLAGS = (
     "--disable-sync",
     "--disable-extensions",
     "--no-first-run",
-    "--window-size=1280,800",
+    "--window-size=1120,760",
 )
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import diffkin as dk
 from diffkin.demos.stages.shapes import GREY, link_shapes
@@ -55,3 +56,12 @@ def test_meshes_are_those_that_pybullet_draws(name: str) -> None:
 def test_sharp_edges_stay_sharp() -> None:
     box = next(shape for shape in link_shapes(Robot.from_urdf(URDF)) if shape.link == "base")
     assert len(box.faces) == 12 and len(box.vertices) == 24  # no vertex shared across an edge
+
+
+def test_an_arm_of_no_file_has_shapes_that_move_with_it() -> None:
+    rows = torch.tensor([[0.0, 1.57, 0.3, 0.0], [0.4, 0.0, 0.0, 0.0], [0.3, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    shapes = link_shapes(Robot.from_dh(rows))
+    assert {shape.link for shape in shapes} == {"base", "link1", "link2", "link3"}
+    last = np.concatenate([shape.vertices for shape in shapes if shape.link == "link3"])
+    assert last[:, 0].min() == pytest.approx(-0.3 - 0.04, abs=0.02)  # from the joint before to the tip
+    assert last[:, 0].max() == pytest.approx(0.025, abs=0.02)
