@@ -65,7 +65,8 @@ class AttitudeDemo:
         self.begin()
 
     def begin(self) -> Scene:
-        self._angles = torch.tensor([slider.value for slider in angle_sliders(self.sequence)]).double().deg2rad()
+        shown = [math.radians(slider.value) for slider in angle_sliders(self.sequence)]
+        self._angles = torch.tensor(shown, dtype=torch.float64)
         self._q = self.airframe.neutral()
         self._lag, self._torque = self.attitude, torch.zeros(3, dtype=torch.float64)
         self._hand: set[str] = set()
@@ -143,7 +144,7 @@ class AttitudeDemo:
         back = euler_to_matrix(matrix_to_euler(R, self.sequence, check=False), self.sequence)
         readings = (
             Reading("yaw", yaw, "deg"), Reading("pitch", pitch, "deg"), Reading("roll", roll, "deg"),
-            Reading("turn from level", math.degrees(float(angle_between(R, torch.eye(3).double()))), "deg"),
+            Reading("turn from level", math.degrees(float(angle_between(R, torch.eye(3, dtype=torch.float64)))), "deg"),
             Reading("axes 1 and 3 apart", round(apart, 6), "deg"),
             Reading("locked", apart < 1.0),
             Reading("there and back", float(angle_between(R, back)), "rad"),

@@ -20,6 +20,7 @@ __all__ = ["FlyingDemo"]
 _DT = simulation.TIME_STEP
 _LEG = 4.0  # from one attitude to the next [s]
 _MOST = 24  # steps in a moment; a stage that is slower than that falls behind
+_WIDEST = torch.tensor([1.5, 0.6, 1.0], dtype=torch.float64)  # yaw, pitch and roll of an attitude to reach [rad]
 _REACHED = math.radians(0.5)
 
 
@@ -78,8 +79,8 @@ class FlyingDemo:
         steps = min(int(self._left / _DT + 1e-9), _MOST)
         self._left = min(self._left - steps * _DT, _DT)
         for _ in range(steps):
-            both = (torch.stack(pair) for pair in zip(self._state, self._ghost))
-            self._torque, other = self._law(*both, self._target)
+            R, omega = (torch.stack(pair) for pair in zip(self._state, self._ghost))
+            self._torque, other = self._law(R, omega, self._target)
             if self._flight is not None:
                 self._state = self._flight.step(self._torque)
             else:
@@ -103,7 +104,7 @@ class FlyingDemo:
         self._legs += 1
         self._until = now + _LEG
         share = torch.rand(3, generator=self._draws, dtype=torch.float64) * 2.0 - 1.0
-        self._target: Float[Tensor, "3 3"] = euler_to_matrix(share * torch.tensor([1.5, 0.6, 1.0]).double(), "ZYX")
+        self._target: Float[Tensor, "3 3"] = euler_to_matrix(share * _WIDEST, "ZYX")
 
     def rehearsal(self, t: float) -> Mapping[str, Value]:
         return {}

@@ -60,7 +60,7 @@ class TrackingDemo:
         self._q = self.airframe.neutral()
         self._worst, self._frames, self._lost = 0.0, 0, 0
         self._R = self._attitude(30.0)
-        return self._scene(self._point(), 0.0)
+        return self._scene(self._point(), 0.0, torch.zeros(3, dtype=torch.float64))
 
     def step(self, moment: Moment) -> Scene:
         if "car" in moment.touched:
@@ -88,8 +88,8 @@ class TrackingDemo:
     def _attitude(self, bank_deg: float) -> Float[Tensor, "3 3"]:
         """(3, 3) rocking from bank to bank, the nose rising and sinking a little."""
         wave = 2.0 * math.pi * self._rocked / _BANKING
-        angles = torch.tensor([0.0, 0.15 * math.sin(0.7 * wave), math.radians(bank_deg) * math.sin(wave)])
-        return euler_to_matrix(angles.double(), "ZYX")
+        angles = (0.0, 0.15 * math.sin(0.7 * wave), math.radians(bank_deg) * math.sin(wave))
+        return euler_to_matrix(torch.tensor(angles, dtype=torch.float64), "ZYX")
 
     def _road(self, t: float) -> Float[Tensor, " 3"]:
         """Where on its figure of eight the car is, NED [m]."""
@@ -117,7 +117,7 @@ class TrackingDemo:
         return {"aircraft": self.airframe.robot.name, "frames": self._frames, "frames_on_target": seen,
                 "worst_pointing_error_rad": self._worst if seen else None}  # fmt: skip
 
-    def _scene(self, found: Pointing, took: float, torque: Tensor | None = None) -> Scene:
+    def _scene(self, found: Pointing, took: float, torque: Tensor) -> Scene:
         origins, axes = self.airframe.rays_ned(self._R, self._place, found.q, [self.ray])
         origin, axis = origins[0], axes[0]
         distance = float((self._car - origin).norm())
@@ -126,7 +126,7 @@ class TrackingDemo:
         lines: tuple[Line, ...] = (
             line_of("ray", torch.stack((origin, origin + distance * axis)), color, 4.0),
             line_of("trail", self._trail, (0.45, 0.45, 0.5), 2.0),
-            *thrust_lines(self.airframe, self._R, self._place, torch.zeros(3).double() if torque is None else torque),
+            *thrust_lines(self.airframe, self._R, self._place, torque),
         )
         bank, pitch = (math.degrees(float(angle)) + 0.0 for angle in aircraft.bank_pitch(self._R))
         margin = torch.minimum(found.q - self.airframe.robot.lower, self.airframe.robot.upper - found.q)
@@ -151,8 +151,8 @@ class TrackingDemo:
         """The car, its nose along its way."""
         size = self._size
         way = self._trail[-1] - self._trail[max(0, len(self._trail) - 3)]
-        heading = torch.tensor(math.atan2(float(way[0]), float(way[1])) if float(way.norm()) > 1e-6 else 0.0)
-        turn = euler_to_matrix(heading.double()[None], "Z")
+        heading = math.atan2(float(way[0]), float(way[1])) if float(way.norm()) > 1e-6 else 0.0
+        turn = euler_to_matrix(torch.tensor([heading], dtype=torch.float64), "Z")
         x, y, _ = ned_to_enu(self._car).tolist()
 
         def box(name: str, ahead: float, up: float, sides: tuple[float, float, float], color: tuple) -> Box:

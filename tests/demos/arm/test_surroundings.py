@@ -15,7 +15,7 @@ ROBOT = dk.load_robot("planar_2r")
 
 def reach(bend: float) -> float:
     """How far the tip is from the shoulder [m]."""
-    return float(ROBOT.forward_kinematics(torch.tensor([0.0, bend]).double())[:3, 3].norm())
+    return float(ROBOT.forward_kinematics(torch.tensor([0.0, bend], dtype=torch.float64))[:3, 3].norm())
 
 
 def test_the_area_of_a_planar_ellipsoid() -> None:
