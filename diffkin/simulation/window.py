@@ -6,6 +6,8 @@ Xlib ends the process: no exception, no ``finally``. What must survive that runs
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 import multiprocessing
 import os
 import pickle
@@ -87,7 +89,7 @@ def supervise(
                         receive(content)
                 else:
                     ended = (kind, content)
-        except EOFError:  # the process is gone
+        except (EOFError, OSError):  # the process is gone, perhaps in the middle of a message
             pass
         finally:
             if ended is None and process.is_alive() and sys.exc_info()[0] is not None:
@@ -100,10 +102,10 @@ def supervise(
         raise ended[1]
     if ended is not None:
         return DONE
-    if opened and process.exitcode == 1:
-        return WINDOW_CLOSED
     if not opened:
         raise DiffkinError("PyBullet's window could not be opened (is OpenGL available?).")
+    if process.exitcode is not None and process.exitcode >= 0:
+        return WINDOW_CLOSED
     raise DiffkinError(f"The process of PyBullet's window ended unexpectedly, with exit code {process.exitcode}.")
 
 
@@ -120,6 +122,7 @@ def open_window(width: int, height: int, background: tuple[float, float, float])
         The client number.
     """
     p = bullet()
+    _end_at_once_when_closed()
     with quiet():
         client = p.connect(p.GUI, options=f"--width={width} --height={height}")
     at = {"physicsClientId": client}
@@ -135,6 +138,21 @@ def open_window(width: int, height: int, background: tuple[float, float, float])
     finally:
         with suppress(p.error), quiet():  # raised where the user closed the window
             p.disconnect(client)
+
+
+def _end_at_once_when_closed() -> None:
+    """Have Xlib end the process without cleaning up where the X server cuts the connection.
+
+    By itself it calls ``exit`` in the window's thread. That waits for threads which are not there in a forked process, and
+    the main thread waits for the window. The handler is C's own ``_exit``: one in Python could not run, because PyBullet
+    holds the interpreter's lock. It takes the display's address for the exit code, so that may be any.
+    """
+    name = ctypes.util.find_library("X11") if sys.platform.startswith("linux") else None
+    if name is not None:
+        handler = ctypes.cast(ctypes.CDLL(None)._exit, ctypes.c_void_p)
+        set_handler = ctypes.CDLL(name).XSetIOErrorHandler
+        set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        set_handler(handler)
 
 
 def aim(

@@ -56,6 +56,7 @@ class FollowDemo:
         self._seed = seed
         self._home = home_of(self.robot)
         self._begin()
+        solve(self.robot, self._target.start, self._home, solver)  # loads what is compiled, so that no time shows it
         self.controls: tuple[Control, ...] = (
             *self._target.controls,
             *joint_sliders(self.robot, self._home),
@@ -120,7 +121,9 @@ class FollowDemo:
         return wanted
 
     def results(self) -> Mapping[str, float | int | str | bool | None]:
-        return {"robot": self.robot.name, "mode": "follow", **self._tally.figures()}
+        places = {"target": self._target.pose, "reached": self.robot.forward_kinematics(self._q)}
+        ends = {f"{name}_{'xyz'[k]}_m": float(at[k, 3]) for name, at in places.items() for k in range(3)}
+        return {"robot": self.robot.name, "mode": "follow", **ends, **self._tally.figures()}
 
     def _solve(self, moment: Moment) -> None:
         """Move the target as was asked, and solve where that, or a choice, makes a new problem."""

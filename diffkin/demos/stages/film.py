@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from diffkin.demos.scene import Demo, Moment, Scene, Value, first_values
 from diffkin.demos.stages.ending import INTERRUPTED, TIME_IS_UP, Played, asked_to_end
-from diffkin.demos.stages.pictures import Photographer, camera_of, start_graphics
+from diffkin.demos.stages.pictures import Photographer, camera_of, start_graphics, stop_graphics
 from diffkin.demos.stages.solids import Solids
 from diffkin.errors import OptionError
 from diffkin.plotting.film import open_film
@@ -70,6 +70,8 @@ def film_demo(
                 progress(k + 1, count)
             if ending.asked:
                 break
+        if by_graphics:
+            stop_graphics(client)
         how = INTERRUPTED if ending.asked else TIME_IS_UP
         return Played(how, film.frames / fps, film.frames, film.frames, str(path), dict(demo.results()))
 

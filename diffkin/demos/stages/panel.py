@@ -116,7 +116,7 @@ class Panel:
                 label = f"{control.name} [{control.unit}]" if control.unit else control.name
                 self._add(control.name, label, control.low, control.high, float(self.values[control.name]))
         if len(self._groups) > 1:
-            self._add(_GROUPS, f"show {self._groups[(self._group + 1) % len(self._groups)]} sliders", 1, 0, 0)
+            self._add(_GROUPS, f"show {self._groups[(self._group + 1) % len(self._groups)]}", 1, 0, 0)
         for control in self._controls:
             if isinstance(control, Choice):
                 self._add(control.name, f"{control.name}: {self.values[control.name]}", 1, 0, 0)

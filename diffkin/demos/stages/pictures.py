@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +17,15 @@ from diffkin.demos.stages.outlines import FLOOR_COLOR, FLOOR_SHARE, grid, lines_
 from diffkin.demos.stages.overlay import Lens, draw_ground, draw_marks, draw_text
 from diffkin.simulation.library import bullet, quiet
 
-__all__ = ["BACKGROUND", "Camera", "Photographer", "camera_of", "start_graphics"]
+__all__ = ["BACKGROUND", "Camera", "Photographer", "camera_of", "start_graphics", "stop_graphics"]
 
 BACKGROUND = (0.93, 0.945, 0.96)
 """Behind everything, in films and in the window."""
 
 _FIELD_OF_VIEW_DEG = 35.0
 _ROOM = 1.12  # around what a view wants to be seen
+
+_ASIDE = 0.3  # how far left of a view's middle the camera looks, in its radii
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,12 @@ class Camera:
 
 
 def camera_of(view: View) -> Camera:
-    """The camera that sees a view's ball from top to bottom."""
+    """The camera that sees a view's ball from top to bottom, right of the middle: readings stand at the left."""
     half = Camera.half_height
-    return Camera(view.center, _ROOM * view.radius * math.sqrt(1.0 + half**2) / half, view.yaw_deg, view.pitch_deg)
+    yaw = math.radians(view.yaw_deg)
+    x, y, z = view.center
+    target = (x - _ASIDE * view.radius * math.cos(yaw), y - _ASIDE * view.radius * math.sin(yaw), z)
+    return Camera(target, _ROOM * view.radius * math.sqrt(1.0 + half**2) / half, view.yaw_deg, view.pitch_deg)
 
 
 def start_graphics(client: int) -> bool:
@@ -72,6 +79,7 @@ def start_graphics(client: int) -> bool:
         return False
     with quiet():
         plugin = p.loadPlugin(found.origin, "_eglRendererPlugin", physicsClientId=client)
+        _flush()
     if plugin < 0:
         return False
     shape = p.createVisualShape(p.GEOM_SPHERE, radius=0.5, rgbaColor=[1, 0, 0, 1], physicsClientId=client)
@@ -79,12 +87,20 @@ def start_graphics(client: int) -> bool:
     camera = Camera((0.0, 0.0, 0.0), 4.0, 0.0, 0.0)
     with quiet():
         pixels, _ = _photograph(client, camera.lens(client, 32, 32), 32, 32, True)
+        _flush()
     p.removeBody(body, physicsClientId=client)
     if float(pixels.std()) > 0.0:
         return True
     with quiet():
         p.unloadPlugin(plugin, physicsClientId=client)
     return False
+
+
+def stop_graphics(client: int) -> None:
+    """Close a world; what the renderer prints then is held back."""
+    with quiet():
+        bullet().disconnect(client)
+        _flush()
 
 
 class Photographer:
@@ -164,3 +180,9 @@ def _photograph(client: int, lens: Lens, width: int, height: int, graphics: bool
     )
     pixels = np.asarray(shot[2], dtype=np.uint8).reshape(height, width, 4)[..., :3]
     return pixels, np.asarray(shot[3], dtype=np.float32).reshape(height, width)
+
+
+def _flush() -> None:
+    """Write out what C code keeps to print later, while it is held back."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).fflush(None)

@@ -21,6 +21,7 @@ __all__ = ["AXIS_COLORS", "Solids"]
 AXIS_COLORS: tuple[Color, Color, Color] = ((0.85, 0.1, 0.1), (0.1, 0.6, 0.15), (0.1, 0.25, 0.9))
 """Of x, y and z."""
 
+_PALE: Color = (0.93, 0.945, 0.96)  # what ghosts fade into
 _FLOOR_DEPTH = 0.004  # below its height, so that lines drawn there are seen [m]
 _AWAY = (0.0, 0.0, -1e3)  # where bodies wait that a scene does not show
 _MOST_STEPS = 24  # of the physics between two pictures: on a slow machine it runs slower than the clock
@@ -153,10 +154,12 @@ class Solids:
         )
 
     def _paint(self, shown: _Shown, body: Body) -> None:
+        """Colour all links. Ghosts are pale, not see-through: OpenGL would leave them out of the depth buffer, and with
+        them all other bodies that share their meshes."""
         for link, own in shown.own_colors.items():
             color = own[:3] if body.color is None else body.color
-            opacity = own[3] * body.opacity
-            bullet().changeVisualShape(shown.arm.body, link, rgbaColor=[*color, opacity], physicsClientId=self.client)
+            pale = [body.opacity * c + (1.0 - body.opacity) * b for c, b in zip(color, _PALE)]
+            bullet().changeVisualShape(shown.arm.body, link, rgbaColor=[*pale, 1.0], physicsClientId=self.client)
 
     def _draw_frame(self, frame: Frame) -> None:
         known = self._frames.get(frame.name)
@@ -205,7 +208,7 @@ class Solids:
             shape = p.createVisualShape(
                 p.GEOM_BOX,
                 halfExtents=[0.5 * side for side in box.size],
-                rgbaColor=[*box.color, box.opacity],
+                rgbaColor=[*box.color, 1.0],
                 physicsClientId=self.client,
             )
             self._boxes[box.name] = p.createMultiBody(0, -1, shape, physicsClientId=self.client)

@@ -131,10 +131,14 @@ def _play(send: Callable[[Any], None], make: Callable[[], Demo], setup: _Setup) 
         photographer = Photographer(client, demo.view, setup.film_size, graphics=True)
         p.configureDebugVisualizer(p.COV_ENABLE_RENDERING, 1, physicsClientId=client)
         aim(client, *_framed(demo.view))
+        scenes = frames = 0
+        if setup.fps is not None:  # so that a film has a frame, however soon the window is closed
+            frames = 1
+            send(("frame", (photographer.take(_seen(client), scene, demo.title), 1)))
+        send(("state", (CLOSED, 0.0, 0, dict(demo.results()))))
         send(("lines", [demo.title, *described(demo.controls), *KEYS]))
         began = last = time.monotonic()
         lost = told = 0.0  # seconds of pauses; when results were told last
-        scenes = frames = 0
         paused = False
         how = ESCAPE
         with suppress(p.error):  # whatever is asked of a window that was closed raises it
