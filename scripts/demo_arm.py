@@ -21,6 +21,7 @@ from common.settings import check_not_negative, choose, typed
 from omegaconf import DictConfig
 
 from diffkin.demos.arm import MODES, SOLVER_NAMES, bullet_opinion, make_arm_demo
+from diffkin.demos.arm.surroundings import Surroundings
 from diffkin.demos.scene import Demo
 
 
@@ -58,9 +59,10 @@ def make(config: DemoArmConfig) -> Demo:
     """The demo; made in the window's own process, where there is one."""
     robot = load_robot(config.robot)
     opinion = bullet_opinion(robot) if config.bullet else None
-    return make_arm_demo(
+    demo = make_arm_demo(
         robot, config.mode, opinion=opinion, solver=config.solver, checkpoint=config.checkpoint, seed=config.seed
     )
+    return Surroundings(demo, robot) if config.viewer.name == "browser" else demo
 
 
 if __name__ == "__main__":

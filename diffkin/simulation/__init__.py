@@ -32,6 +32,7 @@ from diffkin.simulation.free_bodies import (
     step_free_bodies,
 )
 from diffkin.simulation.library import bullet, display_problem, is_installed
+from diffkin.simulation.live_flight import LiveFlight
 from diffkin.simulation.motors import Arrival, drive_to
 from diffkin.simulation.pictures import (
     Camera,
@@ -68,6 +69,7 @@ __all__ = [
     "Camera",
     "Flight",
     "GRAVITY",
+    "LiveFlight",
     "MeasurementNoise",
     "SimulatedArm",
     "SimulatedArms",

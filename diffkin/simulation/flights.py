@@ -18,7 +18,7 @@ from diffkin.simulation.free_bodies import BULLET_DAMPING, SPACING, read_attitud
 from diffkin.simulation.library import bullet
 from diffkin.simulation.world import TIME_STEP, open_world
 
-__all__ = ["Flight", "fly"]
+__all__ = ["Flight", "fly", "load_flying"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def fly(
         p.setTimeStep(dt, physicsClientId=client)
         side = int(count**0.5) + 1
         places = [[SPACING * (k % side), SPACING * (k // side), 0.0] for k in range(count)]
-        loaded = [_load_free(client, airframe, path, start[k], places[k], angles[k], damping) for k in range(count)]
+        loaded = [load_flying(client, airframe, path, start[k], places[k], angles[k], damping) for k in range(count)]
         bodies = [body for body, _ in loaded]
         inertial = torch.stack([turn for _, turn in loaded])
         if spin is not None:
@@ -114,7 +114,7 @@ def fly(
     return Flight(time, torch.stack(attitudes, dim=1), torch.stack(rates, dim=1), torch.stack(torques, dim=1))
 
 
-def _load_free(
+def load_flying(
     client: int, airframe: Airframe, path: str, rotation: Tensor, place: list[float], q: Tensor, damping: float
 ) -> tuple[int, Tensor]:
     """A flying copy of the airframe, its joints held; Bullet's number and the axes of the base's inertial frame."""

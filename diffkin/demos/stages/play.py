@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from diffkin.demos.scene import Demo
-from diffkin.demos.stages.ending import INTERRUPTED, TIME_IS_UP, Played
+from diffkin.demos.stages.ending import INTERRUPTED, TIME_IS_UP, Played, asked_to_end
 from diffkin.errors import MissingDependencyError, OptionError, closest
 from diffkin.simulation.library import display_problem, is_installed
 
@@ -100,9 +100,9 @@ def _in_browser(
         scenes += 1
 
     began = time.monotonic()
-    with BrowserStage(demo, port=port, language=language) as stage:
+    with asked_to_end() as ending, BrowserStage(demo, port=port, language=language) as stage:
         announce(f"{demo.title}: open {stage.url} in a browser; Ctrl-C ends it.")
-        stage.play(seconds, count)
+        stage.play(seconds, count, lambda: ending.asked)
     took = time.monotonic() - began
     how = INTERRUPTED if seconds is None or took < seconds else TIME_IS_UP
-    return Played(how, took, scenes, results=dict(demo.results()))
+    return Played(how, took, scenes, results={**demo.results(), **stage.figures()})
