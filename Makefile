@@ -1,4 +1,4 @@
-# make demo | notebook | test | lint | bench | test-slow | docs | install | clean
+# make demo | demo-gui | demo-film | demo-web | notebook | test | lint | bench | test-slow | fuzz | docs | install | clean
 # Everything is installed into .venv; each target installs what it needs, once. More pip options: PIP_ARGS="..."
 
 VENV := .venv
@@ -11,7 +11,7 @@ export PYTHONUNBUFFERED = 1
 # tests and trainings share the cores among processes; benchmarks leave every library its own threads
 demo test test-slow: export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo notebook test lint bench test-slow docs clean
+.PHONY: help install demo demo-gui demo-film demo-web notebook test lint bench test-slow fuzz docs clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -31,6 +31,12 @@ notebook: $(STAMPS)/notebook
 	@echo "Opening the lessons in notebooks/$(LANGUAGE) in JupyterLab; Ctrl-C here ends it."
 	$(BIN)/jupyter-lab --ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/$(LANGUAGE)/01_backward_seeds.ipynb \
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(JUPYTER_ARGS)
+
+demo-gui: $(STAMPS)/scripts $(STAMPS)/film
+	$(BIN)/python scripts/demo_arm.py
+
+demo-film: $(STAMPS)/scripts $(STAMPS)/film
+	$(BIN)/python scripts/demo_arm.py viewer=film record=film.mp4
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile

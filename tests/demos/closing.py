@@ -38,9 +38,7 @@ class End:
     @property
     def clean(self) -> bool:
         """Whether all is as it should be."""
-        return (
-            self.code == 0 and "Traceback" not in self.printed and bool(self.results) and self.film.exists()
-        )
+        return self.code == 0 and "Traceback" not in self.printed and bool(self.results) and self.film.exists()
 
 
 def end_once(display: Display, folder: Path, way: str) -> End:

@@ -17,7 +17,9 @@ class Player:
         self.values = first_values(demo.controls)
 
     def touch(self, measured: dict | None = None, **wanted: object) -> Scene:
-        named = {name.replace("_", " ") if name.replace("_", " ") in self.names else name: v for name, v in wanted.items()}
+        named = {
+            name.replace("_", " ") if name.replace("_", " ") in self.names else name: v for name, v in wanted.items()
+        }
         self.t += 0.5
         shown = {**self.values, **{k: v for k, v in self.scene.shows.items() if k in self.values}}
         self.values = {**shown, **{k: v for k, v in named.items() if k in self.values}}
@@ -61,7 +63,8 @@ def test_joint_sliders_lead_and_target_sliders_follow(player: Player, panda: dk.
     assert player.scene.shows["target z"] == pytest.approx(float(tip[2, 3]))
     torch.testing.assert_close(player.frame("target"), tip, rtol=0.0, atol=1e-9)
     turned = euler_to_matrix(
-        torch.deg2rad(torch.tensor([player.scene.shows[f"target {a}"] for a in ("yaw", "pitch", "roll")])).double(), "ZYX"
+        torch.deg2rad(torch.tensor([player.scene.shows[f"target {a}"] for a in ("yaw", "pitch", "roll")])).double(),
+        "ZYX",
     )
     start = panda.forward_kinematics(FollowDemo(panda).begin().bodies[0].q)
     assert float(angle_between(turned @ start[:3, :3], tip[:3, :3])) < 1e-6

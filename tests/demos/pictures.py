@@ -1,0 +1,60 @@
+"""Make the pictures of docs/demos.md that show the arm: ``python -m tests.demos.pictures [window] [film] [modes]``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import diffkin as dk
+from diffkin.demos.arm import bullet_opinion, make_arm_demo
+from diffkin.demos.stages.film import film_demo
+from tests.demos.display import ROOT, running_demo, virtual_display
+from tests.plotting.films import read_film
+
+IMAGES = ROOT / "docs" / "images"
+
+
+def window() -> None:
+    """The window as it stands after some seconds."""
+    with (
+        virtual_display(1280, 830) as display,
+        tempfile.TemporaryDirectory() as folder,
+        running_demo(display, Path(folder), "robot=franka_panda") as process,
+    ):
+        time.sleep(6.0)
+        display.screenshot(IMAGES / "demo_window.png")
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        process.wait(60)
+
+
+def film() -> None:
+    """The follow demo as a GIF."""
+    robot = dk.load_robot("franka_panda")
+    demo = make_arm_demo(robot, "follow", opinion=bullet_opinion(robot))
+    film_demo(demo, IMAGES / "demo_arm.gif", seconds=8.0, fps=10, size=(560, 420), oversampling=2)
+
+
+def modes() -> None:
+    """One frame of each other mode, side by side."""
+    from PIL import Image
+
+    robot = dk.load_robot("franka_panda")
+    frames = []
+    for mode in ("lissajous", "reach", "learned"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "film.mp4"
+            demo = make_arm_demo(robot, mode, opinion=bullet_opinion(robot))
+            film_demo(demo, path, seconds=6.0, fps=5, size=(480, 400))
+            frames.append(read_film(path).frames[-1])
+    Image.fromarray(np.concatenate(frames, axis=1)).save(IMAGES / "demo_modes.png", optimize=True)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or ("window", "film", "modes"):
+        {"window": window, "film": film, "modes": modes}[name]()
