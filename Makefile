@@ -1,4 +1,4 @@
-# make demo | test | lint | bench | test-slow | docs | install | clean
+# make demo | demo-web | test | lint | bench | test-slow | docs | install | clean
 # Everything is installed into .venv; each target installs what it needs, once. More pip options: PIP_ARGS="..."
 
 VENV := .venv
@@ -8,9 +8,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 STAMPS := $(VENV)/stamps
 export PYTHONUNBUFFERED = 1
 # tests and trainings share the cores among processes; benchmarks leave every library its own threads
-demo test test-slow: export OMP_NUM_THREADS ?= 1
+demo demo-web test test-slow: export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test lint bench test-slow docs clean
+.PHONY: help install demo demo-web test lint bench test-slow docs clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -22,6 +22,10 @@ demo: $(STAMPS)/scripts
 	$(BIN)/python -m diffkin compile
 	$(BIN)/python scripts/solve_ik.py robot=kuka_iiwa target.count=500
 	$(BIN)/python scripts/point_aircraft.py
+
+demo-web: $(STAMPS)/scripts $(STAMPS)/viewer
+	$(BIN)/python -m diffkin compile
+	$(BIN)/python scripts/demo_arm.py viewer=browser
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile

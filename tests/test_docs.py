@@ -19,6 +19,7 @@ RUN = [
     "rotations.md",
     "aircraft.md",
     "attitude-learning.md",
+    "demos.md",
     "zh/index.md",
 ]
 MY_URDF = """
