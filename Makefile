@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 STAMPS := $(VENV)/stamps
 export PYTHONUNBUFFERED = 1
 # tests and trainings share the cores among processes; benchmarks leave every library its own threads
-demo test test-slow: export OMP_NUM_THREADS ?= 1
+demo demo-gui demo-film demo-web test test-slow: export OMP_NUM_THREADS ?= 1
 
 .PHONY: help install demo demo-gui demo-film demo-web notebook test lint bench test-slow fuzz docs clean
 
@@ -37,6 +37,10 @@ demo-gui: $(STAMPS)/scripts $(STAMPS)/film
 
 demo-film: $(STAMPS)/scripts $(STAMPS)/film
 	$(BIN)/python scripts/demo_arm.py viewer=film record=film.mp4
+
+demo-web: $(STAMPS)/scripts $(STAMPS)/viewer
+	$(BIN)/python -m diffkin compile
+	$(BIN)/python scripts/demo_arm.py viewer=browser
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile

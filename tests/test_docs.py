@@ -20,6 +20,7 @@ RUN = [
     "aircraft.md",
     "attitude-learning.md",
     "pictures.md",
+    "demos.md",
     "zh/index.md",
 ]
 MY_URDF = """
