@@ -1,4 +1,4 @@
-"""Shared by all tests: one thread, and the robots that most of them use."""
+"""Shared by all tests: one thread, the robots that most of them use, and what happens where a package is missing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,26 @@ import pytest
 import torch
 
 import diffkin as dk
+from tests import optional
 
 torch.set_num_threads(1)
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    """Modules that import an optional package which is not installed are skipped, and say so."""
+    return optional.Module.from_parent(parent, path=module_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    with optional.skipping():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    with optional.skipping():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,11 @@
-"""Poses of links by Pinocchio, MuJoCo and PyBullet, each from the model file itself."""
+"""Poses of links by Pinocchio, MuJoCo and PyBullet, each from the model file itself, each needed where it is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-import mujoco
 import numpy as np
-import pinocchio as pin
-import pybullet
 from numpy.typing import NDArray
 
 Poses = dict[str, NDArray[np.float64]]
@@ -16,6 +13,8 @@ Poses = dict[str, NDArray[np.float64]]
 
 def pinocchio_poses(xml: str, values: Mapping[str, float]) -> Poses:
     """``T_root_link`` of every link of URDF text; ``values`` holds every moving joint, mimics included."""
+    import pinocchio as pin
+
     model = pin.buildModelFromXML(xml)
     q = pin.neutral(model)
     for name, value in values.items():
@@ -30,6 +29,8 @@ def pinocchio_poses(xml: str, values: Mapping[str, float]) -> Poses:
 
 def mujoco_poses(xml: str, values: Mapping[str, float]) -> Poses:
     """``T_world_body`` of every body of MJCF or URDF text, and of every named site; the root of a URDF is ``world``."""
+    import mujoco
+
     model = mujoco.MjModel.from_xml_string(xml)
     data = mujoco.MjData(model)
     for name, value in values.items():
@@ -49,6 +50,8 @@ def bullet_poses(path: Path | str, values: Mapping[str, float]) -> Poses:
     Bullet's own link frames carry an error of 1e-7, so they are made here from the frames of the centres of mass, which
     are exact.
     """
+    import pybullet
+
     client = pybullet.connect(pybullet.DIRECT)
     try:
         body = pybullet.loadURDF(str(path), useFixedBase=True, physicsClientId=client)

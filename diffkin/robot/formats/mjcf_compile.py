@@ -32,9 +32,8 @@ def compile_mechanism(parts: Parts) -> tuple[Any, str]:
     spec = _spec(parts, shapes=False)
     for geom in list(spec.geoms):
         spec.delete(geom)
-    for body in spec.bodies:
-        if body.id:  # the world has no mass
-            _weigh(body, 1.0)
+    for body in spec.bodies[1:]:  # the world, which is first, has no mass
+        _weigh(body, 1.0)
     for joint in spec.joints:
         joint.armature = 1.0  # parallel joints of one body would bring a warning about its inertia
     spec.compiler.inertiafromgeom = mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_FALSE

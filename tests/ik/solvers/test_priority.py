@@ -66,9 +66,9 @@ def test_a_joint_that_a_preference_pushes_stands_on_its_limit(iiwa):
         def residual(self, poses, q, problem):
             return q - self.rest
 
-    start = torch.tensor([-0.3, 1.0, 0.2, -1.3, -0.2, 0.9, 1.2], dtype=torch.float64)
+    start = iiwa.replace(lower=0.6 * iiwa.lower, upper=0.6 * iiwa.upper).sample(1, seed=3)[0]
     p = iiwa.forward_kinematics(start)[:3, 3]
-    rest = start + torch.tensor([0.0, 0.3, -0.1, 0.2, 0.1, -0.2, 0.0], dtype=torch.float64)
+    rest = start + 0.1 * torch.sin(torch.arange(7) + 1.0)
     tasks = [ik.PositionTask(None, p), Rest(rest, priority=1)]
     tight = {"position_tolerance": 1e-11, "rotation_tolerance": 1e-11}
     q = dk.solve_ik(iiwa, tasks, q0=start, **tight).q

@@ -11,7 +11,6 @@ from typing import Any
 
 import mujoco
 import numpy as np
-import pybullet_data
 import pytest
 import torch
 from hypothesis import given, settings
@@ -85,7 +84,7 @@ def test_random_models_agree_with_mujoco(xml: str, seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["ant", "humanoid", "inverted_double_pendulum", "pusher", "reacher"])
 def test_files_agree_with_mujoco(name: str) -> None:
-    path = Path(pybullet_data.getDataPath()) / "mjcf" / f"{name}.xml"
+    path = Path(pytest.importorskip("pybullet_data").getDataPath()) / "mjcf" / f"{name}.xml"
     robot = Robot.from_mjcf(path)
     own = mujoco.MjModel.from_xml_path(str(path))
     data = mujoco.MjData(own)
@@ -465,7 +464,7 @@ def test_masses_are_those_of_mujoco(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["ant", "humanoid", "pusher"])
 def test_masses_of_files_are_those_of_mujoco(name: str) -> None:
-    path = Path(pybullet_data.getDataPath()) / "mjcf" / f"{name}.xml"
+    path = Path(pytest.importorskip("pybullet_data").getDataPath()) / "mjcf" / f"{name}.xml"
     robot, own = Robot.from_mjcf(path), mujoco.MjModel.from_xml_path(str(path))
     masses = {own.body(index).name: own.body_mass[index] for index in range(1, own.nbody) if own.body(index).name}
     ours = dict(zip(robot.link_names, robot.link_masses.tolist()))

@@ -49,6 +49,7 @@ _NUMERIC = (
         "stiffness",
     ),
 )
+_HUGE = re.compile(r'\b(nrow|ncol|width|height|nkey|nuserdata|count)="\s*(\d{5,}|\d+e\d)')
 _TURNS = ("", "quat", "axisangle", "euler", "xyaxes", "zaxis")
 
 
@@ -467,6 +468,8 @@ def judge(files: dict[str, str], folder: Path, robot: dk.Robot | None, q: np.nda
     """What MuJoCo makes of it: poses of the robot's links in the frame of its base, a list entry for each q."""
     import mujoco
 
+    if any(_HUGE.search(text) for text in files.values()):
+        return Refused("Not asked: it would make pictures, height fields, key frames or copies by the million.")
     # Bodies that are fused into others have no pose, and free bodies that are aligned have another frame.
     for name, text in files.items():
         kept = re.sub(r'\b(fusestatic|alignfree)="[^"]*"', "", text)

@@ -18,7 +18,7 @@ _NAMES = "a link or joint has an empty name; nobody could ask for it"
 _NOT_KINEMATICS = "what is wrong is no part of kinematics, and is not read"
 _SPACE = "numbers have other blank space around them than single spaces, which XML allows and people write"
 _UNUSED = "what is wrong is said of a joint that has no use for it: limits of a continuous one, a mimic of a fixed one"
-_MEMORY = "the judge makes pictures, height fields and key frames as well, and runs out of memory"
+_MEMORY = "the judge makes pictures, height fields and key frames as well, which takes all memory"
 
 _REASONS: dict[tuple[str, str], dict[str, str]] = {
     ("urdf", "diffkin"): {
@@ -69,7 +69,7 @@ _REASONS: dict[tuple[str, str], dict[str, str]] = {
         r"XML_ERROR_PARSING_DECLARATION": "a processing instruction, which XML allows anywhere, is refused by the judge",
         r"XML_ERROR_EMPTY_DOCUMENT|XML_ERROR_ELEMENT_DEPTH": "a limit of the judge's parser of XML",
         r"mass and inertia of moving bodies|inertia must satisfy|\bmass\b|inertia": _NOT_KINEMATICS,
-        r"Caught an unknown exception|[Aa]llocate memory|insufficient memory": _MEMORY,
+        r"^Not asked: |Caught an unknown exception|[Aa]llocate memory|insufficient memory": _MEMORY,
         r"Error opening file|No such file|mesh|texture|material|hfield": _NOT_KINEMATICS,
         r"keyframe|sensor|transmission|actuator|bodypair|wrap|tendon|camera|light|plugin|numeric|text|tuple": _NOT_KINEMATICS,
         r"\b(geom|plane size|size)\b|'(geom|motor|position|general|option|flag|size|visual|contact|custom|statistic|exclude)'": _NOT_KINEMATICS,
