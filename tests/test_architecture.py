@@ -36,7 +36,7 @@ ALLOWED = {
     "pybullet_data": {"simulation"},
     "matplotlib": {"plotting"},
     "imageio_ffmpeg": {"plotting"},
-    "PIL": {"plotting"},
+    "PIL": {"plotting", "demos"},
     "lightning": {"learning"},
     "lightning_fabric": {"learning"},
     "zuko": {"learning"},
