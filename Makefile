@@ -71,6 +71,7 @@ bench: $(STAMPS)/bench
 	$(BIN)/python -m benchmarks.attitude
 
 docs: $(STAMPS)/docs
+	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build
 
 clean:
