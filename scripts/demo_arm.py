@@ -32,7 +32,7 @@ class DemoArmConfig:
     robot: RobotConfig
     viewer: ViewerConfig
     mode: str
-    solver: str
+    first_solver: str
     checkpoint: Optional[str]
     bullet: bool
     seconds: Optional[float]
@@ -44,7 +44,7 @@ def check_config(config: DemoArmConfig) -> None:
     """Raise for values out of range."""
     check_stage(config)
     choose(config.mode, MODES, "mode")
-    choose(config.solver, SOLVER_NAMES, "solver")
+    choose(config.first_solver, SOLVER_NAMES, "first_solver")
     check_not_negative(config, "seed")
 
 
@@ -60,7 +60,7 @@ def make(config: DemoArmConfig) -> Demo:
     robot = load_robot(config.robot)
     opinion = bullet_opinion(robot) if config.bullet else None
     demo = make_arm_demo(
-        robot, config.mode, opinion=opinion, solver=config.solver, checkpoint=config.checkpoint, seed=config.seed
+        robot, config.mode, opinion=opinion, solver=config.first_solver, checkpoint=config.checkpoint, seed=config.seed
     )
     return Surroundings(demo, robot) if config.viewer.name == "browser" else demo
 

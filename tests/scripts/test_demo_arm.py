@@ -63,7 +63,7 @@ def test_ctrl_c_leaves_film_and_results(tmp_path: Path) -> None:
     [
         ("mode=folow", ["mode", "follow", "circle"]),
         ("viewer=windo", ["windo", "window", "browser"]),
-        ("solver=adm", ["adm", "adam"]),
+        ("first_solver=adm", ["adm", "adam"]),
         ("seconds=-1", ["seconds", "above zero"]),
         ("record=film.avi", ["film.avi", ".mp4", ".gif"]),
         ("robot=kuka_iwa", ["kuka_iiwa"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ KEYS = (
 
 _SHARE = 0.62  # of the window's height, that a view's ball is to fill: panels cover the rest
 _DROP = 0.11  # of the window's height, by which the middle of what is free lies above its own middle
+_ASIDE = 0.22  # of a view's radius, by which the camera looks right of its middle: arms reach out to the right
 _FILM_HALF = 0.72  # tangent of half the angle of view of a film of the window: what panels leave free of it
 _SPACE, _DOWN = 32, 2  # in PyBullet's keyboard events: the key, and the bit that says that it has just gone down
 _CLOSING_SECONDS = 2.0  # that a window which is closing may seem to be there
@@ -204,8 +206,14 @@ def _pauses(client: int) -> int:
 def _framed(view: View) -> tuple[tuple[float, float, float], float, float, float]:
     """Target, distance, yaw and pitch with which a view fills what panels leave free of the window."""
     distance = view.radius / _SHARE  # the window's angle of view is 90 degrees, its half has tangent 1
+    yaw, aside = math.radians(view.yaw_deg), _ASIDE * view.radius
     x, y, z = view.center
-    return (x, y, z - _DROP * distance), distance, view.yaw_deg, view.pitch_deg
+    return (
+        (x + aside * math.cos(yaw), y + aside * math.sin(yaw), z - _DROP * distance),
+        distance,
+        view.yaw_deg,
+        view.pitch_deg,
+    )
 
 
 def _seen(client: int) -> Camera:

@@ -263,9 +263,9 @@ def test_100_000_joints() -> None:
         '<origin xyz="0.001 0 0"/></joint>'
         for k in range(count)
     )
-    start = time.monotonic()
+    start = time.process_time()
     robot = Robot.from_urdf(f'<robot name="long">{links}{joints}</robot>')
-    assert time.monotonic() - start < 60
+    assert time.process_time() - start < 60
     assert robot.dof == 3
     assert len(robot.link_names) == count + 1
     end = robot.forward_kinematics([0.0, 0.0, 0.0])
