@@ -34,7 +34,9 @@ def test_the_lowest_versions_tried_are_those_that_are_named() -> None:
     assert {"numpy", "numba", "lxml", "jaxtyping"} <= set(tried)
     for name in set(tried) - {"torch"}:
         low, bound = (tuple(map(int, version.split("."))) for version in (tried[name], named[name]))
-        assert low + (0,) * 9 >= bound and low[: len(bound)] == bound, f"{name}: {tried[name]} tried, {named[name]} named"
+        assert low + (0,) * 9 >= bound and low[: len(bound)] == bound, (
+            f"{name}: {tried[name]} tried, {named[name]} named"
+        )
 
 
 def test_constraints_name_a_version_for_every_python() -> None:
