@@ -109,10 +109,7 @@ def draw_marks(
         _stamp(picture, distance, clip, cloud.color, pixels)
     for line in lines:
         clip = lens.clip(line.points.detach().double().numpy().reshape(-1, 3))
-        for a, b in zip(clip, clip[1:]):
-            dots = _dots(a, b, lens.near, picture.shape)
-            if len(dots):
-                _stamp(picture, distance, dots, line.color, max(1, round(line.width)))
+        _stamp(picture, distance, _dots(clip, lens.near, picture.shape), line.color, max(1, round(line.width)))
 
 
 def draw_text(
@@ -161,21 +158,24 @@ def _middle(clip: NDArray[np.float64]) -> float:
     return max(float(np.median(clip[:, 3])), 1e-6) if len(clip) else 1.0
 
 
-def _dots(a: NDArray[np.float64], b: NDArray[np.float64], near: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """(n, 4) points between two in clip space, close enough to look like a line; what is behind the camera left out."""
-    if a[3] < near and b[3] < near:
-        return np.zeros((0, 4))
-    if a[3] < near or b[3] < near:
-        share = (near - a[3]) / (b[3] - a[3])
-        cut = a + share * (b - a)
-        a, b = (cut, b) if a[3] < near else (a, cut)
+def _dots(clip: NDArray[np.float64], near: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """(m, 4) points along a line in clip space, close enough to look like one; what is behind the camera left out."""
+    a, b = clip[:-1], clip[1:]
+    ahead = (a[:, 3] >= near) | (b[:, 3] >= near)
+    a, b = a[ahead], b[ahead]
+    span = np.where(a[:, 3] == b[:, 3], 1.0, b[:, 3] - a[:, 3])
+    cut = a + ((near - a[:, 3]) / span)[:, None] * (b - a)  # where a piece comes from behind
+    a, b = np.where(a[:, 3:] < near, cut, a), np.where(b[:, 3:] < near, cut, b)
     size = np.array([shape[1], shape[0]])
-    ends = [np.clip(0.5 * end[:2] / end[3], -2.0, 2.0) * size for end in (a, b)]
-    count = int(min(_MOST_DOTS, np.ceil(np.abs(ends[1] - ends[0]).max() / _STEP) + 1))
-    # evenly on the screen: the share along the line in space that looks like this share of its picture
-    even = np.linspace(0.0, 1.0, count)
-    share = even * a[3] / (even * a[3] + (1.0 - even) * b[3])
-    dots: NDArray[np.float64] = a + share[:, None] * (b - a)
+    ends = [np.clip(0.5 * end[:, :2] / end[:, 3:], -2.0, 2.0) * size for end in (a, b)]
+    long = np.abs(ends[1] - ends[0]).max(1, initial=0.0)
+    counts = np.minimum(_MOST_DOTS, np.ceil(long / _STEP) + 1).astype(int)
+    piece = np.repeat(np.arange(len(counts)), counts)
+    number = np.arange(len(piece)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # evenly on the screen: the share along the piece in space that looks like this share of its picture
+    even = number / np.maximum(counts - 1, 1)[piece]
+    share = even * a[piece, 3] / (even * a[piece, 3] + (1.0 - even) * b[piece, 3])
+    dots: NDArray[np.float64] = a[piece] + share[:, None] * (b - a)[piece]
     return dots
 
 
@@ -189,6 +189,8 @@ def _stamp(
     """Squares of so many pixels at points in clip space that nothing hides."""
     height, width = distance.shape
     clip = clip[clip[:, 3] > 1e-9]
+    if not len(clip):
+        return
     across = (0.5 + 0.5 * clip[:, 0] / clip[:, 3]) * width
     down = (0.5 - 0.5 * clip[:, 1] / clip[:, 3]) * height
     inside = (across >= 0) & (across < width) & (down >= 0) & (down < height)
