@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffkin import autograd, transforms
+from diffkin import autograd
 from diffkin._algebra import apply
 from diffkin.errors import GradientError
 from diffkin.ik.problem import Problem, State
@@ -40,8 +40,8 @@ class Conditions:
 
     Attributes:
         problem: Tasks, targets and geometry.
-        base: (n, 4, 4) base poses as given, or None. Of a base free to turn, its origin counts; of one free to move,
-            nothing.
+        base: (n, 4, 4) base poses as given, or None. Of a base free to turn, its origin counts; of one free in the
+            plane, its height and tilt; of one free to move, nothing.
         held: (n, dof) coordinates that are locked or stand on a limit.
         holds: (n, dof) what holds these: the given coordinate, or the limit.
         solved: (n,) whether there is a solution; the others do not move.
@@ -89,9 +89,7 @@ class Conditions:
             q = torch.where(self.held, q + (self.holds - self.holds.detach()), q)
         if base is None or self.problem.free_base == 0:
             return q, self.base
-        if self.problem.free_base == 3 and self.base is not None:
-            base = transforms.pose(base[:, :3, :3], self.base[:, :3, 3])
-        return q, base
+        return q, self.problem.moves.placed(base, self.base)
 
     def state(self, q: Tensor, base: Tensor | None, step: Tensor | None = None) -> State:
         """Solutions after a step (n, dof + free base) from them; limits do not stop it."""
@@ -168,11 +166,7 @@ class Conditions:
         count = self.problem.free_base
         if not count or base is None or by_base is None:
             return torch.nn.functional.pad(by_q, (0, count))
-        back = base[:, :3, :3].mT
-        spin, shift = (back @ by_base[:, :3, :3]).unbind(-1), apply(back, by_base[:, :3, 3])
-        (_, m10, m20), (m01, _, m21), (m02, m12, _) = (column.unbind(-1) for column in spin)
-        turn = torch.stack((m21 - m12, m02 - m20, m10 - m01), dim=-1)  # of B hat(w) against the gradient by B
-        return torch.cat((by_q, shift, turn) if count == 6 else (by_q, turn), dim=-1)
+        return torch.cat((by_q, self.problem.moves.pull(base, by_base)), dim=-1)
 
     def _no_step(self, q: Tensor) -> Tensor:
         return q.new_zeros(len(q), q.shape[1] + self.problem.free_base, requires_grad=True)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from diffkin import rotations, transforms
+from diffkin import rotations
 from diffkin._algebra import apply
 from diffkin.errors import GradientError, ShapeError
+from diffkin.ik.bases import BASES, FREE_BASE, FreeBase
 from diffkin.ik.tasks import Task
 from diffkin.ik.tasks.picked import Picked
 from diffkin.ik.turns import nearest_turn, turning
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from diffkin.robot import Robot
 
 __all__ = ["FREE_BASE", "Problem", "Rounding", "State", "make_problem"]
-
-FREE_BASE = {None: 0, "rotation": 3, "pose": 6}
-"""How many base coordinates each choice of ``free_base`` adds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +91,7 @@ class Problem:
         slides: (dof,) which coordinates move joints along their axes.
         turns: (dof,) which coordinates a whole turn leads back, see ``diffkin.ik.turns``; none that is locked.
         farthest: The largest coordinate [rad] that whole turns may lead to.
-        free_base: 0, 3 (rotation) or 6 (pose) base coordinates, perturbed on the right: ``base @ exp(xi)``.
+        moves: How the base moves, see ``diffkin.ik.bases``.
         position_tolerance: [m].
         rotation_tolerance: [rad].
         cache: What was made from the robot, and is kept with it.
@@ -111,20 +109,30 @@ class Problem:
     slides: Tensor
     turns: Tensor
     farthest: float
-    free_base: int
+    moves: FreeBase
     position_tolerance: float
     rotation_tolerance: float
     cache: Cache
     keeps: bool
 
     @property
+    def free_base(self) -> int:
+        """How many coordinates the base has."""
+        return self.moves.count
+
+    @property
+    def levels(self) -> list[int]:
+        """The priorities that tasks have, rising."""
+        return sorted({task.priority for task in self.tasks})
+
+    @property
     def has_second(self) -> bool:
-        """Whether some task has priority 1."""
+        """Whether some task has a priority above 0."""
         return any(task.priority > 0 for task in self.tasks)
 
-    def only(self, priority: int) -> Problem:
-        """The same problem with the tasks of one priority alone: 0, or anything above."""
-        kept = [k for k, task in enumerate(self.tasks) if (task.priority > 0) == (priority > 0)]
+    def only(self, *priorities: int) -> Problem:
+        """The same problem with the tasks of some priorities alone."""
+        kept = [k for k, task in enumerate(self.tasks) if task.priority in priorities]
         if len(kept) == len(self.tasks):
             return self
         tasks, links = [self.tasks[k] for k in kept], [self.links[k] for k in kept]
@@ -138,19 +146,21 @@ class Problem:
             count: How many problems there are.
 
         Returns:
-            The problems, all coordinates ``needed`` if some task is a function of ``q`` itself.
+            The problems, with those coordinates ``needed`` too that some task takes from ``q`` itself.
 
         Raises:
             diffkin.errors.DiffkinError: A residual does not fit its weight or unit, picks from other than ``count``
                 targets.
         """
-        everything = False
+        needed = self.needed
         for task, poses in zip(self.tasks, self.poses(state), strict=True):
             with Picked(type(task).__name__, state.problem, count):
                 residual, _, by_q = _slopes(task, poses, state)
             task.check_rows(residual, len(state.q))
-            everything |= by_q is not None
-        return dataclasses.replace(self, needed=torch.ones_like(self.needed)) if everything else self
+            if by_q is not None:
+                taken = task.taken(self.tree.dof)
+                needed = needed | (torch.ones_like(needed) if taken is None else taken.to(needed.device))
+        return dataclasses.replace(self, needed=needed)
 
     def check_graphs(self, state: State) -> None:
         """Raise ``diffkin.errors.GradientError`` if a residual does not depend on where its links are, nor on ``q``."""
@@ -184,8 +194,8 @@ class Problem:
             turn = state.base[:, None, :3, :3]
             poses = state.base[:, None] @ poses
             jacobians = torch.cat((turn @ jacobians[..., :3, :], turn @ jacobians[..., 3:, :]), dim=-2)
-        if self.free_base:
-            jacobians = torch.cat((jacobians, self._base_columns(poses, state)), dim=-1)
+        if self.free_base and state.base is not None:
+            jacobians = torch.cat((jacobians, self.moves.columns(poses, state.base)), dim=-1)
         residuals, derivatives = [], []
         for task, links in zip(self.tasks, self.links, strict=True):
             at = [order.index(link) for link in links]
@@ -235,11 +245,7 @@ class Problem:
 
     def moved_base(self, base: Tensor, step: Tensor) -> Tensor:
         """Base poses (n, 4, 4) after a step (n, dof + free base)."""
-        if not self.free_base:
-            return base
-        turn, dof = step[:, -3:], self.tree.dof
-        shift = step[:, dof : dof + 3] if self.free_base == 6 else torch.zeros_like(turn)
-        return base @ transforms.pose(rotations.rotvec_to_matrix(turn), shift)
+        return self.moves.moved(base, step[:, self.tree.dof :])
 
     def near(self, q: Tensor, reference: Tensor) -> Tensor:
         """Coordinates (n, dof) moved by whole turns, as near to a reference as limits and rounding allow."""
@@ -261,8 +267,7 @@ class Problem:
         Turning, a step is only worth as much as the tangent is near to the circle; sliding, they are one.
         """
         slides = torch.cat((self.slides, self.slides.new_zeros(self.free_base)))
-        if self.free_base == 6:
-            slides[self.tree.dof : self.tree.dof + 3] = True
+        slides[self.tree.dof : self.tree.dof + len(self.moves.shifts)] = True
         whole = torch.where(self.far(cost), (2.0 * cost).sqrt(), torch.ones_like(cost))
         return torch.where(slides, whole.unsqueeze(-1), torch.ones_like(whole).unsqueeze(-1))
 
@@ -290,18 +295,6 @@ class Problem:
     def _weight(self, task: Task, like: Tensor) -> Tensor:
         weight = torch.as_tensor(task.weight, dtype=like.dtype, device=like.device)
         return weight if weight.ndim else weight[None]
-
-    def _base_columns(self, poses: Tensor, state: State) -> Tensor:
-        """Columns (n, links, 6, 3 or 6) of the base perturbed on the right; a turn moves a link by ``w x (p - o)``."""
-        base = state.base
-        turn = base[:, None, :3, :3].expand(*poses.shape[:2], 3, 3)  # type: ignore[index]
-        lever = poses[..., :3, 3] - base[:, None, :3, 3]  # type: ignore[index]
-        swing = -rotations.hat(lever) @ turn
-        columns = torch.cat((swing, turn), dim=-2)
-        if self.free_base == 3:
-            return columns
-        shift = torch.cat((turn, torch.zeros_like(turn)), dim=-2)
-        return torch.cat((shift, columns), dim=-1)
 
     def _by_autograd(self, task: Task, poses: Tensor, jacobians: Tensor, state: State) -> tuple[Tensor, Tensor]:
         """Residual and derivative of a task that gives none: one backward pass a row, for the whole batch at once."""
@@ -377,6 +370,7 @@ def make_problem(
         The problems.
     """
     tree, lower, upper = robot.tree.in_dtype(torch.float64), robot.lower.double(), robot.upper.double()
+    tasks = [task.for_robot(robot) for task in tasks]
     links = [tuple(robot.link_index(link) for link in task.links) for task in tasks]
     on_the_way = _ways(tree, links)
     moved = _sizes(tree, on_the_way, REVOLUTE) + _sizes(tree, on_the_way, PRISMATIC)
@@ -390,14 +384,24 @@ def make_problem(
         needed=moved > 0,
         rounding=_rounding(tree, links, on_the_way),
         slides=_sizes(tree, range(tree.joints), PRISMATIC) > 0,
-        turns=turning(tree, lower, upper) & movable,
+        turns=turning(tree, lower, upper) & movable & ~_wound(tasks, movable),
         farthest=farthest,
-        free_base=FREE_BASE[free_base],
+        moves=BASES[free_base],
         position_tolerance=position_tolerance,
         rotation_tolerance=rotation_tolerance,
         cache=robot.cache,
         keeps=not (tree.has_gradient or lower.requires_grad or upper.requires_grad),
     )
+
+
+def _wound(tasks: Sequence[Task], like: Tensor) -> Tensor:
+    """(dof,) which coordinates some task tells from themselves a whole turn on."""
+    found = torch.zeros_like(like)
+    for task in tasks:
+        wound = task.wound(len(like))
+        if wound is not None:
+            found |= wound.to(like.device)
+    return found
 
 
 def _sizes(tree: KinematicTree, joints: Iterable[int], kind: int) -> Tensor:

@@ -113,18 +113,23 @@ def search(
 
 
 def _run(options: Options, problem: Problem, state: State, watch: Callable[[Tensor, Tensor], None] | None) -> Descent:
-    """One descent a start for the tasks of priority 0, then one along their solutions for those of priority 1."""
+    """One descent a start for the tasks of priority 0, then one along their solutions for each priority above."""
     grace = 0.0 if state.grace is None else state.grace
     most = torch.as_tensor(options.early_iterations + grace).clamp(max=options.max_iterations)
     end = descend(options.method, problem.only(0), state, most, watch)
     if not problem.has_second:
         return end
     met = end.met.nonzero().squeeze(-1)
-    start = State(end.state.q, end.state.base, state.problem).take(met)
-    last = descend(SelfMotion(), problem, start, SelfMotion.max_iterations)
-    end.state.q[met], end.iterations[met] = last.state.q, end.iterations[met] + last.iterations
-    if end.state.base is not None and last.state.base is not None:
-        end.state.base[met] = last.state.base
+    last = State(end.state.q, end.state.base, state.problem).take(met)
+    for level in problem.levels:
+        if level > 0:
+            method = SelfMotion(level=level)
+            below = descend(method, problem, last, method.max_iterations)
+            last = State(below.state.q, below.state.base, last.problem)
+            end.iterations[met] += below.iterations
+    end.state.q[met] = last.q
+    if end.state.base is not None and last.base is not None:
+        end.state.base[met] = last.base
     return end
 
 

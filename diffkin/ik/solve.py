@@ -80,7 +80,8 @@ def solve_ik(
             to any order. For a pose ``dq = J^+ xi`` along ``target @ exp(xi)``; tasks of priority 1 are at their least along
             what the others leave free; joints on a limit stay there. Problems without a solution have gradient 0.
         base: (*batch, 4, 4) pose of the base in the world; the identity if None.
-        free_base: None, or "rotation" or "pose" to solve for the base as well, starting from ``base``.
+        free_base: None, or "rotation", "pose" or "planar" (world x, y and the turn about the world's z, as of a mobile
+            base) to solve for the base as well, starting from ``base``.
         locked: Names of joints that stay at ``q0``.
         nearest_of: With k > 1, find up to k solutions and return the one nearest to ``q0``.
         history: Whether to record the error after each iteration.

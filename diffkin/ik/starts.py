@@ -80,9 +80,17 @@ class Starts:
         point = roberts(rank, 1, dof + 3, self.shift)[0]
         q = (self.low + point[:dof] * (self.high - self.low)).expand(n, dof)
         if base is not None and self.problem.free_base and (rank > 0 or self.q0 is not None):
-            turn = _turn_from_cube(point[dof:])
-            base = transforms.pose(base[:, :3, :3] @ turn, base[:, :3, 3])
+            base = self._turned(base, point[dof:])
         return self._locked(q, index), base
+
+    def _turned(self, base: Tensor, point: Tensor) -> Tensor:
+        """Base poses (n, 4, 4) turned, as far as they are free to, by what a point of the unit cube stands for."""
+        moves = self.problem.moves
+        if len(moves.turns) == 3:
+            return transforms.pose(base[:, :3, :3] @ _turn_from_cube(point), base[:, :3, 3])
+        step = base.new_zeros(len(base), moves.count)
+        step[:, len(moves.shifts) :] = 2.0 * torch.pi * point[: len(moves.turns)]
+        return moves.moved(base, step)
 
     def _locked(self, q: Tensor, index: Tensor) -> Tensor:
         """Starts ``q`` whose coordinates that no task needs, or that are locked, stay at q0; without it, at rest."""

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from torch import Tensor
 from diffkin._checks import as_tensor, check_broadcast, ordinary
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik.tasks.kinds import Kind
+
+if TYPE_CHECKING:
+    from diffkin.robot import Robot
 
 __all__ = ["LinkTask", "Placement", "Task"]
 
@@ -39,7 +42,8 @@ class Task:
     Attributes:
         weight: Factor on the residual, one number or one for each row. Rows of weight 0 are free: they count neither
             for the step nor for ``success``.
-        priority: 0 must be met for success; tasks of priority 1 are brought as near to zero as those of 0 allow.
+        priority: 0 must be met for success; tasks of priority 1 are brought as near to zero as those of 0 allow, those
+            of 2 as near as both allow, and so on.
         links: Names of the links whose poses the residual needs; None names the tip.
         unit: "m" if the norm of the residual is a position error, "rad" if it is a rotation error; or one of both for
             each row.
@@ -120,14 +124,35 @@ class Task:
         """
         return None
 
+    def for_robot(self: TaskT, robot: Robot) -> TaskT:
+        """The task with what it takes from the robot that it is solved for, such as limits or masses; itself if nothing.
+
+        What is taken is kept as attributes of their own, so that gradients flow to it.
+
+        Raises:
+            diffkin.errors.DiffkinError: The task does not fit the robot.
+        """
+        return self
+
+    def taken(self, dof: int) -> Tensor | None:
+        """(dof,) True for the coordinates of ``q`` that the residual takes by themselves, beside the poses.
+
+        None (the default): not known; all of them if autograd finds that it takes any.
+        """
+        return None
+
+    def wound(self, dof: int) -> Tensor | None:
+        """(dof,) True for the coordinates that a whole turn may not be added to, as it changes the residual; or None."""
+        return None
+
     # -- targets and weights ---------------------------------------------------------------------------------------
 
     def check_weight(self, rows: int | None = None) -> None:
         """Raise unless the weight is one number, or one for each of ``rows``: finite, from 0 on, not all 0."""
-        if isinstance(self.priority, bool) or not isinstance(self.priority, int) or self.priority not in (0, 1):
+        if isinstance(self.priority, bool) or not isinstance(self.priority, int) or self.priority < 0:
             raise OptionError(
-                f"priority of {type(self).__name__} must be 0, to be met, or 1, as near as those of 0 allow; got "
-                f"{self.priority!r}. Tasks of priority 1 are weighed against each other by their weight."
+                f"priority of {type(self).__name__} must be 0, to be met, or 1, 2, ..., as near as those before allow; "
+                f"got {self.priority!r}. Tasks of one priority are weighed against each other by their weight."
             )
         weight = as_tensor(self.weight, f"weight of {type(self).__name__}").detach()
         if not isinstance(self.weight, Tensor):
@@ -167,7 +192,8 @@ class Task:
     @property
     def batch_shape(self) -> torch.Size:
         """Leading axes of the task's targets."""
-        leading = {name: self._target(name).shape[: -kind.axes] for name, kind in self.batched.items()}
+        targets = {name: self._target(name) for name in self.batched}
+        leading = {name: targets[name].shape[: targets[name].ndim - kind.axes] for name, kind in self.batched.items()}
         if not leading:
             return torch.Size()
         check_broadcast(**leading)
@@ -196,13 +222,13 @@ class Task:
         target: Tensor = getattr(self, name)
         return target
 
-    def _with(self: TaskT, targets: Mapping[str, Tensor]) -> TaskT:
-        """A copy with other targets, which were checked when the task was made."""
-        if not targets:
+    def _with(self: TaskT, parts: Mapping[str, Any]) -> TaskT:
+        """A copy with other attributes, such as targets, which were checked when the task was made."""
+        if not parts:
             return self
         made = copy.copy(self)
-        for name, target in targets.items():
-            object.__setattr__(made, name, target)
+        for name, part in parts.items():
+            object.__setattr__(made, name, part)
         return made
 
     def _asked(self, like: Tensor) -> Tensor:

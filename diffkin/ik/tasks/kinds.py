@@ -10,8 +10,9 @@ from torch import Tensor
 from diffkin import rotations, transforms
 from diffkin._algebra import apply, check_nonzero
 from diffkin._checks import check_finite, check_last, check_pose, check_rotation
+from diffkin.errors import ShapeError
 
-__all__ = ["DIRECTION", "POINT", "POSE", "ROTATION", "Kind"]
+__all__ = ["DIRECTION", "NUMBER", "NUMBERS", "POINT", "POSE", "ROTATION", "Kind"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Kind:
     """A kind of target.
 
     Attributes:
-        axes: Axes of one target: 1 for a vector, 2 for a matrix.
+        axes: Axes of one target: 0 for a number, 1 for a vector, 2 for a matrix.
         check: Called with a tensor (*batch, ...) and its name; raises unless it holds such targets.
         exact: The targets (n, ...) that rounded ones stand for.
         seen_from: Targets (n, ...) in the world as seen from bases (n, 4, 4).
@@ -39,6 +40,12 @@ def _check_point(target: Tensor, name: str) -> None:
 def _check_direction(target: Tensor, name: str) -> None:
     _check_point(target, name)
     check_nonzero(target, name)
+
+
+def _check_numbers(target: Tensor, name: str) -> None:
+    check_finite(target, name)
+    if not target.ndim:
+        raise ShapeError(f"{name} must be (*batch, numbers), got the single number {float(target):g}.")
 
 
 def _nearest_rotation(target: Tensor) -> Tensor:
@@ -64,3 +71,9 @@ POINT = Kind(1, _check_point, lambda target: target, lambda target, base: _turne
 
 DIRECTION = Kind(1, _check_direction, lambda target: target, _turned_back)
 """(*batch, 3) directions of any non-zero length."""
+
+NUMBERS = Kind(1, _check_numbers, lambda target: target, lambda target, base: target)
+"""(*batch, k) numbers that are the same as seen from any base, such as joint angles."""
+
+NUMBER = Kind(0, check_finite, lambda target: target, lambda target, base: target)
+"""(*batch,) one number a problem, likewise."""

@@ -1,14 +1,14 @@
 """Tasks of pointing: rays, level wings, keep-out cones, limits of bank and pitch.
 
-Directions and points are in the world of ``solve_ik``. That is ENU for an airframe, whose base link is FLU: up is the
-world's z, and a link's axes are forward, left and up.
+Directions and points are in the world of ``solve_ik``, or in the frame of a ``reference`` link. The world is ENU for an
+airframe, whose base link is FLU: up is the world's z, and a link's axes are forward, left and up.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -18,15 +18,18 @@ from diffkin._algebra import apply, perpendicular, unit
 from diffkin.errors import OptionError, RotationError
 from diffkin.ik.tasks.base import LinkTask
 from diffkin.ik.tasks.kinds import DIRECTION, POINT, Kind
+from diffkin.ik.tasks.relative import ReferredTask
 from diffkin.rotations import hat
 
 __all__ = ["BankPitchLimitTask", "KeepOutConeTask", "RayAtPointTask", "RayDirectionTask", "WingsLevelTask", "turn_to"]
 
 Axis = tuple[float, float, float]
 
+_INSIDE = 2e-6  # [rad] how far inside a cone an axis is brought, so that a solution to the default tolerance is in it
+
 
 @dataclass(frozen=True, eq=False)
-class _AxisTask(LinkTask):
+class _AxisTask(ReferredTask):
     """A task of an axis of a link, in the link's axes, of any non-zero length."""
 
     axis: Axis
@@ -38,9 +41,9 @@ class _AxisTask(LinkTask):
         if len(self.axis) != 3 or not any(self.axis) or not all(map(math.isfinite, self.axis)):
             raise RotationError(f"axis must be three finite numbers, not all zero; got {self.axis!r}.")
 
-    def _direction(self, poses: Tensor) -> Tensor:
-        """(n, 3) the axis in the world, of unit length."""
-        return apply(poses[:, 0, :3, :3], unit(poses.new_tensor(self.axis)))
+    def _direction(self, pose: Tensor) -> Tensor:
+        """(n, 3) the axis in the world or the reference, of unit length, for poses (n, 4, 4) of the link there."""
+        return apply(pose[:, :3, :3], unit(pose.new_tensor(self.axis)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,56 +51,77 @@ class RayDirectionTask(_AxisTask):
     """Turn an axis of a link along a direction: the rotation vector of the least turn from the direction to the axis.
 
     Its norm is the angle between them, and it has no stationary point but the solution: also opposite the direction,
-    where the axis of turn is a choice, it leads away.
+    where the axis of turn is a choice, it leads away. With ``within`` it is shortened by that angle: zero in the cone.
 
     Attributes:
         link: Name of the link.
         axis: Axis in the link's axes, of any non-zero length.
-        target: (*batch, 3) direction in the world, of any non-zero length.
+        target: (*batch, 3) direction in the world or the frame of ``reference``, of any non-zero length.
+        within: The largest angle [rad] allowed between them; the axis is brought 2e-6 rad farther in.
+        reference: Name of the link in whose frame the direction is given; None for the world.
     """
 
     target: Tensor
+    within: float = field(default=0.0, kw_only=True)
     batched: ClassVar[Mapping[str, Kind]] = {"target": DIRECTION}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_within(self.within)
+
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        return turn_to(unit(self.target[problem]), self._direction(poses))
+        return _outside(turn_to(unit(self.target[problem]), self._direction(self.pose(poses))), self.within)
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        return _turn_derivative(unit(self.target[problem]), self._direction(poses)) @ jacobians[:, 0, 3:]
+        goal, direction = unit(self.target[problem]), self._direction(self.pose(poses))
+        derivative = _turn_derivative(goal, direction) @ self.motion(poses, jacobians)[:, 3:]
+        return _outside_derivative(goal, direction, self.within, derivative)
 
 
 @dataclass(frozen=True, eq=False)
 class RayAtPointTask(_AxisTask):
     """Turn a ray of a link at a point: as ``RayDirectionTask``, along the direction from the ray's origin to the point.
 
+    Facing away, the residual is the half turn that is left.
+
     Attributes:
         link: Name of the link.
         axis: Direction of the ray in the link's axes, of any non-zero length.
-        target: (*batch, 3) point in the world [m], not at the ray's origin.
+        target: (*batch, 3) point in the world or the frame of ``reference`` [m], not at the ray's origin.
         offset: Origin of the ray in the link's axes [m].
+        within: The largest angle [rad] allowed between the ray and the point; the ray is brought 2e-6 rad farther in.
+        reference: Name of the link in whose frame the point is given; None for the world.
     """
 
     target: Tensor
     offset: Axis = (0.0, 0.0, 0.0)
+    within: float = field(default=0.0, kw_only=True)
     batched: ClassVar[Mapping[str, Kind]] = {"target": POINT}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_within(self.within)
+
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        toward, _, _ = self._toward(poses, problem)
-        return turn_to(toward, self._direction(poses))
+        pose = self.pose(poses)
+        toward, _, _ = self._toward(pose, problem)
+        return _outside(turn_to(toward, self._direction(pose)), self.within)
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         # The residual turns with both vectors: a turn w of the direction alone gives w x r less what w does to the ray.
-        toward, distance, arm = self._toward(poses, problem)
-        direction = self._direction(poses)
+        pose, motion = self.pose(poses), self.motion(poses, jacobians)
+        toward, distance, arm = self._toward(pose, problem)
+        direction = self._direction(pose)
         by_ray = _turn_derivative(toward, direction)
-        origin = jacobians[:, 0, :3] - hat(arm) @ jacobians[:, 0, 3:]
+        origin = motion[:, :3] - hat(arm) @ motion[:, 3:]
         turning = -hat(toward) @ origin / distance.unsqueeze(-1)
-        return by_ray @ (jacobians[:, 0, 3:] - turning) - hat(turn_to(toward, direction)) @ turning
+        derivative = by_ray @ (motion[:, 3:] - turning) - hat(turn_to(toward, direction)) @ turning
+        return _outside_derivative(toward, direction, self.within, derivative)
 
-    def _toward(self, poses: Tensor, problem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _toward(self, pose: Tensor, problem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit direction from the ray's origin to the point, their distance (n, 1), and the origin from the link's."""
-        arm = apply(poses[:, 0, :3, :3], poses.new_tensor(self.offset))
-        gap = self.target[problem] - poses[:, 0, :3, 3] - arm
+        arm = apply(pose[:, :3, :3], pose.new_tensor(self.offset))
+        gap = self.target[problem] - pose[:, :3, 3] - arm
         distance = torch.linalg.vector_norm(gap, dim=-1, keepdim=True).clamp_min(1e-12)
         return gap / distance, distance, arm
 
@@ -112,9 +136,10 @@ class KeepOutConeTask(_AxisTask):
     Attributes:
         link: Name of the link.
         axis: Axis in the link's axes, of any non-zero length.
-        target: (*batch, 3) direction of the cone's axis in the world, of any non-zero length.
+        target: (*batch, 3) direction of the cone's axis in the world or the frame of ``reference``, of any non-zero length.
         half_angle: Half the cone's opening [rad], between 0 and pi.
         margin: Kept in addition [rad]; above the solver's tolerance.
+        reference: Name of the link in whose frame the direction is given; None for the world.
     """
 
     target: Tensor
@@ -128,14 +153,14 @@ class KeepOutConeTask(_AxisTask):
         _check_angle(self.half_angle, "half_angle", math.pi)
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        angle = turn_to(unit(self.target[problem]), self._direction(poses)).norm(dim=-1, keepdim=True)
+        angle = turn_to(unit(self.target[problem]), self._direction(self.pose(poses))).norm(dim=-1, keepdim=True)
         return (self.half_angle + self.margin - angle).clamp_min(0.0)
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        center, direction = unit(self.target[problem]), self._direction(poses)
+        center, direction = unit(self.target[problem]), self._direction(self.pose(poses))
         normal = _normal(center, direction)
         inside = self.residual(poses, q, problem) > 0.0
-        return -(normal.unsqueeze(-2) @ jacobians[:, 0, 3:]) * inside.unsqueeze(-1)
+        return -(normal.unsqueeze(-2) @ self.motion(poses, jacobians)[:, 3:]) * inside.unsqueeze(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,6 +301,39 @@ def _turn_derivative(start: Tensor, end: Tensor) -> Tensor:
     straight = torch.where(sine < 1e-6, ends, angle * cosine / sine.clamp_min(1e-6))
     row = straight * across - angle * end
     return normal.unsqueeze(-1) * normal.unsqueeze(-2) + row.unsqueeze(-1) * across.unsqueeze(-2)
+
+
+def _outside(turn: Tensor, within: float) -> Tensor:
+    """A turn (n, 3) shortened by the angle of a cone: zero within it."""
+    if not within:
+        return turn
+    square = turn.square().sum(-1, keepdim=True)
+    allowed = max(within - _INSIDE, 0.5 * within)
+    out = square > allowed**2
+    angle = torch.where(out, square, 1.0).sqrt()
+    return torch.where(out, turn * (1.0 - allowed / angle), 0.0 * turn)
+
+
+def _outside_derivative(start: Tensor, end: Tensor, within: float, derivative: Tensor) -> Tensor:
+    """The derivative (n, 3, free) of the turn from ``start`` to ``end`` as that of what is left of it by a cone.
+
+    With the angle theta and the axis n of the turn t: ``dt (1 - a / theta) + n n^T dt a / theta``.
+    """
+    if not within:
+        return derivative
+    turn = turn_to(start, end)
+    angle = torch.linalg.vector_norm(turn, dim=-1)[:, None, None]
+    allowed = max(within - _INSIDE, 0.5 * within)
+    out = angle > allowed
+    share = allowed / angle.clamp_min(allowed)
+    normal = (turn.unsqueeze(-1) / angle.clamp_min(allowed)) * out
+    lengthwise = normal @ (normal.mT @ derivative)
+    return ((1.0 - share) * derivative + share * lengthwise) * out
+
+
+def _check_within(value: float) -> None:
+    if not 0.0 <= value < math.pi:
+        raise OptionError(f"within must be from 0 on and below pi rad, got {value!r}.")
 
 
 def _height_derivative(poses: Tensor, jacobians: Tensor, axis: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Tasks that place a link: its pose, its position, its orientation."""
+"""Tasks that place a link in the world or in the frame of another: its pose, its position, its orientation."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from torch import Tensor
 
 from diffkin import rotations
 from diffkin._algebra import apply
-from diffkin.ik.tasks.base import LinkTask, Placement
+from diffkin.ik.tasks.base import Placement
 from diffkin.ik.tasks.kinds import POINT, POSE, ROTATION, Kind
+from diffkin.ik.tasks.relative import ReferredTask
 
 __all__ = ["OrientationTask", "PoseTask", "PositionTask"]
 
 
 @dataclass(frozen=True, eq=False)
-class PoseTask(LinkTask):
+class PoseTask(ReferredTask):
     """Bring a link to a pose.
 
     The residual is ``(R_t^T (p - p_t), log(R_t^T R))``: translation and rotation vector in the target's axes, so that a
@@ -26,7 +27,8 @@ class PoseTask(LinkTask):
 
     Attributes:
         link: Name of the link; None for the tip.
-        target: (*batch, 4, 4) pose in the world.
+        target: (*batch, 4, 4) pose in the world, or in the frame of ``reference``.
+        reference: Name of the link in whose frame the target is given; None for the world.
         weight: One number, or (6,): translation then rotation along the target's axes.
     """
 
@@ -37,38 +39,41 @@ class PoseTask(LinkTask):
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         target = self.target[problem]
         back = target[:, :3, :3].mT
-        shift = apply(back, poses[:, 0, :3, 3] - target[:, :3, 3])
-        return torch.cat((shift, rotations.matrix_to_rotvec(back @ poses[:, 0, :3, :3], check=False)), dim=-1)
+        pose = self.pose(poses)
+        shift = apply(back, pose[:, :3, 3] - target[:, :3, 3])
+        return torch.cat((shift, rotations.matrix_to_rotvec(back @ pose[:, :3, :3], check=False)), dim=-1)
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         back = self.target[problem][:, :3, :3].mT
-        turn = rotations.matrix_to_rotvec(back @ poses[:, 0, :3, :3], check=False)
-        linear = back @ jacobians[:, 0, :3]
-        angular = rotations.left_jacobian_inverse(turn) @ (back @ jacobians[:, 0, 3:])
+        turn = rotations.matrix_to_rotvec(back @ self.pose(poses)[:, :3, :3], check=False)
+        motion = self.motion(poses, jacobians)
+        linear = back @ motion[:, :3]
+        angular = rotations.left_jacobian_inverse(turn) @ (back @ motion[:, 3:])
         return torch.cat((linear, angular), dim=-2)
 
     def errors(self, poses: Tensor, q: Tensor, problem: Tensor) -> tuple[Tensor | None, Tensor | None]:
         residual = self.residual(poses, q, problem) * self._asked(q)
         return torch.linalg.vector_norm(residual[:, :3], dim=-1), torch.linalg.vector_norm(residual[:, 3:], dim=-1)
 
-    def placement(self) -> Placement:
-        return Placement(self.target[:, :3, 3], self.target[:, :3, :3])
+    def placement(self) -> Placement | None:
+        return None if self.reference else Placement(self.target[:, :3, 3], self.target[:, :3, :3])
 
     def kernel_weights(self, turned: bool) -> tuple[float, ...] | None:
         weight = _six(self.weight, 6)
         # along base axes only what is the same along all axes of the target can be said
         even = len(set(weight[:3])) == 1 and len(set(weight[3:])) == 1
-        return weight if even and type(self) is PoseTask else None
+        return weight if even and type(self) is PoseTask and not self.reference else None
 
 
 @dataclass(frozen=True, eq=False)
-class PositionTask(LinkTask):
+class PositionTask(ReferredTask):
     """Bring a link's origin to a point: ``p - p_t``.
 
     Attributes:
         link: Name of the link; None for the tip.
-        target: (*batch, 3) point in the world [m].
-        weight: One number, or (3,) along the world's axes.
+        target: (*batch, 3) point [m] in the world, or in the frame of ``reference``.
+        reference: Name of the link in whose frame the target is given; None for the world.
+        weight: One number, or (3,) along the axes of the world or of that frame.
     """
 
     target: Tensor
@@ -76,28 +81,31 @@ class PositionTask(LinkTask):
     batched: ClassVar[Mapping[str, Kind]] = {"target": POINT}
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        return poses[:, 0, :3, 3] - self.target[problem]
+        return self.pose(poses)[:, :3, 3] - self.target[problem]
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
-        return jacobians[:, 0, :3]
+        return self.motion(poses, jacobians)[:, :3]
 
-    def placement(self) -> Placement:
-        return Placement(self.target, None)
+    def placement(self) -> Placement | None:
+        return None if self.reference else Placement(self.target, None)
 
     def kernel_weights(self, turned: bool) -> tuple[float, ...] | None:
         weight = _six(self.weight, 3)
-        if type(self) is not PositionTask or (turned and len(set(weight)) > 1):  # the weights are the world's axes'
+        if (
+            type(self) is not PositionTask or self.reference or (turned and len(set(weight)) > 1)
+        ):  # the weights are the world's axes'
             return None
         return (*weight, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
-class OrientationTask(LinkTask):
+class OrientationTask(ReferredTask):
     """Bring a link to an orientation: ``log(R_t^T R)``, in the target's axes.
 
     Attributes:
         link: Name of the link; None for the tip.
-        target: (*batch, 3, 3) rotation in the world.
+        target: (*batch, 3, 3) rotation in the world, or in the frame of ``reference``.
+        reference: Name of the link in whose frame the target is given; None for the world.
         weight: One number, or (3,) along the target's axes.
     """
 
@@ -108,19 +116,19 @@ class OrientationTask(LinkTask):
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         back = self.target[problem].mT
-        return rotations.matrix_to_rotvec(back @ poses[:, 0, :3, :3], check=False)
+        return rotations.matrix_to_rotvec(back @ self.pose(poses)[:, :3, :3], check=False)
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         back = self.target[problem].mT
-        turn = rotations.matrix_to_rotvec(back @ poses[:, 0, :3, :3], check=False)
-        return rotations.left_jacobian_inverse(turn) @ (back @ jacobians[:, 0, 3:])
+        turn = rotations.matrix_to_rotvec(back @ self.pose(poses)[:, :3, :3], check=False)
+        return rotations.left_jacobian_inverse(turn) @ (back @ self.motion(poses, jacobians)[:, 3:])
 
-    def placement(self) -> Placement:
-        return Placement(None, self.target)
+    def placement(self) -> Placement | None:
+        return None if self.reference else Placement(None, self.target)
 
     def kernel_weights(self, turned: bool) -> tuple[float, ...] | None:
         weight = _six(self.weight, 3)
-        even = len(set(weight)) == 1
+        even = len(set(weight)) == 1 and not self.reference
         return (0.0, 0.0, 0.0, *weight) if even and type(self) is OrientationTask else None
 
 
