@@ -1,6 +1,6 @@
 """Differentiable kinematics of robot arms and aircraft attitude, on PyTorch."""
 
-from diffkin import aircraft, autograd, errors, ik, kinematics, rotations, transforms
+from diffkin import aircraft, autograd, errors, ik, kinematics, motion, rotations, transforms
 from diffkin.ik import IKResult, solve_ik
 from diffkin.robot import Robot, load_robot, robot_names
 
@@ -15,6 +15,7 @@ __all__ = [
     "ik",
     "kinematics",
     "load_robot",
+    "motion",
     "robot_names",
     "rotations",
     "solve_ik",

@@ -20,6 +20,7 @@ LAYERS = [
     ["kinematics"],
     ["robot"],
     ["ik"],
+    ["motion"],
     ["aircraft"],
     ["calibration", "learning"],
     ["simulation", "plotting"],
