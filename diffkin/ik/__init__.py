@@ -2,6 +2,7 @@
 
 from diffkin.ik.options import SOLVERS
 from diffkin.ik.result import IKResult
+from diffkin.ik.solutions.distinct import AllSolutions, solve_all
 from diffkin.ik.solve import solve_ik
 from diffkin.ik.solvers.first_order import LBFGS, Adam, GradientDescent
 from diffkin.ik.solvers.newton import GaussNewton, LevenbergMarquardt
@@ -27,6 +28,7 @@ __all__ = [
     "LBFGS",
     "SOLVERS",
     "Adam",
+    "AllSolutions",
     "BankPitchLimitTask",
     "CenterOfMassTask",
     "CouplingTask",
@@ -46,5 +48,6 @@ __all__ = [
     "RayDirectionTask",
     "Task",
     "WingsLevelTask",
+    "solve_all",
     "solve_ik",
 ]

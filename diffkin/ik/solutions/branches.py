@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diffkin.errors import MissingDependencyError, OptionError
-from diffkin.ik import solve_ik
 from diffkin.ik.solutions.self_motion import null_directions, stays_within, wrapped
+from diffkin.ik.solve import solve_ik
 from diffkin.robot import Robot
 
 __all__ = ["SIGNS", "all_solutions", "cluster", "local_dimension", "purity", "sign_labels", "synergies"]

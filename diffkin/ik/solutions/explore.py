@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diffkin.errors import OptionError
-from diffkin.ik import solve_ik
 from diffkin.ik.solutions.branches import (
     SIGNS,
     all_solutions,
@@ -21,6 +20,7 @@ from diffkin.ik.solutions.branches import (
     synergies,
 )
 from diffkin.ik.solutions.self_motion import Arc, null_directions, trace_arcs
+from diffkin.ik.solve import solve_ik
 from diffkin.robot import Robot
 
 __all__ = ["Explored", "explore_pose", "explore_postures", "summarise"]

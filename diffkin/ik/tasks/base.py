@@ -210,7 +210,7 @@ class Task:
         made = {name: ordinary(part) for name, part in kept.items() if part.is_inference()}
         return self._with({**made, **flat})
 
-    def exact_at(self: TaskT, rows: slice) -> TaskT:
+    def exact_at(self: TaskT, rows: slice | Tensor) -> TaskT:
         """The task for some rows of its flat targets, these made exact: rounded rotations mean the nearest ones."""
         return self._with({name: kind.exact(self._target(name)[rows]) for name, kind in self.batched.items()})
 

@@ -1,0 +1,359 @@
+"""``solve_all``: the distinct solutions of poses or tasks within limits, whole turns included, nearest to q0 first."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from diffkin._checks import as_count, as_tensor, check_finite, check_last
+from diffkin.errors import OptionError
+from diffkin.ik.problem import State, make_problem
+from diffkin.ik.result import IKResult
+from diffkin.ik.solve import solve_ik
+from diffkin.ik.starts import roberts
+from diffkin.ik.tasks import PoseTask, Task
+from diffkin.ik.turns import nearest_turn, turning
+from diffkin.kinematics.ranges import sampling_range
+
+if TYPE_CHECKING:
+    from diffkin.robot import Robot
+
+__all__ = ["AllSolutions", "solve_all"]
+
+_TURN = 2.0 * torch.pi
+_ROUND = 64  # starts of every pose between two looks at what they found
+_LEAST_ROUNDS = 7
+_MOST_ROUNDS = 32
+_SEEN = 3  # as often as each solution must have been found
+_ITERATIONS = 15  # of a start: what takes longer is cheaper to start anew
+_TOLERANCE = 1e-9  # [m or rad] so that equal solutions are equal to well below _SAME
+_SAME = 1e-4  # [rad or m] solutions nearer than this in every coordinate are one
+_MOST = 16  # solutions of six joints, unless there are infinitely many (Primrose, Mech. Mach. Theory 21, 1986)
+_SPREAD = 4  # starts for each solution wanted where there are infinitely many
+_SLICE = 32768  # solutions at a time
+_EDGE = 1e-8  # [rad or m] what is this little beyond a limit is on it
+_FOLD = 0.005  # [rad or m] the least way across a fold; the largest is 1
+
+
+@dataclass(frozen=True, eq=False)
+class AllSolutions:
+    """Solutions of a batch of problems.
+
+    Attributes:
+        q: (*batch, k, dof) solutions within limits, nearest to ``q0`` first; rows past the count repeat the last. k is
+            the largest count, at least 1; a problem without a solution repeats the best that was found.
+        valid: (*batch, k) whether a row is a solution of its own.
+        count: (*batch,) how many there are.
+    """
+
+    q: Float[Tensor, "*batch k dof"]
+    valid: Bool[Tensor, "*batch k"]
+    count: Int[Tensor, "*batch"]
+
+
+def solve_all(
+    robot: Robot,
+    target: Float[Tensor, "*batch 4 4"] | Task | Sequence[Task],
+    q0: Float[Tensor, "*batch dof"] | None = None,
+    max_solutions: int = 64,
+    joint_weights: Float[Tensor, " dof"] | None = None,
+    seed: int = 0,
+) -> AllSolutions:
+    """Find the distinct solutions of every problem within the joint limits.
+
+    Descents start from a low-discrepancy sequence, from mirror images of what is known (joints turned by half a turn,
+    or by the opposite angle), and across the folds where two solutions are near each other. Rounds of 64 starts go on
+    until at least seven were made, the last brought nothing new and each solution was found three times; at most 32
+    are made. So what stays unknown is what few descents end in: a solution that a share p of them leads to is missed
+    with a chance of at most ``(1 - p)^448``.
+
+    Where there are finitely many solutions (as many joints as the target has numbers, away from singularities), all
+    that were found are given, and of each its whole turns within the limits; of a joint without limits only the turn
+    nearest to ``q0``. Where there are infinitely many, ``max_solutions`` spread over them as far apart from each other
+    as those found allow, and of each the turn nearest to ``q0``.
+
+    Args:
+        robot: The robot.
+        target: (*batch, 4, 4) pose of the tip, or tasks, as for ``solve_ik``.
+        q0: (*batch, dof) the solutions nearest to it come first, and are kept if there are more than
+            ``max_solutions``; zero if None.
+        max_solutions: At most so many for each problem.
+        joint_weights: (dof,) from 0 on; the distance is ``sqrt(sum_j w_j (q_j - q0_j)^2)``. Ones if None.
+        seed: A whole number from 0 on; shifts the low-discrepancy starts.
+
+    Returns:
+        The solutions, each to the default tolerances of ``solve_ik``.
+
+    Raises:
+        diffkin.errors.ShapeError: Shapes that do not fit or do not broadcast.
+        diffkin.errors.RotationError: A target that is no pose.
+        diffkin.errors.NonFiniteError: NaN or infinity in targets, ``q0`` or weights.
+        diffkin.errors.UnknownNameError: Unknown link.
+        diffkin.errors.OptionError: An option out of its range.
+    """
+    most = as_count(max_solutions, "max_solutions", 1)
+    weights = _weights(robot, joint_weights)
+    if q0 is not None:
+        q0 = as_tensor(q0, "q0", robot.dtype, robot.device).detach()
+    begin = torch.zeros(robot.dof, dtype=robot.dtype, device=robot.device) if q0 is None else q0
+    first = solve_ik(robot, target, q0=begin, max_restarts=0, seed=seed)  # which raises all that is to be raised
+    batch = first.success.shape
+    exact = robot.to(torch.float64)
+    near = begin.double().expand(*batch, robot.dof).reshape(-1, robot.dof)
+    near = near.clamp(exact.lower.detach(), exact.upper.detach())
+    if not robot.dof or not len(near):
+        return AllSolutions(first.q[..., None, :], first.success[..., None], first.success.long())
+    targets = _Targets(exact, target, batch)
+    tolerance = 0.999e-6 if robot.dtype == torch.float64 else 5e-6  # rounding to the dtype comes behind it
+    parts = []
+    with torch.no_grad():
+        for rows in torch.arange(len(near), device=robot.device).split(max(1, _SLICE // most)):
+            search = _Search(exact, targets.part(rows), near[rows], most, tolerance, seed)
+            parts.append(search.ranked(*search.found(), weights))
+    count = torch.cat([part[1] for part in parts])
+    wide = max(1, int(count.max()))
+    q = torch.cat([_widened(part[0], wide) for part in parts])
+    q = torch.where(count[:, None, None] > 0, q, first.q.detach().double().reshape(-1, 1, robot.dof))
+    last = torch.minimum(torch.arange(wide, device=q.device), (count[:, None] - 1).clamp(min=0))
+    q = q.gather(1, last[..., None].expand(-1, -1, robot.dof)).to(robot.dtype)
+    q = torch.minimum(torch.maximum(q, robot.lower.detach()), robot.upper.detach())
+    valid = torch.arange(wide, device=q.device) < count[:, None]
+    return AllSolutions(q.reshape(*batch, wide, -1), valid.reshape(*batch, wide), count.reshape(batch))
+
+
+class _Targets:
+    """The targets of the flattened batch, and how they depend on the coordinates."""
+
+    def __init__(self, robot: Robot, target: Any, batch: torch.Size) -> None:
+        single = isinstance(target, Task)
+        if single or (isinstance(target, (list, tuple)) and isinstance(target[0], Task)):
+            self.poses, tasks = None, [target] if single else list(target)
+        else:
+            poses = as_tensor(target, "target", robot.dtype, robot.device).detach().double()
+            self.poses = poses.expand(*batch, 4, 4).reshape(-1, 4, 4)
+            tasks = [PoseTask(None, self.poses)]
+            batch = torch.Size([len(self.poses)])
+        everything = torch.ones(robot.dof, dtype=torch.bool, device=robot.device)
+        self.problem = make_problem(robot, tasks, batch, everything)
+        self.rows = torch.arange(batch.numel(), device=robot.device)
+
+    def part(self, rows: Tensor) -> _Targets:
+        """Those of some problems alone."""
+        made = copy.copy(self)
+        made.rows = self.rows[rows]
+        return made
+
+    def at(self, index: Tensor) -> Any:
+        """The targets of some problems (n,), as ``solve_ik`` takes them."""
+        rows = self.rows[index]
+        return [task.exact_at(rows) for task in self.problem.tasks] if self.poses is None else self.poses[rows]
+
+    def jacobian(self, q: Tensor, index: Tensor) -> Tensor:
+        """(n, rows, dof) derivative of the residuals of problems ``index`` (n,) at coordinates (n, dof)."""
+        return self.problem.linearize(State(q, None, self.rows[index]))[1]
+
+    def finite(self, robot: Robot) -> bool:
+        """Whether the targets leave no coordinate free, at coordinates that are not special."""
+        q = robot.sample(4, seed=1)
+        rank = torch.linalg.matrix_rank(self.jacobian(q, torch.zeros(4, dtype=torch.long, device=q.device)))
+        return int(rank.max()) == robot.dof
+
+
+class _Search:
+    """The search for the solutions of n problems."""
+
+    def __init__(self, robot: Robot, targets: _Targets, near: Tensor, most: int, tolerance: float, seed: int) -> None:
+        lower, upper = robot.lower.detach(), robot.upper.detach()
+        everywhere = torch.full_like(lower, torch.inf)
+        # angles that may turn freely are searched without limits, where these would leave a curve of solutions shorter:
+        # the basins are wider, and what lies outside is left out afterwards
+        bounds = (-everywhere, everywhere) if targets.finite(robot) else (lower, upper)
+        self.turns = turning(robot.tree, *bounds)
+        low, high = torch.where(self.turns, -torch.inf, lower), torch.where(self.turns, torch.inf, upper)
+        self.robot = robot.replace(lower=low, upper=high) if bool(self.turns.any()) else robot
+        self.lower, self.upper, self.targets, self.near, self.most = lower, upper, targets, near, most
+        self.tolerance = tolerance
+        self.low, self.high = sampling_range(robot.tree, low, high)
+        generator = torch.Generator("cpu").manual_seed(seed % 2**32)
+        self.shift = torch.rand(robot.dof, generator=generator, dtype=torch.float64).to(lower.device)
+
+    def found(self) -> tuple[Tensor, Tensor]:
+        """Distinct solutions up to whole turns, (n, m, dof), and how many of them there are (n,)."""
+        n, dof = self.near.shape
+        known, count = self.near.new_zeros(n, 1, dof), torch.zeros(n, dtype=torch.long, device=self.near.device)
+        seen = torch.zeros(n, 1, dtype=torch.long, device=known.device)
+        rows = torch.arange(n, device=known.device)
+        for number in range(_MOST_ROUNDS):
+            before, used = count[rows], max(1, int(count[rows].max()))
+            starts = self._starts(number, rows, known[rows, :used], before)
+            solved = solve_ik(
+                self.robot, self.targets.at(rows.repeat_interleave(_ROUND)), q0=starts.flatten(0, 1),
+                max_restarts=0, max_iterations=_ITERATIONS, position_tolerance=_TOLERANCE, rotation_tolerance=_TOLERANCE,
+            )  # fmt: skip
+            new, success = solved.q.reshape(starts.shape), self._reached(solved).reshape(-1, _ROUND)
+            merged, times, now = self._merged(known[rows, :used], seen[rows, :used], before, new, success)
+            wide, more = merged.shape[1], max(0, merged.shape[1] - known.shape[1])
+            known = torch.nn.functional.pad(known, (0, 0, 0, more))
+            seen = torch.nn.functional.pad(seen, (0, more))
+            known[rows, :wide], seen[rows, :wide], count[rows] = merged, times, now
+            real = torch.arange(wide, device=known.device) < now[:, None]
+            settled = (now == before) & (now > 0) & ((times >= _SEEN) | ~real).all(-1) & (number + 1 >= _LEAST_ROUNDS)
+            endless = (now > _MOST) & ((number + 1) * _ROUND >= _SPREAD * self.most)
+            rows = rows[~(settled | endless)]
+            if not len(rows):
+                break
+        return known, count
+
+    def _reached(self, solved: IKResult) -> Tensor:
+        """Whether answers are good enough; some targets of fewer joints than numbers are met by no better ones."""
+        return (solved.position_error <= self.tolerance) & (solved.rotation_error <= self.tolerance)
+
+    def _starts(self, number: int, rows: Tensor, known: Tensor, count: Tensor) -> Tensor:
+        """(n, _ROUND, dof) starts of a round: the sequence, or moved away from what is known."""
+        n, dof = len(known), known.shape[-1]
+        points = roberts(number * _ROUND, _ROUND, dof, self.shift)
+        drawn = (self.low + points * (self.high - self.low)).expand(n, _ROUND, dof)
+        if number % 2 == 0 or not bool((count > 0).any()):
+            return drawn
+        lanes = torch.arange(_ROUND, device=known.device)
+        base = known.gather(1, (lanes % count.clamp(min=1)[:, None])[..., None].expand(-1, -1, dof))
+        generator = torch.Generator("cpu").manual_seed(number)
+        if number % 4 == 1:
+            change = torch.rand(_ROUND, dof, generator=generator, dtype=torch.float64).to(known.device)
+            turned = torch.where(base > 0, base - torch.pi, base + torch.pi)
+            moved = torch.where(change < 0.25, -base, torch.where(change < 0.5, turned, base))
+        else:
+            length = torch.rand(_ROUND, 1, generator=generator, dtype=torch.float64).to(known.device)
+            sign = torch.where(lanes % 2 == 0, 1.0, -1.0)[torch.randperm(_ROUND, generator=generator).to(lanes.device)]
+            jacobian = self.targets.jacobian(base.flatten(0, 1), rows.repeat_interleave(_ROUND))
+            softest = torch.linalg.svd(jacobian, full_matrices=True)[2][:, -1].reshape(base.shape)
+            moved = base + sign[:, None] * _FOLD ** (1.0 - length) * softest
+        moved = torch.minimum(torch.maximum(moved, self.robot.lower), self.robot.upper)
+        return torch.where((count > 0)[:, None, None], moved, drawn)
+
+    def _merged(
+        self, known: Tensor, seen: Tensor, count: Tensor, new: Tensor, success: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Known solutions with those of a round behind them, how often each was found, and how many there are."""
+        used = known.shape[1]
+        real = torch.arange(used, device=known.device) < count[:, None]
+        old, at = self._embedded(known), self._embedded(new)
+        again = (torch.cdist(at, old, p=torch.inf) < _SAME) & real[:, None] & success[..., None]
+        alike = (torch.cdist(at, at, p=torch.inf) < _SAME) & success[:, None] & success[..., None]
+        earliest = alike.long().argmax(-1)  # the first of the round that is the same
+        fresh = success & ~again.any(-1) & (earliest == torch.arange(_ROUND, device=known.device))
+        place = count[:, None] + fresh.long().cumsum(-1) - 1
+        place = torch.where(again.any(-1), again.long().argmax(-1), place)
+        place = torch.where(again.any(-1) | ~success, place, place.gather(1, earliest)).clamp(min=0)
+        now = count + fresh.sum(-1)
+        wide = max(used, int(now.max()))
+        known = torch.nn.functional.pad(known, (0, 0, 0, wide - used))
+        seen = torch.nn.functional.pad(seen, (0, wide - used)).scatter_add(1, place, success.long())
+        row, lane = fresh.nonzero(as_tuple=True)
+        known[row, place[row, lane]] = new[row, lane]
+        return known, seen, now
+
+    def _embedded(self, q: Tensor) -> Tensor:
+        """Coordinates between which equal angles have no distance."""
+        return torch.cat((q[..., ~self.turns], q[..., self.turns].cos(), q[..., self.turns].sin()), dim=-1)
+
+    def _gap(self, first: Tensor, second: Tensor) -> Tensor:
+        """Size of differences, of coordinates that whole turns lead back by less than half a turn."""
+        gap = first - second
+        if not bool(self.turns.any()):
+            return gap.abs()
+        return torch.where(self.turns, torch.remainder(gap + torch.pi, _TURN) - torch.pi, gap).abs()
+
+    def ranked(self, known: Tensor, count: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """The solutions nearest to ``near`` first, (n, k, dof), and how many there are (n,)."""
+        real = torch.arange(known.shape[1], device=known.device) < count[:, None]
+        near = self.near[:, None].expand_as(known)
+        base = torch.where(self.turns, torch.remainder(known + torch.pi, _TURN) - torch.pi, known)
+        nearest = nearest_turn(base, near, self.lower, self.upper, self.turns, torch.inf)
+        inside = ((nearest >= self.lower - _EDGE) & (nearest <= self.upper + _EDGE)).all(-1)
+        distance = (weights * (nearest - near).square()).sum(-1).where(real & inside, torch.inf)
+        endless = (count > _MOST).nonzero().flatten()
+        finite = (count <= _MOST).nonzero().flatten()
+        few = min(_MOST, known.shape[1])
+        parts = [
+            (endless, *self._spread(nearest[endless], distance[endless])),
+            (finite, *self._turned(base[finite, :few], real[finite, :few], self.near[finite], weights)),
+        ]
+        wide = max(part[1].shape[1] for part in parts)
+        q, d = known.new_zeros(len(known), wide, known.shape[-1]), known.new_full((len(known), wide), torch.inf)
+        for rows, some, far in parts:
+            q[rows, : some.shape[1]], d[rows, : some.shape[1]] = some, far
+        d, order = d.sort(dim=1, stable=True)
+        order = order[:, : self.most]
+        return q.gather(1, order[..., None].expand(-1, -1, q.shape[-1])), torch.isfinite(d[:, : self.most]).sum(-1)
+
+    def _spread(self, q: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each row the nearest, then always the one farthest from all chosen, (n, most, dof), with distances."""
+        if q.shape[1] <= self.most or not len(q):
+            return q, distance
+        every = torch.arange(len(q), device=q.device)
+        chosen = distance.argmin(-1)
+        picked = [chosen]
+        apart = torch.full_like(distance, torch.inf).where(torch.isfinite(distance), -torch.inf)
+        for _ in range(self.most - 1):
+            apart = torch.minimum(apart, self._gap(q, q[every, chosen][:, None]).square().sum(-1))
+            chosen = apart.argmax(-1)
+            picked.append(chosen)
+        order = torch.stack(picked, dim=1)
+        least = torch.isfinite(distance).sum(-1)
+        late = torch.arange(self.most, device=q.device) >= least[:, None]
+        picked_d = distance.gather(1, order).masked_fill(late, torch.inf)
+        return q.gather(1, order[..., None].expand(-1, -1, q.shape[-1])), picked_d
+
+    def _turned(self, q: Tensor, real: Tensor, near: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """The whole turns of each solution within limits, the nearest of each, (n, k, dof), and their distances (n, k).
+
+        The distance is a sum over joints, so the nearest can be chosen one joint after another.
+        """
+        q, cost = q[:, :, None], torch.zeros_like(q[..., :1]).masked_fill(~real[..., None], torch.inf)
+        for joint in range(q.shape[-1]):
+            low, high = float(self.lower[joint]), float(self.upper[joint])
+            reference = near[:, joint, None, None, None]
+            own = q[..., joint, None]
+            if not bool(self.turns[joint]):
+                at = own
+            elif low == -torch.inf and high == torch.inf:
+                at = own + _TURN * torch.round((reference - own) / _TURN)
+            else:
+                first = max((low - torch.pi) / _TURN, float(near[:, joint].amin()) / _TURN - self.most - 1)
+                last = min((high + torch.pi) / _TURN, float(near[:, joint].amax()) / _TURN + self.most + 1)
+                at = own + _TURN * torch.arange(math.ceil(first - _EDGE), math.floor(last + _EDGE) + 1).to(own)
+            inside = (at >= low - _EDGE) & (at <= high + _EDGE)
+            each = (cost[..., None] + weights[joint] * (at - reference).square()).where(inside, torch.inf)
+            finite = torch.isfinite(each).flatten(2).sum(-1)
+            take = min(self.most, max(1, int(finite.max()) if finite.numel() else 1))
+            cost, order = each.flatten(2).topk(take, dim=-1, largest=False)
+            q = q.gather(2, (order // at.shape[-1])[..., None].expand(-1, -1, -1, q.shape[-1])).clone()
+            q[..., joint] = at.flatten(2).gather(2, order)
+        return q.flatten(1, 2), cost.flatten(1, 2)
+
+
+def _weights(robot: Robot, joint_weights: Any) -> Tensor:
+    """(dof,) float64 weights, checked."""
+    if joint_weights is None:
+        return torch.ones(robot.dof, dtype=torch.float64, device=robot.device)
+    weights = as_tensor(joint_weights, "joint_weights", robot.dtype, robot.device).detach().double()
+    check_last(weights, (robot.dof,), "joint_weights")
+    check_finite(weights, "joint_weights")
+    if weights.ndim != 1 or bool((weights < 0).any()):
+        raise OptionError(f"joint_weights must be ({robot.dof},) numbers from 0 on, got {weights.tolist()}.")
+    return weights
+
+
+def _widened(q: Tensor, wide: int) -> Tensor:
+    """(n, wide, dof): rows cut off, or the last repeated."""
+    if q.shape[1] >= wide:
+        return q[:, :wide]
+    return torch.cat((q, q[:, -1:].expand(-1, wide - q.shape[1], -1)), dim=1)
