@@ -19,6 +19,7 @@ REFERENCE = [
     ("kinematics", "Kinematics", ["diffkin.kinematics"]),
     ("inverse-kinematics", "Inverse kinematics", ["diffkin.ik", "diffkin.ik.tasks", "diffkin.ik.solvers"]),
     ("solutions", "All solutions of a pose", ["diffkin.ik.solutions"]),
+    ("motion", "Motion", ["diffkin.motion"]),
     ("autograd", "Derivatives of any function", ["diffkin.autograd"]),
     ("rotations", "Rotations", ["diffkin.rotations"]),
     ("transforms", "Rigid transforms", ["diffkin.transforms"]),
