@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from diffkin._checks import as_count, as_tensor, check_finite, check_last
+from diffkin._checks import as_tensor, check_finite, check_last
+from diffkin._given import whole
 from diffkin.errors import OptionError
 from diffkin.ik.problem import State, make_problem
 from diffkin.ik.result import IKResult
@@ -98,7 +99,7 @@ def solve_all(
         diffkin.errors.UnknownNameError: Unknown link.
         diffkin.errors.OptionError: An option out of its range.
     """
-    most = as_count(max_solutions, "max_solutions", 1)
+    most = whole(max_solutions, "max_solutions", 1)
     weights = _weights(robot, joint_weights)
     if q0 is not None:
         q0 = as_tensor(q0, "q0", robot.dtype, robot.device).detach()
