@@ -34,6 +34,7 @@ from diffkin.simulation.free_bodies import (
 from diffkin.simulation.library import bullet, display_problem, is_installed
 from diffkin.simulation.motors import Arrival, drive_to
 from diffkin.simulation.pictures import Camera, add_floor, add_frame, frame_camera, render, render_solutions
+from diffkin.simulation.played_paths import PlayedPath, play_path, show_path
 from diffkin.simulation.simulated_arms import (
     ArmErrors,
     MeasurementNoise,
@@ -60,6 +61,7 @@ __all__ = [
     "Flight",
     "GRAVITY",
     "MeasurementNoise",
+    "PlayedPath",
     "SimulatedArm",
     "SimulatedArms",
     "TIME_STEP",
@@ -86,12 +88,14 @@ __all__ = [
     "open_airframe",
     "open_world",
     "picture",
+    "play_path",
     "pose_difference",
     "random_errors",
     "read_back",
     "render",
     "render_solutions",
     "run_in_window",
+    "show_path",
     "show_solutions",
     "spoil",
     "step_free_bodies",
