@@ -5,6 +5,7 @@ from diffkin.plotting.animation import Animation, animate
 from diffkin.plotting.calibration import calibration_figure
 from diffkin.plotting.figures import convergence_figure, new_figure, picture_grid, save_figure
 from diffkin.plotting.film import Film, open_film
+from diffkin.plotting.paths import path_figure
 from diffkin.plotting.rendering import render
 from diffkin.plotting.robots import plot
 from diffkin.plotting.solutions import branches_figure, synergies_figure
@@ -24,6 +25,7 @@ __all__ = [
     "flights_figure",
     "new_figure",
     "open_film",
+    "path_figure",
     "picture_grid",
     "plot",
     "pose_error_figure",

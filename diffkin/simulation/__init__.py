@@ -44,6 +44,7 @@ from diffkin.simulation.pictures import (
     render_robot,
     render_solutions,
 )
+from diffkin.simulation.played_paths import PlayedPath, play_path, show_path
 from diffkin.simulation.simulated_arms import (
     ArmErrors,
     MeasurementNoise,
@@ -71,6 +72,7 @@ __all__ = [
     "GRAVITY",
     "LiveFlight",
     "MeasurementNoise",
+    "PlayedPath",
     "SimulatedArm",
     "SimulatedArms",
     "TIME_STEP",
@@ -98,6 +100,7 @@ __all__ = [
     "open_airframe",
     "open_world",
     "picture",
+    "play_path",
     "pose_difference",
     "random_errors",
     "read_back",
@@ -105,6 +108,7 @@ __all__ = [
     "render_robot",
     "render_solutions",
     "run_in_window",
+    "show_path",
     "show_solutions",
     "spoil",
     "step_free_bodies",

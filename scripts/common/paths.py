@@ -1,0 +1,84 @@
+"""Paths of the group ``path``: poses of the tip along a figure in front of the arm, or from a file."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+import diffkin as dk
+from diffkin import rotations, transforms
+from diffkin.errors import ModelFileError
+
+__all__ = ["PATHS", "PathConfig", "make_path"]
+
+PATHS = ("line", "circle", "lissajous", "csv")
+_COLUMNS = ("x_m", "y_m", "z_m", "quat_x", "quat_y", "quat_z", "quat_w")
+_PLACES = 256
+
+
+@dataclass(frozen=True)
+class PathConfig:
+    """What the tip is to follow."""
+
+    kind: str
+    ticks: int
+    seconds: float
+    size: float
+    file: Optional[str] = None
+
+
+def make_path(robot: dk.Robot, config: PathConfig, seed: int) -> tuple[Tensor, Tensor, bool]:
+    """Poses of the tip, (n, 4, 4), coordinates near the first, (dof,), and whether the path is closed.
+
+    A figure is drawn in the axes of the tip at the best of random coordinates: far from limits and singularities.
+    """
+    middle = _place(robot, seed)
+    if config.kind == "csv":
+        poses = _read(config.file or "")
+        return poses, middle, bool((poses[0] - poses[-1]).abs().max() < 1e-9)
+    time = torch.linspace(0.0, 2.0 * math.pi, config.ticks, dtype=torch.float64)
+    zero = torch.zeros_like(time)
+    half = 0.5 * config.size
+    points = {
+        "line": (half * (time / math.pi - 1.0), zero),
+        "circle": (half * time.cos(), half * time.sin()),
+        "lissajous": (half * (2.0 * time).sin(), half * (3.0 * time).sin()),
+    }[config.kind]
+    shift = transforms.pose(torch.eye(3, dtype=torch.float64), torch.stack((*points, zero), dim=-1))
+    poses = robot.forward_kinematics(middle) @ shift
+    closed = config.kind != "line"
+    if closed:
+        poses[-1] = poses[0]
+    return poses, middle, closed
+
+
+def _place(robot: dk.Robot, seed: int) -> Tensor:
+    """Of random coordinates those with the largest product of the room to limits and the least singular value."""
+    q = robot.sample(_PLACES, seed=seed)
+    span = robot.upper - robot.lower
+    room = torch.minimum(q - robot.lower, robot.upper - q) / span
+    room = torch.where(torch.isfinite(span), room, 0.5).amin(-1)
+    values = torch.linalg.svdvals(robot.jacobian(q))[:, min(robot.dof, 6) - 1]
+    return q[int((room * values).argmax())] if bool((values > 1e-9).any()) else q[int(room.argmax())]
+
+
+def _read(file: str) -> Tensor:
+    """Poses of a file with a row a tick."""
+    path = Path(file)
+    try:
+        with path.open(newline="", encoding="utf-8") as opened:
+            rows = [[float(row[name]) for name in _COLUMNS] for row in csv.DictReader(opened)]
+    except OSError as error:
+        raise ModelFileError(f"path.file={file} cannot be read: {error.strerror}.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"path.file={file} must have numbers in columns {', '.join(_COLUMNS)}.") from error
+    if not rows:
+        raise ModelFileError(f"path.file={file} has no rows.")
+    values = torch.tensor(rows, dtype=torch.float64)
+    return transforms.pose(rotations.quat_xyzw_to_matrix(values[:, 3:]), values[:, :3])

@@ -1,0 +1,47 @@
+"""Paths of the group ``path``: figures of their size in the plane of the tip, and files read back."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from common.paths import PathConfig, make_path
+
+import diffkin as dk
+from diffkin import rotations
+from diffkin.errors import ModelFileError
+
+
+@pytest.mark.parametrize(
+    ("kind", "width", "height"), [("line", 0.2, 0.0), ("circle", 0.2, 0.2), ("lissajous", 0.2, 0.2)]
+)
+def test_figures_have_their_size_and_one_orientation(kind: str, width: float, height: float) -> None:
+    robot = dk.load_robot("kuka_iiwa")
+    T, near, closed = make_path(robot, PathConfig(kind, 401, 5.0, 0.2), seed=1)
+    centre = robot.forward_kinematics(near)
+    points = (T[:, :3, 3] - centre[:3, 3]) @ centre[:3, :3]
+    spans = points.amax(0) - points.amin(0)
+    torch.testing.assert_close(spans, torch.tensor([width, height, 0.0], dtype=torch.float64), atol=1e-3, rtol=0.0)
+    assert float((T[:, :3, :3] - centre[:3, :3]).abs().max()) < 1e-12
+    assert closed == (kind != "line") == torch.equal(T[0], T[-1])
+    assert bool(((near > robot.lower) & (near < robot.upper)).all())
+
+
+def test_a_file_is_read_back(tmp_path: Path) -> None:
+    robot = dk.load_robot("xarm6")
+    T = robot.forward_kinematics(robot.sample(3))
+    file = tmp_path / "poses.csv"
+    with file.open("w", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["x_m", "y_m", "z_m", "quat_x", "quat_y", "quat_z", "quat_w"])
+        for pose in T:
+            writer.writerow([*pose[:3, 3].tolist(), *rotations.matrix_to_quat_xyzw(pose[:3, :3]).tolist()])
+    read, _, closed = make_path(robot, PathConfig("csv", 0, 1.0, 0.0, str(file)), seed=0)
+    torch.testing.assert_close(read, T)
+    assert not closed
+    for text, said in (("x_m\n1\n", "columns"), ("x_m,y_m,z_m,quat_x,quat_y,quat_z,quat_w\n", "no rows")):
+        file.write_text(text)
+        with pytest.raises(ModelFileError, match=said):
+            make_path(robot, PathConfig("csv", 0, 1.0, 0.0, str(file)), seed=0)
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        make_path(robot, PathConfig("csv", 0, 1.0, 0.0, str(tmp_path / "none.csv")), seed=0)

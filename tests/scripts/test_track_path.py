@@ -1,0 +1,66 @@
+"""The script as users run it: both followers, results and files, and messages instead of tracebacks."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import diffkin as dk
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = {
+    "ticks", "reached", "largest_step_rad", "limit_violations", "velocity_violations", "worst_position_error_m",
+    "reconfigurations", "robot", "path", "follower", "pybullet",
+}  # fmt: skip
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("DISPLAY", None)
+    command = [sys.executable, str(ROOT / "scripts" / "track_path.py"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=240)
+
+
+def test_a_path_is_solved_played_and_saved(tmp_path: Path) -> None:
+    done = run(tmp_path, "robot=franka_panda", "path.ticks=80", "path.seconds=4", "gui=true")
+    assert done.returncode == 0, done.stderr
+    assert "no display" in done.stdout + done.stderr  # and it went on without the window
+    (file,) = tmp_path.rglob("results.json")
+    found = json.loads(file.read_text())
+    assert found.keys() >= KEYS
+    assert (found["ticks"], found["reached"], found["reconfigurations"]) == (80, 80, [])
+    assert (found["limit_violations"], found["velocity_violations"]) == (0, 0)
+    assert found["worst_position_error_m"] <= 1e-6 and 0.0 < found["largest_step_rad"] < 0.2
+    assert found["pybullet"]["worst_tip_error_m"] < 0.01
+    assert (file.parent / "path.png").read_bytes().startswith(b"\x89PNG")
+    robot = dk.load_robot("franka_panda")
+    rows = list(csv.DictReader((file.parent / "path.csv").open()))
+    q = torch.tensor([[float(row[f"q_{name}"]) for name in robot.joint_names] for row in rows], dtype=torch.float64)
+    tips = robot.forward_kinematics(q)[:, :3, 3]
+    assert float(((tips - tips.mean(0)).norm(dim=-1) - 0.1).abs().max()) < 0.01  # a circle of 0.2 m across
+    assert torch.equal(q[0], q[-1])
+
+
+def test_the_servo_keeps_its_limits_where_the_path_is_too_fast(tmp_path: Path) -> None:
+    options = ("robot=xarm6", "follower=servo", "path=lissajous", "path.ticks=60", "path.seconds=0.3", "play=false")
+    done = run(tmp_path, *options, "orientation=false")
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.rglob("results.json")
+    found = json.loads(file.read_text())
+    assert (found["limit_violations"], found["velocity_violations"], found["pybullet"]) == (0, 0, None)
+    assert found["reached"] < 60 and found["worst_position_error_m"] > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [("path=square", "circle"), ("path.ticks=1", "path.ticks"), ("follower.name=fly", "servo"), ("path=csv", "file")],
+)
+def test_mistakes_end_in_a_message(tmp_path: Path, argument: str, said: str) -> None:
+    done = run(tmp_path, argument)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert said in done.stderr
