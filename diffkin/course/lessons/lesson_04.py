@@ -188,8 +188,8 @@ EXERCISES = (
         title=Text("Forward kinematics of a chain", "运动链的正运动学"),
         task=Text(
             "origins: list of n + 1 poses, each (4, 4): of joint 1 in the base, of each next joint in the link before, and\n"
-            "last of the tip in the last link. Every joint turns about the z axis of its own frame by q[j], q of shape (n,) [rad].\n"
-            "Return the pose of the tip in the base, shape (4, 4). Gradients must flow to q.",
+            "last of the tip in the last link. Every joint turns about the z axis of its own frame by q[j], q of shape\n"
+            "(n,) [rad]. Return the pose of the tip in the base, shape (4, 4). Gradients must flow to q.",
             "origins：n + 1 个位姿的列表，每个形状为 (4, 4)：关节 1 在基座中的，其后每个关节在前一根连杆中的，最后是末端在\n"
             "最后一根连杆中的。每个关节绕自己坐标系的 z 轴转过 q[j]，q 的形状为 (n,)，单位 rad。\n"
             "返回末端在基座中的位姿，形状为 (4, 4)。梯度必须能传到 q。",
@@ -375,8 +375,8 @@ EXERCISES = (
         title=Text("The Jacobian of a tool", "工具的雅可比矩阵"),
         task=Text(
             "J is the Jacobian of a hand at its origin, shape (6, n), linear rows first, in the axes of the base; T its pose\n"
-            "in the base, shape (4, 4). point is the tip of a tool in the axes of the hand, shape (3,) [m]. Return the Jacobian\n"
-            "of that point, shape (6, n), in the axes of the base.",
+            "in the base, shape (4, 4). point is the tip of a tool in the axes of the hand, shape (3,) [m]. Return the\n"
+            "Jacobian of that point, shape (6, n), in the axes of the base.",
             "J 是末端原点的雅可比矩阵，形状为 (6, n)，线速度在前，在基座坐标轴下；T 是末端在基座中的位姿，形状为 (4, 4)。\n"
             "point 是工具尖端，在末端坐标轴下，形状为 (3,)，单位 m。返回这一点的雅可比矩阵，形状为 (6, n)，在基座坐标轴下。",
         ),
@@ -384,7 +384,7 @@ EXERCISES = (
         inputs=_point_inputs,
         reference=lambda J, T, point: _moved(J, T[:3, :3] @ point),
         hint=Text(
-            "The velocities of two points of a rigid body differ by a cross product of the angular velocity and the way between.",
+            "The velocities of two points of a rigid body differ by a cross product of the angular velocity and a vector.",
             "刚体上两点的速度之差，是角速度与两点间向量的叉乘。",
         ),
         mistakes=(
