@@ -21,6 +21,10 @@ RUN = [
     "attitude-learning.md",
     "pictures.md",
     "demos.md",
+    "how-to/limits-and-nearest.md",
+    "how-to/locked-and-free.md",
+    "how-to/deploy-a-network.md",
+    "how-to/modes-and-workers.md",
     "zh/index.md",
 ]
 MY_URDF = """
