@@ -16,6 +16,7 @@ RUN = [
     "index.md",
     "kinematics.md",
     "inverse-kinematics.md",
+    "paths.md",
     "rotations.md",
     "aircraft.md",
     "attitude-learning.md",
