@@ -130,7 +130,7 @@ def follow_by_servo(
     rows = [(start.q, start.position_error, start.rotation_error)]
     q, dq = start.q, torch.zeros_like(start.q)
     for pose in T[1:]:
-        given = {name: value for name, value in options.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         step = motion.servo_step(robot, q, dq, target_at(pose, config.orientation), dt, **given)
         q, dq = step.q, step.dq
         rows.append((q, step.position_error, step.rotation_error))

@@ -29,6 +29,7 @@ RUN = [
     "course.md",
     "kinematics.md",
     "inverse-kinematics.md",
+    "paths.md",
     "rotations.md",
     "aircraft.md",
     "attitude-learning.md",
