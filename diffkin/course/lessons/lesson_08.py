@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -126,7 +127,7 @@ def _gradient_inputs(seed: int) -> list[tuple[Tensor, Tensor, Tensor]]:
     for k, links in enumerate((2, 3, 2, 4)):
         own = 5 if k == 0 else seed + 30 * k
         q, lengths = 4 * _draw(own, links) - 2, 0.2 + _draw(own + 1, links)
-        J = jacobian(lambda q, lengths=lengths: _tips(q, lengths), q)
+        J = jacobian(functools.partial(_tips, lengths=lengths), q)
         cases.append((J, _tips(q, lengths), 2 * _draw(own + 2, 2) - 1))
     return cases
 
