@@ -17,7 +17,7 @@ GUIDES = [
 ]  # fmt: skip
 
 JARGON = """
-accelerometer; active set; actuated; adjoint; aileron; airframe; analytic formula; angular momentum; attitude; autocast; azimuth;
+accelerometer; active set; adjoint; aileron; airframe; analytic formula; angular momentum; attitude; autocast; azimuth;
 bank angle; base; boresight; branch; calibration; cascade; chart; checkpoint; chi-squared; clustering;
 complementary filter; continuous joint; control surface; covariance; Cramer-Rao bound; damping; data-parallel training;
 DBSCAN; Denavit-Hartenberg parameters; discrete adjoint; ECEF; elevation; elevator; ENU axes; equilibrium; Euler angles;
@@ -37,7 +37,9 @@ WGS 84; wind axes; worker; yaw
 """
 """What a reader with Python and no robotics does not know, by its entry in the glossary."""
 
-NOT_PROSE = re.compile(r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|!?\[[^\]]*\]\([^)]*\)|^#.*?$", re.DOTALL | re.MULTILINE)
+NOT_PROSE = re.compile(
+    r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|!?\[[^\]]*\]\([^)]*\)|^#.*?$", re.DOTALL | re.MULTILINE
+)
 MARKED = re.compile(r"(?<!\*)\*(?![*\s])((?:(?!\n\n)[^*])+?)(?<!\s)\*(?!\*)")
 
 
