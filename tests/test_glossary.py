@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 GUIDES = [
     "kinematics", "inverse-kinematics", "rotations", "aircraft", "attitude", "learning", "attitude-learning",
-    "calibration", "branches", "pictures", "speed", "how-to/limits-and-nearest", "how-to/locked-and-free",
+    "calibration", "branches", "paths", "pictures", "speed", "how-to/limits-and-nearest", "how-to/locked-and-free",
     "how-to/deploy-a-network", "how-to/modes-and-workers",
 ]  # fmt: skip
 
