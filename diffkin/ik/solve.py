@@ -293,7 +293,10 @@ def _as_tasks(target: Tensor | Task | Sequence[Task]) -> list[Task]:
 
 
 def _batch(tasks: Sequence[Task], q0: Tensor | None, base: Tensor | None, robot: Robot) -> torch.Size:
-    shapes = {f"target of {type(task).__name__}": tuple(task.batch_shape) for task in tasks}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for index, task in enumerate(tasks):
+        name = f"target of {type(task).__name__}"
+        shapes[f"{name} {index}" if name in shapes else name] = tuple(task.batch_shape)
     if q0 is not None:
         check_last(q0, (robot.dof,), "q0")
         check_finite(q0, "q0")

@@ -77,7 +77,9 @@ def test_a_tilted_base_stays_as_tilted(panda):
     result = dk.solve_ik(panda, T, base=tilt, free_base="planar")
     assert result.success.all()
     torch.testing.assert_close(result.base[:, 2, :3], tilt[2, :3].expand(5, 3), rtol=0, atol=1e-12)
-    turned = [(Rotation.from_matrix(each @ tilt[:3, :3].numpy().T)).as_rotvec() for each in result.base[:, :3, :3].numpy()]
+    turned = [
+        (Rotation.from_matrix(each @ tilt[:3, :3].numpy().T)).as_rotvec() for each in result.base[:, :3, :3].numpy()
+    ]
     assert max(abs(turn[:2]).max() for turn in turned) < 1e-12
 
 
