@@ -86,7 +86,7 @@ class Problem:
         tasks: The tasks, their targets flattened to the batch.
         links: For each task the indices of its links.
         movable: (dof,) False for locked coordinates.
-        needed: (dof,) which coordinates some task depends on.
+        uses: For each task (dof,) which coordinates it depends on.
         rounding: What hides in errors.
         slides: (dof,) which coordinates move joints along their axes.
         turns: (dof,) which coordinates a whole turn leads back, see ``diffkin.ik.turns``; none that is locked.
@@ -104,7 +104,7 @@ class Problem:
     tasks: Sequence[Task]
     links: Sequence[tuple[int, ...]]
     movable: Tensor
-    needed: Tensor
+    uses: Sequence[Tensor]
     rounding: Rounding
     slides: Tensor
     turns: Tensor
@@ -121,6 +121,11 @@ class Problem:
         return self.moves.count
 
     @property
+    def needed(self) -> Tensor:
+        """(dof,) which coordinates some task depends on."""
+        return torch.stack(list(self.uses)).any(0)
+
+    @property
     def levels(self) -> list[int]:
         """The priorities that tasks have, rising."""
         return sorted({task.priority for task in self.tasks})
@@ -132,11 +137,27 @@ class Problem:
 
     def only(self, *priorities: int) -> Problem:
         """The same problem with the tasks of some priorities alone."""
-        kept = [k for k, task in enumerate(self.tasks) if task.priority in priorities]
+        return self.having([k for k, task in enumerate(self.tasks) if task.priority in priorities])
+
+    def having(self, kept: Sequence[int]) -> Problem:
+        """The same problem with some of its tasks alone."""
         if len(kept) == len(self.tasks):
             return self
-        tasks, links = [self.tasks[k] for k in kept], [self.links[k] for k in kept]
-        return dataclasses.replace(self, tasks=tasks, links=links)
+        tasks, links, uses = ([part[k] for k in kept] for part in (self.tasks, self.links, self.uses))
+        return dataclasses.replace(self, tasks=tasks, links=links, uses=uses)
+
+    def groups(self) -> list[list[int]]:
+        """Indices of tasks that share coordinates, directly or by way of others: groups can be solved by themselves."""
+        if self.free_base or self.has_second:
+            return [list(range(len(self.tasks)))]
+        groups: list[tuple[list[int], Tensor]] = []
+        for index, uses in enumerate(self.uses):
+            touching = [group for group in groups if bool((group[1] & uses).any())]
+            members, union = [index], uses
+            for other, others in touching:
+                members, union = other + members, union | others
+            groups = [group for group in groups if not bool((group[1] & uses).any())] + [(sorted(members), union)]
+        return [members for members, _ in groups]
 
     def tried(self, state: State, count: int) -> Problem:
         """The problems with what is learnt by asking for each task's residual at a state.
@@ -152,15 +173,17 @@ class Problem:
             diffkin.errors.DiffkinError: A residual does not fit its weight or unit, picks from other than ``count``
                 targets.
         """
-        needed = self.needed
-        for task, poses in zip(self.tasks, self.poses(state), strict=True):
+        uses = []
+        for task, poses, used in zip(self.tasks, self.poses(state), self.uses, strict=True):
             with Picked(type(task).__name__, state.problem, count):
                 residual, _, by_q = _slopes(task, poses, state)
             task.check_rows(residual, len(state.q))
-            if by_q is not None:
-                taken = task.taken(self.tree.dof)
-                needed = needed | (torch.ones_like(needed) if taken is None else taken.to(needed.device))
-        return dataclasses.replace(self, needed=needed)
+            taken = None if by_q is None else task.taken(self.tree.dof)
+            if by_q is None:
+                uses.append(used)
+            else:
+                uses.append(torch.ones_like(used) if taken is None else used | taken.to(used.device))
+        return dataclasses.replace(self, uses=uses)
 
     def check_graphs(self, state: State) -> None:
         """Raise ``diffkin.errors.GradientError`` if a residual does not depend on where its links are, nor on ``q``."""
@@ -373,7 +396,7 @@ def make_problem(
     tasks = [task.for_robot(robot) for task in tasks]
     links = [tuple(robot.link_index(link) for link in task.links) for task in tasks]
     on_the_way = _ways(tree, links)
-    moved = _sizes(tree, on_the_way, REVOLUTE) + _sizes(tree, on_the_way, PRISMATIC)
+    ways = [_ways(tree, [each]) for each in links]
     return Problem(
         tree=tree,
         lower=lower,
@@ -381,7 +404,7 @@ def make_problem(
         tasks=[task.for_batch(batch, torch.float64, robot.device) for task in tasks],
         links=links,
         movable=movable,
-        needed=moved > 0,
+        uses=[(_sizes(tree, way, REVOLUTE) + _sizes(tree, way, PRISMATIC)) > 0 for way in ways],
         rounding=_rounding(tree, links, on_the_way),
         slides=_sizes(tree, range(tree.joints), PRISMATIC) > 0,
         turns=turning(tree, lower, upper) & movable & ~_wound(tasks, movable),

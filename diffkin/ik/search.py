@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from diffkin.ik.problem import Problem, State
 from diffkin.ik.solvers.priority import SelfMotion
 from diffkin.ik.starts import Starts
 
-__all__ = ["Found", "Progress", "search"]
+__all__ = ["Found", "Progress", "joined", "search"]
 
 Progress = Callable[[int, int], None]
 """Called with how many problems are finished (solved, or given up) and how many there are."""
@@ -110,6 +110,19 @@ def search(
         progress(count, count)
     history = torch.cummin(torch.stack(trace), dim=0).values if trace else None
     return Found(best.q, best.base, hits > 0, spent, rank_of, history)
+
+
+def joined(parts: Sequence[Found], uses: Sequence[Tensor]) -> Found:
+    """The ends of problems solved by themselves as one: each gives the coordinates (dof,) that it used.
+
+    Iterations add up; of restarts the most count.
+    """
+    q, met = parts[0].q, parts[0].met
+    for part, used in zip(parts[1:], uses[1:], strict=True):
+        q, met = torch.where(used, part.q, q), met & part.met
+    iterations = torch.stack([part.iterations for part in parts]).sum(0)
+    restarts = torch.stack([part.restarts for part in parts]).amax(0)
+    return Found(q, parts[0].base, met, iterations, restarts, None)
 
 
 def _run(options: Options, problem: Problem, state: State, watch: Callable[[Tensor, Tensor], None] | None) -> Descent:

@@ -22,7 +22,7 @@ from diffkin.ik.options import Options, make_options
 from diffkin.ik.problem import FREE_BASE, Problem, State, make_problem
 from diffkin.ik.reach import out_of_reach
 from diffkin.ik.result import IKResult
-from diffkin.ik.search import Found, Progress, search
+from diffkin.ik.search import Found, Progress, joined, search
 from diffkin.ik.starts import Starts
 from diffkin.ik.tasks import PoseTask, Task
 from diffkin.kernels.ik.scales import farthest_turn
@@ -170,22 +170,31 @@ def _solve(
         middle = torch.zeros(1, robot.dof, dtype=torch.float64, device=robot.device).clamp(whole.lower, whole.upper)
         one = torch.zeros(1, dtype=torch.long, device=robot.device)
         whole = whole.tried(State(middle, None if placed is None else placed[:1], one), count)
-    by_kernel = count > 0 and kernel_route.takes(options, whole, robot, based=base is not None)
+    groups = whole.groups() if count and not options.history else [list(range(len(tasks)))]
+    kinds = [
+        count > 0 and kernel_route.takes(options, whole.having(group), robot, base is not None) for group in groups
+    ]
 
     def solved(rows: slice) -> IKResult:
         problem = dataclasses.replace(whole, tasks=[task.exact_at(rows) for task in whole.tasks])
         begin, at = (None if part is None else part[rows] for part in (first, placed))
-        if by_kernel:
-            found = kernel_route.solve(problem, options, robot, begin, at)
-            if progress is not None:
-                progress(rows.stop, count)
-        elif not robot.dof and not free_base:
+        told = progress if len(groups) == 1 else None
+        if not robot.dof and not free_base:
             found = _nothing_to_move(problem, at, rows.stop - rows.start)
         else:
-            found = search(problem, options, Starts(problem, options, begin, at, count), count, progress)
+            parts = [problem.having(group) for group in groups]
+            ends = [
+                kernel_route.solve(part, options, robot, begin, at)
+                if by_kernel
+                else search(part, options, Starts(part, options, begin, at, rows.stop - rows.start), count, told)
+                for part, by_kernel in zip(parts, kinds, strict=True)
+            ]
+            found = ends[0] if len(ends) == 1 else joined(ends, [part.needed for part in parts])
+        if progress is not None and (told is None or kinds[0]):
+            progress(rows.stop, count)
         return _result(robot, problem, options, found, None if given is None else given[rows])
 
-    return _in_slices(solved, count, kernel_route.SLICE if by_kernel else count, batch)
+    return _in_slices(solved, count, kernel_route.SLICE if all(kinds) else count, batch)
 
 
 def _result(robot: Robot, problem: Problem, options: Options, found: Found, q0: Tensor | None) -> IKResult:
@@ -284,7 +293,10 @@ def _as_tasks(target: Tensor | Task | Sequence[Task]) -> list[Task]:
 
 
 def _batch(tasks: Sequence[Task], q0: Tensor | None, base: Tensor | None, robot: Robot) -> torch.Size:
-    shapes = {f"target of {type(task).__name__}": tuple(task.batch_shape) for task in tasks}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for index, task in enumerate(tasks):
+        name = f"target of {type(task).__name__}"
+        shapes[f"{name} {index}" if name in shapes else name] = tuple(task.batch_shape)
     if q0 is not None:
         check_last(q0, (robot.dof,), "q0")
         check_finite(q0, "q0")

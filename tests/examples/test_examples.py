@@ -33,8 +33,8 @@ def line(printed: str, start: str) -> list[float]:
     return [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", found[len(start) :])]
 
 
-def test_there_are_eight_and_each_is_short_and_explains_itself() -> None:
-    assert [path.name[:2] for path in EXAMPLES] == [f"{k:02d}" for k in range(1, 9)]
+def test_there_are_nine_and_each_is_short_and_explains_itself() -> None:
+    assert [path.name[:2] for path in EXAMPLES] == [f"{k:02d}" for k in range(1, 10)]
     for path in EXAMPLES:
         text = path.read_text(encoding="utf-8")
         assert len(text.splitlines()) < 60, path.name
@@ -142,3 +142,16 @@ def test_train_a_network(capsys: pytest.CaptureFixture[str]) -> None:
     assert line(printed, "finished by inverse kinematics:") == [500, 500]
     reached = names["robot"].forward_kinematics(names["result"].q)
     assert float((reached - names["targets"])[:, :3, 3].norm(dim=-1).max()) <= 1e-6
+
+
+def test_two_hands(capsys: pytest.CaptureFixture[str]) -> None:
+    names, printed = run(9, capsys)
+    assert line(printed, "carried:")[:2] == [3, 3] and line(printed, "carried:")[2] <= 2e-6
+    assert line(printed, "in comfort:")[:2] == [3, 3] and line(printed, "in comfort:")[2] >= 0.2
+    assert line(printed, "rod held: True mass at") == pytest.approx([0.25, 0.0], abs=1e-4)
+    robot, held = names["robot"], names["held"]
+    left, right = robot.forward_kinematics(held.q, links=["left_6", "right_6"])
+    assert float((left - right)[:3, 3].norm()) == pytest.approx(0.45, abs=1e-6)
+    assert float(left[0, 0]) >= math.cos(0.349)  # how far the x axis points forward
+    for pose, box in zip(names["T"][:, 0], names["box"], strict=True):
+        assert float((pose - box)[:3, 3].norm()) <= 1e-6

@@ -148,3 +148,50 @@ def test_a_task_with_a_jacobian_needs_a_graph_only_for_gradients(iiwa):
     assert dk.solve_ik(iiwa, task).success
     with pytest.raises(GradientError, match="WithJacobian depends on neither poses nor q"):
         dk.solve_ik(iiwa, task, differentiable=True)
+
+
+def test_tasks_that_share_no_coordinate_are_told_apart(mixed):
+    two = dk.Robot.from_urdf(TWO_ARMS)
+    left, right = (ik.PositionTask(f"{side}3", torch.zeros(3)) for side in ("l", "r"))
+    both = ik.DistanceTask("l1", "r2", 0.3)
+    assert problem_of(two, [left, right], 1).groups() == [[0], [1]]
+    assert problem_of(two, [left, right, ik.PositionTask("l1", torch.zeros(3))], 1).groups() == [[1], [0, 2]]
+    assert problem_of(two, [left, right, both], 1).groups() == [[0, 1, 2]]
+    assert problem_of(two, [left, right], 1, "planar").groups() == [[0, 1]]
+    prefer = ik.PostureTask(torch.zeros(6))
+    assert problem_of(two, [left, right, prefer], 1).groups() == [[0, 1, 2]]
+    assert problem_of(
+        mixed, [ik.PositionTask("hand", torch.zeros(3)), ik.PositionTask("e", torch.zeros(3))], 1
+    ).groups() == [[0, 1]]
+
+
+@pytest.mark.parametrize("backend", [None, "reference"])
+def test_hands_apart_are_answered_as_each_alone(backend):
+    two = dk.Robot.from_urdf(TWO_ARMS)
+    q0, q = two.sample(10, seed=2), two.sample(10, seed=3)
+    points = two.forward_kinematics(q, links=["l3", "r3"])[:, :, :3, 3]
+    points[3, 0] += 9.0  # out of the left hand's reach
+    tasks = [ik.PositionTask("l3", points[:, 0]), ik.PositionTask("r3", points[:, 1])]
+    together = dk.solve_ik(two, tasks, q0=q0, backend=backend, max_restarts=20)
+    alone = [dk.solve_ik(two, task, q0=q0, backend=backend, max_restarts=20) for task in tasks]
+    assert torch.equal(together.success, alone[0].success & alone[1].success)
+    assert together.success.sum() == 9
+    lefts = torch.tensor([name.startswith("jl") for name in two.joint_names])
+    assert torch.equal(together.q, torch.where(lefts, alone[0].q, alone[1].q))
+    assert torch.equal(together.iterations, alone[0].iterations + alone[1].iterations)
+
+
+def _arm(side: str, y: float) -> str:
+    joints = "".join(
+        f'<joint name="j{side}{k}" type="revolute"><parent link="{"root" if k == 1 else f"{side}{k - 1}"}"/>'
+        f'<child link="{side}{k}"/><origin xyz="0.3 {y if k == 1 else 0} 0.05"/><axis xyz="{axis}"/>'
+        '<limit lower="-2.5" upper="2.5" effort="1" velocity="1"/></joint>'
+        for k, axis in ((1, "0 0 1"), (2, "0 1 0"), (3, "0 1 0"))
+    )
+    links = "".join(f'<link name="{side}{k}"/>' for k in (1, 2))
+    hand = f'<link name="{side}3_"/><link name="{side}3"/><joint name="{side}f" type="fixed"><parent link="{side}3_"/>'
+    hand += f'<child link="{side}3"/><origin xyz="0.3 0 0"/></joint>'
+    return links + joints.replace(f'<child link="{side}3"/>', f'<child link="{side}3_"/>') + hand
+
+
+TWO_ARMS = f'<robot name="two"><link name="root"/>{_arm("l", 0.2)}{_arm("r", -0.2)}</robot>'

@@ -8,7 +8,7 @@ from diffkin import ik
 from diffkin.ik.descent import descend
 from diffkin.ik.options import make_options
 from diffkin.ik.problem import State, make_problem
-from diffkin.ik.search import search
+from diffkin.ik.search import Found, joined, search
 from diffkin.ik.starts import Starts
 
 
@@ -77,3 +77,13 @@ def test_the_nearest_of_several(iiwa):
         distances.append((found.q - q0).norm(dim=-1))
     assert (distances[1] <= distances[0] + 1e-9).all()
     assert (distances[1] < distances[0] - 1e-3).any()
+
+
+def test_problems_solved_apart_are_joined():
+    one = Found(torch.tensor([[1.0, 2.0, 3.0]]), None, torch.tensor([True]), torch.tensor([4]), torch.tensor([2]), None)
+    two = Found(
+        torch.tensor([[5.0, 6.0, 7.0]]), None, torch.tensor([False]), torch.tensor([3]), torch.tensor([9]), None
+    )
+    both = joined([one, two], [torch.tensor([True, False, False]), torch.tensor([False, True, False])])
+    assert both.q.tolist() == [[1.0, 6.0, 3.0]]
+    assert (both.met.tolist(), both.iterations.tolist(), both.restarts.tolist()) == ([False], [7], [9])

@@ -205,7 +205,7 @@ class Task:
         for name, kind in self.batched.items():
             target = ordinary(self._target(name)).to(dtype=dtype, device=device)
             core = target.shape[target.ndim - kind.axes :]
-            flat[name] = target.expand(*batch, *core).reshape(-1, *core)
+            flat[name] = target.expand((*batch, *core)).reshape((-1, *core))
         kept = {name: part for name, part in vars(self).items() if isinstance(part, Tensor) and name not in flat}
         made = {name: ordinary(part) for name, part in kept.items() if part.is_inference()}
         return self._with({**made, **flat})

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
 from torch import Tensor
 
+from diffkin import transforms
 from diffkin._algebra import apply
 from diffkin.errors import ModelFileError, OptionError
 from diffkin.ik.tasks.base import Task
@@ -29,8 +31,8 @@ class CenterOfMassTask(Task):
     Attributes:
         target: (*batch, 3) point in the world [m].
         weight: One number, or (3,) along the world's axes: ``torch.tensor([1.0, 1.0, 0.0])`` is the horizontal alone.
-        masses: (links,) [kg], taken from the robot.
-        centers: (links, 3) centre of mass of each link in its own frame [m], taken from the robot.
+        masses: (bodies,) [kg] of what moves as one, taken from the robot.
+        centers: (bodies, 3) their centres of mass [m] in the frames of the task's links, taken from the robot.
     """
 
     target: Tensor
@@ -46,11 +48,8 @@ class CenterOfMassTask(Task):
                 f"No link of robot {robot.name!r} has a mass, so CenterOfMassTask has nothing to bring to its target. "
                 "Add <inertial> to its model, or give robot.replace(link_masses=..., link_centers=...)."
             )
-        masses, centers, links = robot.link_masses, robot.link_centers, list(robot.link_names)
-        if not masses.requires_grad:  # those without a mass need no pose
-            heavy = masses.nonzero()[:, 0].tolist()
-            masses, centers, links = masses[heavy], centers[heavy], [links[k] for k in heavy]
-        return self._with({"masses": masses, "centers": centers, "links": tuple(links)})
+        masses, centers, links = _bodies(robot)
+        return self._with({"masses": masses, "centers": centers, "links": links})
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         share, centers = self._shares(poses)
@@ -70,3 +69,22 @@ class CenterOfMassTask(Task):
             raise OptionError("CenterOfMassTask takes masses from a robot: solve it, or ask for_robot(robot) first.")
         masses = self.masses.to(poses.dtype)
         return masses / masses.sum(), self.centers.to(poses.dtype)
+
+
+def _bodies(robot: Robot) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Mass, centre and frame of all links on one joint together, for every joint that carries some."""
+    tree = robot.tree
+    masses, centers, offsets = (part.double() for part in (robot.link_masses, robot.link_centers, tree.link_offsets))
+    light = (robot.link_masses.detach() == 0).tolist() if not robot.link_masses.requires_grad else [False] * len(masses)
+    found: dict[int, list[int]] = {}
+    for link, joint in enumerate(tree.link_joint):
+        if not light[link]:
+            found.setdefault(joint, []).append(link)
+    whole, middles, names = [], [], []
+    for links in found.values():
+        back = transforms.inverse(offsets[links[0]])
+        places = transforms.transform_points(back @ offsets[links], centers[links])
+        whole.append(masses[links].sum())
+        middles.append((masses[links, None] * places).sum(0) / whole[-1])
+        names.append(robot.link_names[links[0]])
+    return torch.stack(whole), torch.stack(middles), tuple(names)

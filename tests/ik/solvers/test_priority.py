@@ -88,3 +88,55 @@ def test_a_joint_that_a_preference_pushes_stands_on_its_limit(iiwa):
     left = gradient + (J.mT @ multipliers).squeeze(-1)
     assert left[free].abs().max() < 1e-6
     assert left[joint] < -1e-2
+
+
+def test_three_priorities_each_along_what_those_before_leave(iiwa):
+    q = iiwa.sample(40, seed=1)
+    q = q[iiwa.manipulability(q).topk(4).indices]
+    T = iiwa.forward_kinematics(q)
+    up = T[:, :3, 2] + 0.1  # a direction that can be had,
+    far = iiwa.forward_kinematics(q, links=["lbr_iiwa_link_4"])[:, 0, :3, 3] * 1.5  # and a place that cannot
+    first, rest = ik.PositionTask(None, T[:, :3, 3]), 0.5 * q
+    point, elbow = (
+        ik.RayDirectionTask(None, (0, 0, 1), up, priority=1),
+        ik.PositionTask("lbr_iiwa_link_4", far, priority=1),
+    )
+    for second, met in ((point, True), (elbow, False)):
+        two = dk.solve_ik(iiwa, [first, second], q0=q)
+        three = dk.solve_ik(iiwa, [first, second, ik.PostureTask(rest, priority=2)], q0=q)
+        assert three.success.all()
+        costs = []
+        for found in (two, three):
+            free = torch.ones(7, dtype=torch.bool)
+            problem = make_problem(iiwa, [second], torch.Size((4,)), free)
+            costs.append(problem.residual(State(found.q, None, torch.arange(4))).norm(dim=-1))
+        assert bool((costs[0] < 1e-6).all()) == met
+        # the third has cost the second nothing that it could have had
+        torch.testing.assert_close(costs[1], costs[0], rtol=1e-5, atol=1e-6)
+        nearer = (three.q - rest).norm(dim=-1) <= (two.q - rest).norm(dim=-1) + 1e-6
+        assert nearer.all()
+        if met:
+            assert ((three.q - rest).norm(dim=-1) < (two.q - rest).norm(dim=-1) - 1e-2).any()
+
+
+def test_gradients_through_three_priorities(iiwa):
+    q = iiwa.sample(50, seed=6)
+    q = q[iiwa.manipulability(q).argmax()]
+    T = iiwa.forward_kinematics(q)
+    tight = {"position_tolerance": 1e-11, "rotation_tolerance": 1e-11}
+
+    def solved(x: torch.Tensor, q0: torch.Tensor, differentiable: bool = False) -> torch.Tensor:
+        tasks = [
+            ik.PositionTask(None, T[:3, 3] + 0.1 * x),
+            ik.RayDirectionTask(None, (0.0, 0.0, 1.0), T[:3, 2] + 0.2 * x, priority=1),
+            ik.PostureTask(q + 0.05 + x, priority=2),
+        ]
+        return dk.solve_ik(iiwa, tasks, q0=q0, differentiable=differentiable, **tight).q
+
+    zero = torch.zeros((), dtype=torch.float64)
+    start = solved(zero, solved(zero, q))
+    x = zero.clone().requires_grad_()
+    rows = torch.stack([torch.autograd.grad(each, x, retain_graph=True)[0] for each in solved(x, start, True)])
+    step = torch.tensor(1e-3, dtype=torch.float64)
+    near, far = ((solved(s * step, start) - solved(-s * step, start)) / (2e-3 * s) for s in (1, 2))
+    torch.testing.assert_close(rows, (4 * near - far) / 3, rtol=2e-5, atol=2e-5)

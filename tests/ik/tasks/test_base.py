@@ -58,6 +58,10 @@ MAKERS = {
     "cone": lambda w: ik.KeepOutConeTask("a", (1.0, 0.0, 0.0), torch.ones(3), half_angle=0.3, weight=w),
     "wings": lambda w: ik.WingsLevelTask("a", weight=w),
     "limits": lambda w: ik.BankPitchLimitTask("a", max_bank=0.3, weight=w),
+    "centre of mass": lambda w: ik.CenterOfMassTask(torch.zeros(3), weight=w),
+    "distance": lambda w: ik.DistanceTask("a", "b", 0.3, weight=w),
+    "coupling": lambda w: ik.CouplingTask(torch.ones(1, 3), torch.zeros(1), weight=w),
+    "manipulability": lambda w: ik.ManipulabilityTask(weight=w),
     "user's": lambda w: Bare(weight=w),
 }
 
@@ -147,3 +151,12 @@ def test_batched_targets_of_a_task_of_ones_own(mixed):
     assert result.success.all()
     reached = mixed.forward_kinematics(result.q, links=["hand", "b"])[..., :3, 3].mean(1)
     torch.testing.assert_close(reached, point, rtol=0, atol=1e-6)
+
+
+def test_two_tasks_of_one_kind_may_have_batches_of_different_shapes(mixed):
+    T = mixed.forward_kinematics(mixed.sample(1, seed=3)[0], links=["hand", "e"])
+    tasks = [ik.PositionTask("hand", T[0, :3, 3].expand(4, 3)), ik.PositionTask("e", T[1, :3, 3])]
+    for order in (tasks, tasks[::-1]):
+        assert dk.solve_ik(mixed, order).success.shape == (4,)
+    with pytest.raises(ShapeError, match="PositionTask 1"):
+        dk.solve_ik(mixed, [tasks[0], ik.PositionTask("e", torch.zeros(3, 3))])

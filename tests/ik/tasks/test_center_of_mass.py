@@ -98,3 +98,15 @@ def test_a_robot_without_masses_is_told(mixed):
         dk.solve_ik(weightless, ik.CenterOfMassTask(torch.zeros(3)))
     with pytest.raises(OptionError, match="for_robot"):
         ik.CenterOfMassTask(torch.zeros(3)).residual(randn(1, 1, 4, 4), randn(1, 3), torch.zeros(1, dtype=torch.long))
+
+
+def test_links_on_one_joint_are_one_body():
+    robot = talos()
+    task = ik.CenterOfMassTask(torch.zeros(3)).for_robot(robot)
+    assert len(task.links) <= robot.tree.joints + 1
+    assert float(task.masses.sum()) == pytest.approx(float(robot.mass))
+    q = robot.sample(COUNT, seed=4)
+    found = task.for_batch(torch.Size((COUNT,)), torch.float64, torch.device("cpu")).residual(
+        robot.forward_kinematics(q, links=list(task.links)), q, torch.arange(COUNT)
+    )
+    torch.testing.assert_close(found, robot.center_of_mass(q), rtol=0, atol=1e-12)

@@ -9,7 +9,7 @@ from scipy.linalg import polar
 
 from diffkin import rotations, transforms
 from diffkin.errors import NonFiniteError, RotationError, ShapeError
-from diffkin.ik.tasks.kinds import DIRECTION, POINT, POSE, ROTATION
+from diffkin.ik.tasks.kinds import DIRECTION, NUMBER, NUMBERS, POINT, POSE, ROTATION
 
 R = rotations.random_rotation(4, seed=1, dtype=torch.float64)
 P = torch.randn(4, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -26,6 +26,9 @@ BASE = transforms.pose(rotations.random_rotation(4, seed=3, dtype=torch.float64)
         (POINT, P[:, :2], ShapeError),
         (POINT, P / 0.0, NonFiniteError),
         (DIRECTION, 0.0 * P, RotationError),
+        (NUMBERS, P / 0.0, NonFiniteError),
+        (NUMBERS, P[0, 0], ShapeError),
+        (NUMBER, P / 0.0, NonFiniteError),
     ],
 )
 def test_what_is_refused(kind, bad, error):
@@ -34,7 +37,7 @@ def test_what_is_refused(kind, bad, error):
 
 
 def test_what_is_accepted():
-    for kind, target in ((POSE, T), (ROTATION, R), (POINT, 0.0 * P), (DIRECTION, P)):
+    for kind, target in ((POSE, T), (ROTATION, R), (POINT, 0.0 * P), (DIRECTION, P), (NUMBERS, P), (NUMBER, P[0, 0])):
         kind.check(target, "goal")
 
 
@@ -47,6 +50,7 @@ def test_rounded_rotations_stand_for_the_polar_factor():
     assert torch.equal(exact[:, :3, 3], P)
     assert POINT.exact(P) is P
     assert DIRECTION.exact(P) is P
+    assert NUMBERS.exact(P) is NUMBER.exact(P) is NUMBERS.seen_from(P, BASE) is NUMBER.seen_from(P, BASE) is P
     assert POSE.exact(T[:0]).shape == (0, 4, 4)
 
 

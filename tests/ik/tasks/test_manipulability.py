@@ -49,6 +49,7 @@ def test_it_grows_to_where_it_is_stationary_along_the_self_motion(iiwa):
     assert (slope * null).sum(-1)[inside].abs().max() < 1e-3 * slope.norm(dim=-1)[inside].max()
 
 
+@pytest.mark.slow
 def test_gradients_flow_through_it_to_the_target_and_to_the_arm(iiwa):
     q = iiwa.sample(50, seed=6)
     q = q[iiwa.manipulability(q).argmax()]

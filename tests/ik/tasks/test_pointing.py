@@ -20,7 +20,7 @@ from diffkin.aircraft import (
     turn_to,
 )
 from diffkin.errors import OptionError, RotationError, ShapeError
-from diffkin.ik import Task
+from diffkin.ik import PositionTask, Task
 from diffkin.ik.problem import Problem, State, make_problem
 
 COUNT = 40
@@ -41,6 +41,8 @@ TASKS = [
     RayDirectionTask("camera", (1.0, 0.2, 0.1), vectors(1)),
     RayAtPointTask("camera", (1.0, 0.2, 0.1), 3.0 * vectors(2), offset=(0.1, 0.2, 0.3)),
     KeepOutConeTask("camera", (1.0, 0.0, 0.0), vectors(3), half_angle=1.5),
+    RayDirectionTask("camera", (1.0, 0.2, 0.1), vectors(1), within=1.2),
+    RayAtPointTask("camera", (1.0, 0.2, 0.1), 3.0 * vectors(2), offset=(0.1, 0.2, 0.3), within=1.2),
     WingsLevelTask("body"),
     BankPitchLimitTask("body", max_bank=0.5, max_pitch=0.3),
 ]
@@ -71,6 +73,41 @@ def test_derivatives_against_differences_and_autograd(task: Task) -> None:
     given = {each.name: getattr(task, each.name) for each in dataclasses.fields(task) if each.init}
     same = ByAutograd(**{name: value for name, value in given.items() if name != "links"})
     torch.testing.assert_close(problem(robot, same).linearize(state)[1], derivative, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("within", [0.0, 0.2])
+@pytest.mark.parametrize("backend", [None, "reference"])
+def test_a_cone_is_entered_and_no_farther(iiwa: dk.Robot, within: float, backend: str | None) -> None:
+    place = torch.tensor([0.4, 0.2, 0.6], dtype=torch.float64)
+    direction, axis = vectors(7, 12), torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+    tasks = [
+        PositionTask(None, place),
+        RayDirectionTask(None, (0.0, 0.0, 1.0), direction, within=within),
+    ]
+    result = dk.solve_ik(iiwa, tasks, backend=backend)
+    T = iiwa.forward_kinematics(result.q)
+    angle = turn_to(T[:, :3, :3] @ axis, direction / direction.norm(dim=-1, keepdim=True)).norm(dim=-1)
+    assert int(result.success.sum()) >= 10
+    assert float(angle[result.success].max()) <= within + 1e-6 * (within == 0.0)
+    if within:
+        assert float(angle.max()) > 0.1  # brought to the cone, not to its axis
+        away = dk.solve_ik(iiwa, tasks[1], q0=result.q)
+        assert torch.equal(away.q[result.success], result.q[result.success])  # in the cone there is nothing to do
+
+
+def test_looking_away_is_no_success() -> None:
+    robot = dk.load_robot("planar_3r")  # its z axis never leaves the vertical
+    q0 = torch.full((3,), 0.3, dtype=torch.float64)
+    for within in (0.0, 0.5):
+        for sign in (1.0, -1.0):
+            point = torch.tensor([0.0, 0.0, 5000.0 * sign], dtype=torch.float64)
+            look = RayAtPointTask(None, (0.0, 0.0, 1.0), point, within=within)
+            direction = RayDirectionTask(None, (0.0, 0.0, 1.0), point, within=within)
+            for task in (look, direction):
+                result = dk.solve_ik(robot, task, q0=q0, max_restarts=3, rotation_tolerance=1e-3)
+                assert bool(result.success) == (sign > 0)
+                if sign < 0:
+                    assert float(result.rotation_error) == pytest.approx(math.pi - within, abs=1e-3)
 
 
 def test_turn_to_is_the_logarithm_of_the_least_turn() -> None:
@@ -134,3 +171,6 @@ def test_bad_input() -> None:
         BankPitchLimitTask("body")
     with pytest.raises(OptionError, match="max_pitch must be above 0"):
         BankPitchLimitTask("body", max_pitch=-0.1)
+    for within in (-0.1, 3.2, math.nan):
+        with pytest.raises(OptionError, match="within"):
+            RayDirectionTask("camera", (1.0, 0.0, 0.0), vectors(1), within=within)
