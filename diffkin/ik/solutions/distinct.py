@@ -157,11 +157,12 @@ class _Targets:
         """(n, rows, dof) derivative of the residuals of problems ``index`` (n,) at coordinates (n, dof)."""
         return self.problem.linearize(State(q, None, self.rows[index]))[1]
 
-    def finite(self, robot: Robot) -> bool:
-        """Whether the targets leave no coordinate free, at coordinates that are not special."""
+    def shape(self, robot: Robot) -> tuple[bool, bool]:
+        """At coordinates that are not special: whether the targets leave none free, and whether they ask for too much."""
         q = robot.sample(4, seed=1)
-        rank = torch.linalg.matrix_rank(self.jacobian(q, torch.zeros(4, dtype=torch.long, device=q.device)))
-        return int(rank.max()) == robot.dof
+        jacobian = self.jacobian(q, torch.zeros(4, dtype=torch.long, device=q.device))
+        rank = int(torch.linalg.matrix_rank(jacobian).max())
+        return rank == robot.dof, rank < jacobian.shape[-2]
 
 
 class _Search:
@@ -172,7 +173,8 @@ class _Search:
         everywhere = torch.full_like(lower, torch.inf)
         # angles that may turn freely are searched without limits, where these would leave a curve of solutions shorter:
         # the basins are wider, and what lies outside is left out afterwards
-        bounds = (-everywhere, everywhere) if targets.finite(robot) else (lower, upper)
+        finite, self.tight = targets.shape(robot)
+        bounds = (-everywhere, everywhere) if finite else (lower, upper)
         self.turns = turning(robot.tree, *bounds)
         low, high = torch.where(self.turns, -torch.inf, lower), torch.where(self.turns, torch.inf, upper)
         self.robot = _within(robot, low, high) if bool(self.turns.any()) else robot
@@ -210,8 +212,9 @@ class _Search:
         return known, count
 
     def _reached(self, solved: IKResult) -> Tensor:
-        """Whether answers are good enough; some targets of fewer joints than numbers are met by no better ones."""
-        return (solved.position_error <= self.tolerance) & (solved.rotation_error <= self.tolerance)
+        """Whether answers are solutions; targets that ask for too much are met no better than they are rounded."""
+        near = (solved.position_error <= self.tolerance) & (solved.rotation_error <= self.tolerance)
+        return near if self.tight else solved.success
 
     def _starts(self, number: int, rows: Tensor, known: Tensor, count: Tensor) -> Tensor:
         """(n, _ROUND, dof) starts of a round: the sequence, or moved away from what is known."""
