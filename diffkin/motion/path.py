@@ -284,7 +284,7 @@ def _asked(problem: Problem, q: Tensor, ticks: Tensor | None = None) -> float:
     if len(q) < 2:
         return 0.0
     state = State(q[:-1], None, ticks[1:])
-    residual, jacobian = problem.residual(state), problem.linearize(state)[1]
+    residual, jacobian = problem.linearize(state)
     step = (torch.linalg.pinv(jacobian, rtol=1e-3) @ residual[..., None]).squeeze(-1)
     return float(step.abs().amax(-1).quantile(0.9))
 

@@ -167,7 +167,7 @@ def _move(
     ``loss`` (dof,) is how much less a joint can move in a tick than in the one before.
     """
     first = problem.only(0)
-    residual, (_, jacobian) = first.residual(state), first.linearize(state)
+    residual, jacobian = first.linearize(state)
     hessian = jacobian.mT @ jacobian
     size, wanted = hessian.diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=1e-30), residual.square().sum(-1)
     asked = _stoppable(jacobian, residual, size, loss) * residual
@@ -182,7 +182,7 @@ def _move(
     scale = torch.where(scale > 1.0 - 1e-6, 1.0, scale)
     if problem.has_second:
         second = problem.only(1)
-        rest, lever = second.residual(state), second.linearize(state)[1]
+        rest, lever = second.linearize(state)
         rest = _stoppable(lever, rest, lever.square().sum((-1, -2)).clamp(min=1e-30), loss) * rest
         heavy = _FIRST * lever.square().sum((-1, -2)).clamp(min=1e-30) / size
         own = _FLOOR_BESIDE * lever.square().sum((-1, -2)).clamp(min=1e-30) + (_CALM + damping) * rest.square().sum(-1)

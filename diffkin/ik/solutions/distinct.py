@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,11 @@ from diffkin._given import whole
 from diffkin.errors import OptionError
 from diffkin.ik.problem import State, make_problem
 from diffkin.ik.result import IKResult
+from diffkin.ik.solutions.choice import MOST_FINITE, choose_solutions
 from diffkin.ik.solve import solve_ik
 from diffkin.ik.starts import roberts
 from diffkin.ik.tasks import PoseTask, Task
-from diffkin.ik.turns import nearest_turn, turning
+from diffkin.ik.turns import turning
 from diffkin.kinematics.ranges import sampling_range
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AllSolutions", "solve_all"]
 
-_TURN = 2.0 * torch.pi
 _ROUND = 64  # starts of every pose between two looks at what they found
 _LEAST_ROUNDS = 7
 _MOST_ROUNDS = 32
@@ -36,10 +35,8 @@ _SEEN = 3  # as often as each solution must have been found
 _ITERATIONS = 15  # of a start: what takes longer is cheaper to start anew
 _TOLERANCE = 1e-9  # [m or rad] so that equal solutions are equal to well below _SAME
 _SAME = 1e-4  # [rad or m] solutions nearer than this in every coordinate are one
-_MOST = 16  # solutions of six joints, unless there are infinitely many (Primrose, Mech. Mach. Theory 21, 1986)
 _SPREAD = 4  # starts for each solution wanted where there are infinitely many
 _SLICE = 32768  # solutions at a time
-_EDGE = 1e-8  # [rad or m] what is this little beyond a limit is on it
 _FOLD = 0.005  # [rad or m] the least way across a fold; the largest is 1
 
 
@@ -106,9 +103,10 @@ def solve_all(
     begin = torch.zeros(robot.dof, dtype=robot.dtype, device=robot.device) if q0 is None else q0
     first = solve_ik(robot, target, q0=begin, max_restarts=0, seed=seed)  # which raises all that is to be raised
     batch = first.success.shape
-    exact = robot.to(torch.float64)
+    exact = _exact(robot)
     near = begin.double().expand(*batch, robot.dof).reshape(-1, robot.dof)
-    near = near.clamp(exact.lower.detach(), exact.upper.detach())
+    limits = exact.lower.detach(), exact.upper.detach()
+    near = near.clamp(*limits)
     if not robot.dof or not len(near):
         return AllSolutions(first.q[..., None, :], first.success[..., None], first.success.long())
     targets = _Targets(exact, target, batch)
@@ -117,7 +115,7 @@ def solve_all(
     with torch.no_grad():
         for rows in torch.arange(len(near), device=robot.device).split(max(1, _SLICE // most)):
             search = _Search(exact, targets.part(rows), near[rows], most, tolerance, seed)
-            parts.append(search.ranked(*search.found(), weights))
+            parts.append(choose_solutions(*search.found(), near[rows], *limits, search.turns, most, weights))
     count = torch.cat([part[1] for part in parts])
     wide = max(1, int(count.max()))
     q = torch.cat([_widened(part[0], wide) for part in parts])
@@ -160,11 +158,12 @@ class _Targets:
         """(n, rows, dof) derivative of the residuals of problems ``index`` (n,) at coordinates (n, dof)."""
         return self.problem.linearize(State(q, None, self.rows[index]))[1]
 
-    def finite(self, robot: Robot) -> bool:
-        """Whether the targets leave no coordinate free, at coordinates that are not special."""
+    def shape(self, robot: Robot) -> tuple[bool, bool]:
+        """At coordinates that are not special: whether the targets leave none free, and whether they ask for too much."""
         q = robot.sample(4, seed=1)
-        rank = torch.linalg.matrix_rank(self.jacobian(q, torch.zeros(4, dtype=torch.long, device=q.device)))
-        return int(rank.max()) == robot.dof
+        jacobian = self.jacobian(q, torch.zeros(4, dtype=torch.long, device=q.device))
+        rank = int(torch.linalg.matrix_rank(jacobian).max())
+        return rank == robot.dof, rank < jacobian.shape[-2]
 
 
 class _Search:
@@ -175,11 +174,12 @@ class _Search:
         everywhere = torch.full_like(lower, torch.inf)
         # angles that may turn freely are searched without limits, where these would leave a curve of solutions shorter:
         # the basins are wider, and what lies outside is left out afterwards
-        bounds = (-everywhere, everywhere) if targets.finite(robot) else (lower, upper)
+        finite, self.tight = targets.shape(robot)
+        bounds = (-everywhere, everywhere) if finite else (lower, upper)
         self.turns = turning(robot.tree, *bounds)
         low, high = torch.where(self.turns, -torch.inf, lower), torch.where(self.turns, torch.inf, upper)
-        self.robot = robot.replace(lower=low, upper=high) if bool(self.turns.any()) else robot
-        self.lower, self.upper, self.targets, self.near, self.most = lower, upper, targets, near, most
+        self.robot = _within(robot, low, high) if bool(self.turns.any()) else robot
+        self.targets, self.near, self.most = targets, near, most
         self.tolerance = tolerance
         self.low, self.high = sampling_range(robot.tree, low, high)
         generator = torch.Generator("cpu").manual_seed(seed % 2**32)
@@ -206,15 +206,16 @@ class _Search:
             known[rows, :wide], seen[rows, :wide], count[rows] = merged, times, now
             real = torch.arange(wide, device=known.device) < now[:, None]
             settled = (now == before) & (now > 0) & ((times >= _SEEN) | ~real).all(-1) & (number + 1 >= _LEAST_ROUNDS)
-            endless = (now > _MOST) & ((number + 1) * _ROUND >= _SPREAD * self.most)
+            endless = (now > MOST_FINITE) & ((number + 1) * _ROUND >= _SPREAD * self.most)
             rows = rows[~(settled | endless)]
             if not len(rows):
                 break
         return known, count
 
     def _reached(self, solved: IKResult) -> Tensor:
-        """Whether answers are good enough; some targets of fewer joints than numbers are met by no better ones."""
-        return (solved.position_error <= self.tolerance) & (solved.rotation_error <= self.tolerance)
+        """Whether answers are solutions; targets that ask for too much are met no better than they are rounded."""
+        near = (solved.position_error <= self.tolerance) & (solved.rotation_error <= self.tolerance)
+        return near if self.tight else solved.success
 
     def _starts(self, number: int, rows: Tensor, known: Tensor, count: Tensor) -> Tensor:
         """(n, _ROUND, dof) starts of a round: the sequence, or moved away from what is known."""
@@ -265,80 +266,31 @@ class _Search:
         """Coordinates between which equal angles have no distance."""
         return torch.cat((q[..., ~self.turns], q[..., self.turns].cos(), q[..., self.turns].sin()), dim=-1)
 
-    def _gap(self, first: Tensor, second: Tensor) -> Tensor:
-        """Size of differences, of coordinates that whole turns lead back by less than half a turn."""
-        gap = first - second
-        if not bool(self.turns.any()):
-            return gap.abs()
-        return torch.where(self.turns, torch.remainder(gap + torch.pi, _TURN) - torch.pi, gap).abs()
 
-    def ranked(self, known: Tensor, count: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """The solutions nearest to ``near`` first, (n, k, dof), and how many there are (n,)."""
-        real = torch.arange(known.shape[1], device=known.device) < count[:, None]
-        near = self.near[:, None].expand_as(known)
-        base = torch.where(self.turns, torch.remainder(known + torch.pi, _TURN) - torch.pi, known)
-        nearest = nearest_turn(base, near, self.lower, self.upper, self.turns, torch.inf)
-        inside = ((nearest >= self.lower - _EDGE) & (nearest <= self.upper + _EDGE)).all(-1)
-        distance = (weights * (nearest - near).square()).sum(-1).where(real & inside, torch.inf)
-        endless = (count > _MOST).nonzero().flatten()
-        finite = (count <= _MOST).nonzero().flatten()
-        few = min(_MOST, known.shape[1])
-        parts = [
-            (endless, *self._spread(nearest[endless], distance[endless])),
-            (finite, *self._turned(base[finite, :few], real[finite, :few], self.near[finite], weights)),
-        ]
-        wide = max(part[1].shape[1] for part in parts)
-        q, d = known.new_zeros(len(known), wide, known.shape[-1]), known.new_full((len(known), wide), torch.inf)
-        for rows, some, far in parts:
-            q[rows, : some.shape[1]], d[rows, : some.shape[1]] = some, far
-        d, order = d.sort(dim=1, stable=True)
-        order = order[:, : self.most]
-        return q.gather(1, order[..., None].expand(-1, -1, q.shape[-1])), torch.isfinite(d[:, : self.most]).sum(-1)
+def _exact(robot: Robot) -> Robot:
+    """The robot in float64, the same at every call."""
+    if robot.dtype == torch.float64:
+        return robot
+    kept: Robot | None = robot.cache.get("exact")
+    exact = robot.to(torch.float64) if kept is None else kept
+    if _keeps(robot):
+        robot.cache["exact"] = exact
+    return exact
 
-    def _spread(self, q: Tensor, distance: Tensor) -> tuple[Tensor, Tensor]:
-        """Of each row the nearest, then always the one farthest from all chosen, (n, most, dof), with distances."""
-        if q.shape[1] <= self.most or not len(q):
-            return q, distance
-        every = torch.arange(len(q), device=q.device)
-        chosen = distance.argmin(-1)
-        picked = [chosen]
-        apart = torch.full_like(distance, torch.inf).where(torch.isfinite(distance), -torch.inf)
-        for _ in range(self.most - 1):
-            apart = torch.minimum(apart, self._gap(q, q[every, chosen][:, None]).square().sum(-1))
-            chosen = apart.argmax(-1)
-            picked.append(chosen)
-        order = torch.stack(picked, dim=1)
-        least = torch.isfinite(distance).sum(-1)
-        late = torch.arange(self.most, device=q.device) >= least[:, None]
-        picked_d = distance.gather(1, order).masked_fill(late, torch.inf)
-        return q.gather(1, order[..., None].expand(-1, -1, q.shape[-1])), picked_d
 
-    def _turned(self, q: Tensor, real: Tensor, near: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """The whole turns of each solution within limits, the nearest of each, (n, k, dof), and their distances (n, k).
+def _within(robot: Robot, lower: Tensor, upper: Tensor) -> Robot:
+    """The robot with other limits, the same at every call, so that its table of starts is made once."""
+    key = ("within", tuple(lower.tolist()), tuple(upper.tolist()))
+    kept: Robot | None = robot.cache.get(key)
+    within = robot.replace(lower=lower, upper=upper) if kept is None else kept
+    if _keeps(robot):
+        robot.cache[key] = within
+    return within
 
-        The distance is a sum over joints, so the nearest can be chosen one joint after another.
-        """
-        q, cost = q[:, :, None], torch.zeros_like(q[..., :1]).masked_fill(~real[..., None], torch.inf)
-        for joint in range(q.shape[-1]):
-            low, high = float(self.lower[joint]), float(self.upper[joint])
-            reference = near[:, joint, None, None, None]
-            own = q[..., joint, None]
-            if not bool(self.turns[joint]):
-                at = own
-            elif low == -torch.inf and high == torch.inf:
-                at = own + _TURN * torch.round((reference - own) / _TURN)
-            else:
-                first = max((low - torch.pi) / _TURN, float(near[:, joint].amin()) / _TURN - self.most - 1)
-                last = min((high + torch.pi) / _TURN, float(near[:, joint].amax()) / _TURN + self.most + 1)
-                at = own + _TURN * torch.arange(math.ceil(first - _EDGE), math.floor(last + _EDGE) + 1).to(own)
-            inside = (at >= low - _EDGE) & (at <= high + _EDGE)
-            each = (cost[..., None] + weights[joint] * (at - reference).square()).where(inside, torch.inf)
-            finite = torch.isfinite(each).flatten(2).sum(-1)
-            take = min(self.most, max(1, int(finite.max()) if finite.numel() else 1))
-            cost, order = each.flatten(2).topk(take, dim=-1, largest=False)
-            q = q.gather(2, (order // at.shape[-1])[..., None].expand(-1, -1, -1, q.shape[-1])).clone()
-            q[..., joint] = at.flatten(2).gather(2, order)
-        return q.flatten(1, 2), cost.flatten(1, 2)
+
+def _keeps(robot: Robot) -> bool:
+    """Whether what is made of the robot stays true: not where its geometry or limits are being learnt."""
+    return not (robot.tree.has_gradient or robot.lower.requires_grad or robot.upper.requires_grad)
 
 
 def _weights(robot: Robot, joint_weights: Any) -> Tensor:

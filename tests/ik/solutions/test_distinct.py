@@ -47,6 +47,13 @@ def in_turns(q: torch.Tensor, limit: float) -> torch.Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
+def test_no_solution_comes_twice_near_folds() -> None:
+    robot = arm(UR5, math.pi)
+    T = robot.forward_kinematics(robot.sample(200, seed=5))
+    found = solve_all(robot, T)
+    assert found.count.tolist() == [len(base) for base in closed_forms(UR5, T)]
+
+
 @pytest.mark.parametrize("rows", [UR5, PUMA], ids=["ur5", "puma"])
 def test_six_joints_are_complete_with_whole_turns(rows: list[list[float]]) -> None:
     robot = arm(rows, TURN)
