@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from diffkin.course.exercise import Exercise, Mistake, Text, like
 from diffkin.ik import solutions
-from diffkin.robot import Robot, load_robot
+from diffkin.robot import Robot
 
 __all__ = ["EXERCISES"]
 
@@ -51,15 +53,21 @@ def _mean_purity(clusters: Tensor, labels: Tensor) -> Tensor:
     return torch.stack([part.max() / part.sum() for part in parts]).double().mean()
 
 
-def _kuka() -> Robot:
-    return load_robot("kuka_iiwa")
+def _seven_joints() -> Robot:
+    """An arm with shoulder, elbow and wrist in the proportions of the KUKA, from Denavit-Hartenberg rows."""
+    quarter = 0.5 * math.pi
+    turns = (-quarter, quarter, quarter, -quarter, -quarter, quarter, 0.0)
+    offsets = (0.36, 0.0, 0.42, 0.0, 0.4, 0.0, 0.126)
+    rows = [[0.0, alpha, d, 0.0] for alpha, d in zip(turns, offsets)]
+    return Robot.from_dh(torch.tensor(rows, dtype=torch.float64))
 
 
 def _jacobian_inputs(seed: int) -> list[tuple[Tensor]]:
-    robot = _kuka()
     first = torch.tensor([0.3, 0.7, -0.4, -1.2, 0.5, 0.9, 0.2], dtype=torch.float64)
-    q = torch.cat((first[None], 0.5 * robot.sample(3, seed=seed) + 0.4))
-    return [(J,) for J in robot.jacobian(q)]
+    q = torch.cat(
+        (first[None], first.sign() * (0.4 + 0.8 * torch.rand(3, 7, generator=_generator(seed), dtype=first.dtype)))
+    )
+    return [(J,) for J in _seven_joints().jacobian(q)]
 
 
 def _null_direction(J: Tensor) -> Tensor:
@@ -85,12 +93,13 @@ def _shares_inputs(seed: int) -> list[tuple[Tensor]]:
     return cases
 
 
-def _shares(q: Tensor) -> Tensor:
-    return solutions.synergies(q)[0]
-
-
 def _variances(q: Tensor) -> Tensor:
     return torch.linalg.svdvals(q - q.mean(0)).square()
+
+
+def _shares(q: Tensor) -> Tensor:
+    """As ``solutions.synergies`` gives them, which needs scikit-learn; a test holds the two together."""
+    return _variances(q) / _variances(q).sum()
 
 
 EXERCISES = (
@@ -193,7 +202,7 @@ EXERCISES = (
             ),
             Mistake(
                 "impurity",
-                Text("That is the share of points in the wrong company.", "这是进错门的点所占的比例。"),
+                Text("That is the share of points in the wrong company.", "这是分错组的点所占的比例。"),
                 like(lambda right, *_: 1 - right, 1e-6),
             ),
         ),

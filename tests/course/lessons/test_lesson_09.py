@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from diffkin.course import find_exercise
+from diffkin.ik.solutions import synergies
 from tests.course.answers import solutions, verdict
 
 RIGHT = solutions(9)
@@ -72,3 +73,9 @@ def test_either_sign_of_a_direction_is_right_and_the_reference_leaves_the_hand()
     exercise = find_exercise("9.3")
     for (J,) in exercise.inputs(4):
         assert (J @ exercise.reference(J)).norm() < 1e-9
+
+
+def test_reference_shares_are_those_of_synergies() -> None:
+    exercise = find_exercise("9.4")
+    for (q,) in exercise.inputs(7):
+        assert torch.allclose(exercise.reference(q), synergies(q)[0], atol=1e-12)
