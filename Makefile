@@ -1,4 +1,4 @@
-# make demo | demo-gui | demo-film | demo-web | notebook | test | lint | bench | test-slow | fuzz | docs | install | clean
+# make demo | demo-gui | demo-film | demo-web | notebook | test | lint | bench | test-slow | test-lowest | fuzz | docs | install | clean
 # Everything is installed into .venv; each target installs what it needs, once. More pip options: PIP_ARGS="..."
 
 VENV := .venv
@@ -9,9 +9,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 STAMPS := $(VENV)/stamps
 export PYTHONUNBUFFERED = 1
 # tests and trainings share the cores among processes; benchmarks leave every library its own threads
-demo demo-gui demo-film demo-web test test-slow: export OMP_NUM_THREADS ?= 1
+demo demo-gui demo-film demo-web test test-slow test-lowest fuzz: export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo demo-gui demo-film demo-web notebook test lint bench test-slow fuzz docs clean
+.PHONY: help install demo demo-gui demo-film demo-web notebook test lint bench test-slow test-lowest fuzz docs clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -53,15 +53,29 @@ lint: $(STAMPS)/test
 test-slow: $(STAMPS)/test
 	$(BIN)/python -m pytest -m slow --timeout 1800
 
+# The library without its scripts, at the lowest versions of pyproject.toml and without most of its extras.
+LOWEST := .venv-lowest
+LOWEST_TOOLS := pytest pytest-timeout pytest-xdist hypothesis scipy scikit-learn mujoco roma mpmath
+test-lowest:
+	@test -x $(LOWEST)/bin/python || sh scripts/make_venv.sh $(LOWEST) $(PYTHON)
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt $(PIP_ARGS) -e . $(LOWEST_TOOLS)
+	NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/kernels $(LOWEST)/bin/python -m pytest -m "not slow" -n auto --dist loadfile tests \
+		--ignore=tests/scripts --ignore=tests/examples --ignore=tests/benchmarks
+
+# Damaged robot descriptions against Pinocchio and MuJoCo; SEED=1 tries the same ones again.
+fuzz: $(STAMPS)/test
+	$(BIN)/python -m tests.robot.fuzz --urdf 10000 --mjcf 5000 $(if $(SEED),--seed $(SEED))
+
 bench: $(STAMPS)/bench
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.attitude
 
 docs: $(STAMPS)/docs
+	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build
 
 clean:
-	rm -rf $(VENV) .uv build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) .uv build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A Python that PyBullet has wheels for, or one made fit for it; every step says what it does.

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 # What is imported when it is first asked for, so that importing diffkin stays light.
-_PARTS = ("calibration", "course", "demos", "learning", "motion", "plotting", "simulation")
+_LAZY = ("calibration", "course", "demos", "learning", "motion", "plotting", "simulation")
 _CALLS = {"animate": "diffkin.plotting", "plot": "diffkin.plotting", "render": "diffkin.plotting"}
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        if name in _PARTS:
+        if name in _LAZY:
             return importlib.import_module(f"diffkin.{name}")
         if name in _CALLS:
             return getattr(importlib.import_module(_CALLS[name]), name)
         raise AttributeError(f"module 'diffkin' has no attribute {name!r}")
 
     def __dir__():
-        return sorted({*globals(), *_PARTS, *_CALLS})
+        return sorted({*globals(), *_LAZY, *_CALLS})

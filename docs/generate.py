@@ -19,7 +19,6 @@ REFERENCE = [
     ("kinematics", "Kinematics", ["diffkin.kinematics"]),
     ("inverse-kinematics", "Inverse kinematics", ["diffkin.ik", "diffkin.ik.tasks", "diffkin.ik.solvers"]),
     ("solutions", "All solutions of a pose", ["diffkin.ik.solutions"]),
-
     ("autograd", "Derivatives of any function", ["diffkin.autograd"]),
     ("rotations", "Rotations", ["diffkin.rotations"]),
     ("transforms", "Rigid transforms", ["diffkin.transforms"]),
@@ -82,12 +81,34 @@ def glossary() -> dict[str, str]:
     }
 
 
+def courses() -> dict[str, str]:
+    """The pages on the course, with the titles of the lessons there are."""
+    pages = {}
+    for path, language, up in (("course.md", "en", ""), ("zh/course.md", "zh", "../")):
+        rows = []
+        for file in sorted((TERMS.parent / "lessons").glob("*.py")):
+            cells = file.read_text(encoding="utf-8").split(f'# %% [markdown] lang="{language}"\n')
+            title = cells[1].splitlines()[0].removeprefix("# # ").replace("\u3000", " ")
+            rows.append(
+                f"- {title} (`notebooks/{language}/{file.stem}.ipynb`)\n\n  ![{title}]({up}images/lessons/{file.stem}.png)"
+            )
+        text = (DOCS / path).read_text(encoding="utf-8")
+        before, _, rest = text.partition("<!-- lessons: written by generate.py -->\n")
+        after = rest.partition("<!-- end -->")[2]
+        listed = "\n\n".join(rows)
+        pages[path] = f"{before}<!-- lessons: written by generate.py -->\n\n{listed}\n\n<!-- end -->{after}"
+    return pages
+
+
 def main() -> None:
     """Write all pages."""
-    for path, text in {**reference(), **glossary()}.items():
+    for path, text in {**reference(), **glossary(), **courses()}.items():
         target = DOCS / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
+    (DOCS / "images" / "lessons").mkdir(exist_ok=True)
+    for picture in sorted((TERMS.parent / "images").glob("*.png")):  # a site has what lies under docs alone
+        (DOCS / "images" / "lessons" / picture.name).write_bytes(picture.read_bytes())
     print(f"wrote the reference and the glossary under {DOCS}")
 
 

@@ -9,6 +9,7 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ OPTIONAL = frozenset(
         *("pybullet", "pybullet_data", "matplotlib", "hydra", "omegaconf", "rich", "imageio", "imageio_ffmpeg", "PIL"),
         *("viser", "daqp", "lightning_fabric", "zuko", "sklearn", "safetensors", "tensorboard", "scipy", "xacrodoc"),
         *("example_robot_data", "hypothesis", "pinocchio", "mujoco", "roma", "pymap3d", "mpmath", "EAIK", "eaik"),
-        *("selenium", "spellchecker", "nbclient", "nbformat", "jupytext", "ipykernel", "IPython", "build", "optuna"),
+        *("selenium", "spellchecker", "nbclient", "nbformat", "jupytext", "ipykernel", "IPython", "build", "optuna", "yaml"),
     )
 )
 """Names to import of what is in extras of pyproject.toml; torch, numpy, numba, lxml and jaxtyping are not among them."""
@@ -34,14 +35,20 @@ _TESTS = Path(__file__).parent
 
 
 class Module(pytest.Module):
-    """A test module that is skipped where it imports an optional package which is not installed."""
+    """A test module that is skipped where it needs an optional package which is not installed."""
 
     def _getobj(self) -> Any:
         try:
             return super()._getobj()
         except self.CollectError as error:
-            if _is_missing(error.__cause__):
-                pytest.skip(f"{error.__cause__.name} is not installed", allow_module_level=True)  # type: ignore[union-attr]
+            why = _excuse(error.__cause__)
+            if why:
+                pytest.skip(why, allow_module_level=True)
+            raise
+        except MissingDependencyError as error:
+            why = _excuse(error)
+            if why:
+                pytest.skip(why, allow_module_level=True)
             raise
 
 
@@ -53,21 +60,29 @@ def skipping() -> Iterator[None]:
     """
     try:
         yield
-    except MissingDependencyError as error:
-        if not _is_missing(error.__cause__) and not any(f" {name}" in str(error) for name in _missing()):
+    except ImportError as error:
+        why = _excuse(error)
+        if not why:
             raise
-        pytest.skip(str(error))
-    except ModuleNotFoundError as error:
-        if not (_is_missing(error) and _by_a_test(error)):
-            raise
-        pytest.skip(f"{error.name} is not installed")
+        pytest.skip(why)
+
+
+def _excuse(error: BaseException | None) -> str:
+    """Why a test may be skipped for an error: it names a package that is missing; empty if it may not."""
+    if isinstance(error, MissingDependencyError):
+        names = {name for name in OPTIONAL if re.search(rf"\b{re.escape(name)}\b", str(error))}
+        return str(error) if any(importlib.util.find_spec(name) is None for name in names) else ""
+    if isinstance(error, ModuleNotFoundError) and error.name and _by_a_test(error):
+        name = error.name.replace("-", "_").partition(".")[0]
+        return f"{name} is not installed" if name in OPTIONAL and importlib.util.find_spec(name) is None else ""
+    return ""
 
 
 def hide(*names: str) -> None:
     """Make packages look as if they were not installed."""
     for place, finder in enumerate(sys.meta_path):
         if finder is importlib.machinery.PathFinder:
-            sys.meta_path[place] = _Hiding(frozenset(names))  # type: ignore[call-overload]
+            sys.meta_path[place] = _Hiding(frozenset(names))
 
 
 class _Hiding:
@@ -85,15 +100,6 @@ class _Hiding:
 
     def invalidate_caches(self) -> None:
         importlib.machinery.PathFinder.invalidate_caches()
-
-
-def _missing() -> list[str]:
-    return [name for name in OPTIONAL if importlib.util.find_spec(name) is None]
-
-
-def _is_missing(error: BaseException | None) -> bool:
-    name = error.name.partition(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else ""
-    return name in OPTIONAL and importlib.util.find_spec(name) is None
 
 
 def _by_a_test(error: ModuleNotFoundError) -> bool:

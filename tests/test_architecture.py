@@ -47,7 +47,6 @@ ALLOWED = {
     "omegaconf": set(),
     "rich": {"learning", "precompile"},  # progress bars
     "mujoco": {"robot"},
-    "yourdfpy": {"robot"},
     "numba": {"kernels", "_gate"},  # the gate asks whether Numba compiles at all
 }
 
@@ -176,7 +175,6 @@ def test_import_is_light() -> None:
         "pybullet",
         "matplotlib",
         "numba",
-        "yourdfpy",
         "lxml",
         "hydra",
         "omegaconf",

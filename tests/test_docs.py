@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import pkgutil
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
+
+import diffkin
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 RUN = [
     "index.md",
+    "installation.md",
+    "quickstart.md",
+    "conventions.md",
+    "coming-from-pytorch-kinematics.md",
+    "course.md",
     "kinematics.md",
     "inverse-kinematics.md",
     "rotations.md",
@@ -26,6 +39,9 @@ RUN = [
     "how-to/deploy-a-network.md",
     "how-to/modes-and-workers.md",
     "zh/index.md",
+    "zh/installation.md",
+    "zh/quickstart.md",
+    "zh/course.md",
 ]
 MY_URDF = """
 <robot name="my">
@@ -60,12 +76,85 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_navigation_holds_every_page() -> None:
-    named = re.findall(r":\s+(\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(r"[\s:]\s*(\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(named) == sorted(page.relative_to(DOCS).as_posix() for page in PAGES)
 
 
-def test_reference_names_what_exists() -> None:
-    for name in re.findall(r"^::: (\S+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE):
-        module, _, last = name.rpartition(".")
-        parent = importlib.import_module(module)
-        assert hasattr(parent, last) or importlib.import_module(name), name
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_what_the_code_gives() -> None:
+    pages = generator()
+    for path, text in {**pages.reference(), **pages.glossary(), **pages.courses()}.items():
+        assert (DOCS / path).read_text(encoding="utf-8") == text, f"{path} is stale: run python docs/generate.py"
+    for picture in (ROOT / "notebooks" / "images").glob("*.png"):
+        assert (DOCS / "images" / "lessons" / picture.name).read_bytes() == picture.read_bytes(), picture.name
+
+
+def public_modules() -> list[str]:
+    """Modules of the package and its subpackages without a leading underscore whose package says what is public."""
+    named = [name for _, _, modules in generator().REFERENCE for name in modules]
+    packages = [
+        f"diffkin.{info.name}"
+        for info in pkgutil.iter_modules(diffkin.__path__)
+        if not info.name.startswith("_") and info.name not in {"kernels", "assets", "precompile", "demos"}
+    ]
+    return sorted({*named, *packages})
+
+
+@pytest.mark.parametrize("module", public_modules())
+def test_reference_names_every_public_call(module: str) -> None:
+    owner = importlib.import_module(module)
+    pages = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
+    named = [re.match(r"(\S+)\.(\w+)$", name).groups() for name in re.findall(r"^::: (\S+)$", pages, re.MULTILINE)]  # type: ignore[union-attr]
+    shown = {id(getattr(importlib.import_module(at), name)) for at, name in named}
+    assert owner.__all__
+    assert [
+        name for name in owner.__all__ if callable(getattr(owner, name)) and id(getattr(owner, name)) not in shown
+    ] == []
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The built site and what was said on the way."""
+    if importlib.util.find_spec("zensical") is None:
+        pytest.skip("zensical is not installed (pip install diffkin[docs])")
+    folder = tmp_path_factory.mktemp("site")
+    for name in ("docs", "diffkin"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "mkdocs.yml", folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "zensical", "build"], cwd=folder, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "site", done.stdout + done.stderr
+
+
+def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(site: tuple[Path, str]) -> None:
+    folder, said = site
+    assert "Warning" not in said, said
+    pages = list(folder.rglob("*.html"))
+    assert len(pages) >= len(PAGES)
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r"<(?:script|img|iframe|source)[^>]*\ssrc=\"?(https?:[^\s\">]+)", text)
+        loaded += re.findall(r"<link[^>]*rel=\"?(?:stylesheet|preconnect|icon)\"?[^>]*href=\"?(https?:[^\s\">]+)", text)
+        assert loaded == [], page
+    for sheet in folder.rglob("*.css"):
+        assert re.findall(r"url\([\"']?(https?:[^)]+)\)", sheet.read_text(encoding="utf-8")) == [], sheet
+
+
+def test_formulas_are_left_to_the_copy_of_katex_that_is_there(site: tuple[Path, str]) -> None:
+    folder, _ = site
+    text = (folder / "inverse-kinematics" / "index.html").read_text(encoding="utf-8")
+    assert "katex.min.js" in text
+    assert (folder / "assets" / "katex" / "katex.min.js").exists()
+    fonts = re.findall(r"url\((fonts/[^)]+)\)", (folder / "assets/katex/katex.min.css").read_text(encoding="utf-8"))
+    assert fonts
+    assert [name for name in fonts if not (folder / "assets" / "katex" / name).exists()] == []

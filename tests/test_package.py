@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -24,6 +25,27 @@ assert bool(result.success.all())
 dk.load_robot("fixed_wing")
 print("solved", len(result.q))
 """
+
+
+def test_the_lowest_versions_tried_are_those_that_are_named() -> None:
+    named = dict(re.findall(r'"([A-Za-z][\w-]*)>=([\d.]+)', (ROOT / "pyproject.toml").read_text(encoding="utf-8")))
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    tried = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert {"numpy", "numba", "lxml", "jaxtyping"} <= set(tried)
+    for name in set(tried) - {"torch"}:
+        low, bound = (tuple(map(int, version.split("."))) for version in (tried[name], named[name]))
+        assert low + (0,) * 9 >= bound and low[: len(bound)] == bound, f"{name}: {tried[name]} tried, {named[name]} named"
+
+
+def test_constraints_name_a_version_for_every_python() -> None:
+    """What is pinned for Python 3.11 and later alone is pinned for 3.10 too."""
+    newer, older = set(), set()
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        name, _, marker = line.partition("==")
+        newer |= {name} if '>= "3.11"' in marker else set()
+        older |= {name} if '< "3.11"' in marker else set()
+    assert newer
+    assert older <= newer
 
 
 @pytest.fixture(scope="module")

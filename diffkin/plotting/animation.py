@@ -85,7 +85,7 @@ class Animation:
             path: Ends in ``.mp4`` or ``.gif``; see ``diffkin.plotting.open_film``.
 
         Raises:
-            As ``open_film``.
+            diffkin.errors.DiffkinError: As ``open_film``.
         """
         with open_film(path, self.fps) as film:
             for frame in self.frames():
@@ -136,7 +136,7 @@ def animate(
         ``save("x.mp4")`` writes it, ``frames()`` gives its pictures.
 
     Raises:
-        As ``plot``, and diffkin.errors.OptionError where ``fps`` or a size is out of range.
+        diffkin.errors.DiffkinError: As ``plot``; an OptionError where ``fps`` or a size is out of range.
     """
     mechanism, placed = shown_robot(robot, base, R_ned_body)
     if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 0 < fps <= 1000:

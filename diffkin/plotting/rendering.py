@@ -44,7 +44,7 @@ def render(
 
     Raises:
         diffkin.errors.ShapeError: ``q`` is more than one configuration.
-        As ``plot`` otherwise, and diffkin.errors.OptionError for a size that cannot be.
+        diffkin.errors.DiffkinError: As ``plot``; an OptionError for a size that cannot be.
     """
     mechanism, placed = shown_robot(robot, base, R_ned_body)
     rows, goals = configurations(mechanism, q), targets_of(target)

@@ -458,7 +458,7 @@ class Robot:
             (*batch, 6, dof, dof) Hessian in base axes, or the world's where ``base`` is given.
 
         Raises:
-            As ``jacobian``.
+            diffkin.errors.DiffkinError: As ``jacobian``.
         """
         q, base, point = self._ready(q, base, point)
         return kinematics.hessian(self.tree, q, self.link_index(link), point=point, base=base)
@@ -477,7 +477,7 @@ class Robot:
             (*batch,) manipulability, in the mixed units of the Jacobian's rows.
 
         Raises:
-            As ``jacobian``.
+            diffkin.errors.DiffkinError: As ``jacobian``.
         """
         q = self._ready(q)[0]
         return kinematics.manipulability(self.tree, q, self.link_index(link))
@@ -507,7 +507,7 @@ class Robot:
 
         Raises:
             diffkin.errors.ModelFileError: No link has a mass, or a mass is not known.
-            As ``forward_kinematics`` otherwise.
+            diffkin.errors.DiffkinError: Otherwise as ``forward_kinematics``.
         """
         q, base, _ = self._ready(q, base)
         whole = self.mass.detach()

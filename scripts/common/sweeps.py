@@ -73,7 +73,7 @@ def end_sweep(folder: Path) -> None:
     columns = ["run", *settings, "returned", *shown[:_MOST_SHOWN]]
     columns += ["error"] if any(row["error"] for row in rows) else []
     lines = [[_shown(dict(zip(header, row, strict=True))[name]) for name in columns] for row in table]
-    show_table(f"The {len(rows)} runs of this sweep", [name.replace("_", " ") for name in columns], lines)
+    show_table(f"Runs of this sweep: {len(rows)}", [name.replace("_", " ") for name in columns], lines)
     say(f"All figures: {folder / 'runs.csv'}")
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +69,15 @@ class Display:
         time.sleep(0.5)
         self.do("xdotool", "mouseup", 1)
         time.sleep(0.5)
+
+    def wait_until(self, holds: Callable[[NDArray[np.int64]], bool], keep: Path, seconds: float = 60.0) -> bool:
+        """Look at the screen again and again until that holds of it, and keep what is seen last."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if holds(self.screenshot(keep)):
+                return True
+            time.sleep(0.3)
+        return False
 
     def click(self, place: tuple[int, int]) -> None:
         """Press and let go."""

@@ -50,7 +50,7 @@ def modes() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "film.mp4"
             demo = make_arm_demo(robot, mode, opinion=bullet_opinion(robot))
-            film_demo(demo, path, seconds=6.0, fps=5, size=(480, 400))
+            film_demo(demo, path, seconds=6.0, fps=5, size=(640, 440))
             frames.append(read_film(path).frames[-1])
     Image.fromarray(np.concatenate(frames, axis=1)).save(IMAGES / "demo_modes.png", optimize=True)
 

@@ -108,7 +108,7 @@ def velocity_to_air_data(v_body: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         v_body: (*batch, 3) velocity relative to the air in FRD body axes [m/s].
 
     Returns:
-        Airspeed [m/s], alpha in (-pi, pi] and beta in [-pi/2, pi/2] [rad], (*batch,) each.
+        Airspeed [m/s], alpha in (-pi, pi] and beta from -pi/2 to pi/2, both in rad, (*batch,) each.
 
     Raises:
         diffkin.errors.ShapeError: The last axis is not 3.

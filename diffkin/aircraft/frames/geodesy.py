@@ -73,7 +73,7 @@ def ecef_to_geodetic(ecef: Tensor) -> Tensor:
         ecef: (*batch, 3) ECEF coordinates [m], more than 5000 km from the centre of the earth.
 
     Returns:
-        (*batch, 3) latitude [rad], longitude in (-pi, pi] [rad], height above the ellipsoid [m].
+        (*batch, 3) latitude and longitude [rad], the latter above -pi and at most pi, height above the ellipsoid [m].
 
     Raises:
         diffkin.errors.ShapeError: The last axis is not 3.

@@ -22,6 +22,7 @@ __all__ = [
     "Trail",
     "Way",
     "circle",
+    "eight",
     "home_of",
     "lissajous",
     "reachable",
@@ -78,7 +79,11 @@ def home_of(robot: Robot) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     shifts = 2.0 * torch.rand(64, robot.dof, generator=generator, dtype=torch.float64) - 1.0
     tried = torch.cat((middle[None], middle + 0.35 * half.clamp(max=math.pi) * shifts))
-    room = robot.manipulability(tried)
+    if asks_for_rotation(robot):
+        room = robot.manipulability(tried)
+    else:  # the position alone, in the directions in which it moves at all
+        moves = torch.linalg.svdvals(robot.jacobian(tried)[:, :3])
+        room = moves[:, moves.amax(0) > 1e-6].prod(-1)
     return middle if float(room[0]) > 0.5 * float(room.max()) else tried[int(room.argmax())]
 
 
@@ -123,6 +128,12 @@ def circle(phase: float) -> tuple[float, float]:
     """A circle that starts and ends in its middle's right."""
     angle = 2.0 * math.pi * phase
     return math.cos(angle), math.sin(angle)
+
+
+def eight(phase: float) -> tuple[float, float]:
+    """A lying eight that starts in its middle."""
+    angle = 2.0 * math.pi * phase
+    return math.sin(2.0 * angle), math.sin(angle)
 
 
 def lissajous(phase: float) -> tuple[float, float]:

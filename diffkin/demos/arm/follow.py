@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -17,9 +16,9 @@ from diffkin.demos.arm.answers import (
     readings,
     solve,
 )
-from diffkin.demos.arm.common import GHOST, TRAIL, Tally, Trail, home_of, reachable, turned_apart
+from diffkin.demos.arm.common import GHOST, TRAIL, Tally, Trail, Way, eight, home_of, reachable, turned_apart
 from diffkin.demos.arm.occasional import Occasional, spread_solutions
-from diffkin.demos.arm.target import Target
+from diffkin.demos.arm.target import PLACES, Target
 from diffkin.demos.joints import joint_sliders, view_of
 from diffkin.demos.scene import Body, Button, Choice, Control, Frame, Moment, Reading, Scene, Value, first_values
 from diffkin.robot import Robot
@@ -55,6 +54,7 @@ class FollowDemo:
         self._opinion = opinion
         self._seed = seed
         self._home = home_of(self.robot)
+        self._way = Way(self.robot, self._home, eight, 0.35 * self.view.radius)  # of the rehearsal
         self._begin()
         solve(self.robot, self._target.start, self._home, solver)  # loads what is compiled, so that no time shows it
         self.controls: tuple[Control, ...] = (
@@ -108,17 +108,8 @@ class FollowDemo:
         )
 
     def rehearsal(self, t: float) -> Mapping[str, Value]:
-        angle = 2.0 * math.pi * t / _PERIOD
-        x, y, z = self._target.start[:3, 3].tolist()
-        size = 0.25 * self.view.radius
-        wanted: dict[str, Value] = {
-            "target x": x - size * (1.0 - math.cos(angle)),
-            "target y": y + 1.5 * size * math.sin(angle),
-            "target z": z + size * math.sin(2.0 * angle),
-        }
-        if asks_for_rotation(self.robot):
-            wanted["target yaw"] = 20.0 * math.sin(angle)
-        return wanted
+        pose = self._way.pose(t / _PERIOD % 1.0)
+        return dict(zip(PLACES, pose[:3, 3].tolist()))
 
     def results(self) -> Mapping[str, float | int | str | bool | None]:
         places = {"target": self._target.pose, "reached": self.robot.forward_kinematics(self._q)}

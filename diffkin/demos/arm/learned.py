@@ -41,7 +41,7 @@ class LearnedDemo:
             raise OptionError(
                 f"Networks learn poses; {robot.name!r} has {robot.dof} coordinates, too few. Take another mode."
             )
-        self.title = f"{robot.name}: a network proposes, one descent refines"
+        self.title = f"{robot.name}: network and one descent"
         self.view = view_of(self.robot)
         self._network = _network_for(self.robot, network)
         self._seed = seed

@@ -18,6 +18,7 @@ __all__ = ["ReachDemo"]
 _MOVE, _STAY = 1.2, 1.0  # a target takes so long: on the way, and there [s]
 _BULLET = "Bullet"
 _MET = 1e-3  # when Bullet's answer counts as solved, as in ``diffkin.simulation.check_solutions`` [m and rad]
+_SLACK = 1e-9  # a joint put on its limit may be off it by rounding
 _ROUND = {"max_restarts": 20}
 
 
@@ -106,6 +107,7 @@ class ReachDemo:
         mine, other = self._answers
         told = readings(self.robot, mine, moment.option("solver"))
         turned = other.rotation_error
+        inside = (other.q >= self.robot.lower - _SLACK) & (other.q <= self.robot.upper + _SLACK)
         told = (
             *told,
             self._score("solved", ""),
@@ -113,6 +115,7 @@ class ReachDemo:
             Reading("rival success", other.success),
             Reading("rival position error", 1e3 * other.position_error, "mm"),
             Reading("rival rotation error", None if turned is None else 1e3 * turned, "mrad"),
+            Reading("rival within limits", bool(inside.all())),
             Reading("rival solve time", 1e3 * other.seconds, "ms"),
             self._score("rival solved", "rival_"),
         )

@@ -152,7 +152,7 @@ class WebPanel:
         elif isinstance(value, str):
             handle.value = label(value, self._language)
         else:
-            handle.value = min(max(float(value), handle.min), handle.max)
+            handle.value = min(max(round(float(value), 6), handle.min), handle.max) + 0.0  # no -0
 
 
 def _wxyz(place: Tensor) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ _SHARE = 0.62  # of the window's height, that a view's ball is to fill: panels c
 _DROP = 0.11  # of the window's height, by which the middle of what is free lies above its own middle
 _FILM_HALF = 0.72  # tangent of half the angle of view of a film of the window: what panels leave free of it
 _SPACE, _DOWN = 32, 2  # in PyBullet's keyboard events: the key, and the bit that says that it has just gone down
+_CLOSING_SECONDS = 2.0  # that a window which is closing may seem to be there
 _TOLD_SECONDS = 0.25  # between two reports of results
 
 
@@ -141,7 +142,7 @@ def _play(send: Callable[[Any], None], make: Callable[[], Demo], setup: _Setup) 
         lost = told = 0.0  # seconds of pauses; when results were told last
         paused = False
         how = ESCAPE
-        with suppress(p.error):  # whatever is asked of a window that was closed raises it
+        with _until_closed(client):
             while p.isConnected(client):
                 now = time.monotonic()
                 dt, last = now - last, now
@@ -172,6 +173,20 @@ def _play(send: Callable[[Any], None], make: Callable[[], Demo], setup: _Setup) 
                     told = now
                     send(("state", (CLOSED, now - began, scenes, dict(demo.results()))))
         send(("state", (how, time.monotonic() - began, scenes, dict(demo.results()))))
+
+
+@contextmanager
+def _until_closed(client: int) -> Iterator[None]:
+    """End quietly where the window was closed: what is asked of it then raises, or gives None in place of numbers."""
+    p = bullet()
+    try:
+        yield
+    except (p.error, TypeError):
+        deadline = time.monotonic() + _CLOSING_SECONDS
+        while p.isConnected(client):
+            if time.monotonic() > deadline:
+                raise  # it is there, so this is a mistake of ours
+            time.sleep(0.05)
 
 
 def _draw(scene: Scene, solids: Solids, marks: Marks, panel: Panel) -> None:

@@ -16,8 +16,8 @@ def test_arms_start_where_they_can_move(name: str) -> None:
     assert float(robot.manipulability(home)) > 0.3 * float(robot.manipulability(robot.sample(200, seed=1)).median())
 
 
-@pytest.mark.parametrize("shape", [common.circle, common.lissajous])
-@pytest.mark.parametrize("name", ["kuka_iiwa", "planar_2r"])
+@pytest.mark.parametrize("shape", [common.circle, common.eight, common.lissajous])
+@pytest.mark.parametrize("name", ["kuka_iiwa", "scara", "planar_2r"])
 def test_paths_are_closed_and_within_reach(shape, name: str) -> None:
     robot = dk.load_robot(name)
     way = common.Way(robot, common.home_of(robot), shape, 0.2)
@@ -52,7 +52,7 @@ def test_whole_turns_do_not_count_where_a_joint_is_unlimited() -> None:
 
     robot = dk.Robot.from_urdf(MIXED_URDF)
     q = torch.zeros(robot.dof, dtype=torch.float64)
-    turned = torch.where(robot.periodic, 2.0 * torch.pi, 0.0) + q
+    turned = 2.0 * torch.pi * robot.periodic.double() + q
     assert bool(robot.periodic.any()) and float(common.turned_apart(robot, turned[None], q)[0]) < 1e-9
 
 

@@ -88,6 +88,8 @@ def test_what_is_held_is_left_alone_until_it_is_let_go(panel: WebPanel, monkeypa
     assert values["bank"] == 20.0 and touched == {}  # the demo's own doing is no touch
     panel.show({"bank": 50.0}, ())
     assert panel._handles["bank"].value == 45.0  # no farther than the slider goes
+    panel.show({"bank": -1e-12}, ())
+    assert str(panel._handles["bank"].value) == "0.0"  # not -0
 
 
 def test_a_wait_ends_with_a_touch(panel: WebPanel) -> None:

@@ -45,7 +45,7 @@ def test_the_table_has_what_differs_and_the_file_all(sweep: Path, capsys: pytest
     assert [row["cost"] for row in rows] == ["0.5", "0.25", ""] and [row["same"] for row in rows] == ["3", "3", ""]
     assert rows[2]["error"] == "it cannot be" and "batch" not in rows[0] and rows[1]["rate"] == "0.1"
     printed = capsys.readouterr().out
-    for words in ("The 3 runs of this sweep", "rate", "0.25", "it cannot be", "runs.csv"):
+    for words in ("Runs of this sweep: 3", "rate", "0.25", "it cannot be", "runs.csv"):
         assert words in printed
     assert sorted(child.name for child in sweep.iterdir()) == ["0", "1", "multirun.yaml", "runs.csv"]
 
