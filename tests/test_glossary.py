@@ -18,7 +18,7 @@ GUIDES = [
 
 JARGON = """
 accelerometer; active set; adjoint; aileron; airframe; analytic formula; angular momentum; attitude; autocast; azimuth;
-bank angle; base; boresight; branch; calibration; cascade; chart; checkpoint; chi-squared; clustering;
+bank angle; base; body axes; boresight; branch; calibration; cascade; chart; checkpoint; reduced chi-square; clustering;
 complementary filter; continuous joint; control surface; covariance; Cramer-Rao bound; damping; data-parallel training;
 DBSCAN; Denavit-Hartenberg parameters; discrete adjoint; ECEF; elevation; elevator; ENU axes; equilibrium; Euler angles;
 explicit Euler method; explicit midpoint method; exponential map; extrinsic; feed-forward; FLU axes; fork; forward kinematics;
@@ -30,7 +30,7 @@ low-discrepancy sequence; magnetometer; manipulability; maximum mean discrepancy
 mixture of normals; modified Rodrigues parameters; multiplicative extended Kalman filter; NED axes; Newton's method;
 normalizing flow; null space; nullity; outlier; parameter sweep; PD control; percentile; pitch; pole; policy; pose;
 principal component; priority; prismatic joint; probability density; pseudo-inverse; purity; quadrotor; quantile; rank;
-rational-quadratic spline; redundant arm; residual; revolute joint; Rodrigues vector; roll; rotation vector; rudder;
+rational-quadratic spline; redundant; residual; revolute joint; Rodrigues vector; roll; rotation vector; rudder;
 Runge-Kutta method; SE(3); settling time; singular value; singular value decomposition; SO(3); specific force; square-root law;
 stability axes; stationary point; synergy; tangent; tip; tolerance; TRIAD; unit seed; URDF; vector-Jacobian product; Wahba's problem;
 WGS 84; wind axes; worker; yaw
