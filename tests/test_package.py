@@ -40,7 +40,14 @@ def test_the_lowest_versions_tried_are_those_that_are_named() -> None:
 
 
 # Of these, those that make the documentation's pages, and parts of packages that older versions have inside.
-NOT_ON_PYTHON_310 = {"griffelib", "mkdocs-autorefs", "mkdocstrings", "mkdocstrings-python", "pymdown-extensions", "zensical"}
+NOT_ON_PYTHON_310 = {
+    "griffelib",
+    "mkdocs-autorefs",
+    "mkdocstrings",
+    "mkdocstrings-python",
+    "pymdown-extensions",
+    "zensical",
+}
 NOT_ON_PYTHON_310 |= {"mujoco-core", "mujoco-studio", "shapely", "watchdog"}
 
 
