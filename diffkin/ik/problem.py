@@ -143,8 +143,8 @@ class Problem:
         """The same problem with some of its tasks alone."""
         if len(kept) == len(self.tasks):
             return self
-        tasks, links, uses = ([part[k] for k in kept] for part in (self.tasks, self.links, self.uses))
-        return dataclasses.replace(self, tasks=tasks, links=links, uses=uses)
+        tasks, links = [self.tasks[k] for k in kept], [self.links[k] for k in kept]
+        return dataclasses.replace(self, tasks=tasks, links=links, uses=[self.uses[k] for k in kept])
 
     def groups(self) -> list[list[int]]:
         """Indices of tasks that share coordinates, directly or by way of others: groups can be solved by themselves."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +43,7 @@ def search(
     starts: Starts,
     count: int,
     progress: Progress | None = None,
+    deadline: float = math.inf,
 ) -> Found:
     """Solve ``count`` problems, each from its own starts in the order of their rank.
 
@@ -54,6 +57,7 @@ def search(
         starts: Where from.
         count: How many problems.
         progress: Called after each round of starts.
+        deadline: When ``time.monotonic()`` is past it, no further round is begun.
 
     Returns:
         The best of each problem.
@@ -95,8 +99,10 @@ def search(
         pending = pending[hits[pending] < nearest_of]
         if progress is not None:
             progress(count - len(pending), count)
+        if time.monotonic() > deadline:
+            break
     lost = (hits == 0).nonzero().squeeze(-1)
-    if len(lost):
+    if len(lost) and time.monotonic() <= deadline:
         state = dataclasses.replace(best.take(lost), grace=torch.full_like(cost[lost], torch.inf))
         end = _run(options, problem, state, _watcher(trace, count) if options.history else None)
         better = end.met | (end.cost < cost[lost])

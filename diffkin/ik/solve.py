@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["solve_ik"]
 
+_TIMED_SLICE = 32  # targets that the kernel solves between two looks at the clock
+
 _HOW = (
     "For a position alone give diffkin.ik.PositionTask(None, point) with a point of three numbers: planar arms move in "
     "the plane z = 0, and a point (x, y) is (x, y, 0) there."
@@ -58,6 +62,7 @@ def solve_ik(
     history: bool = False,
     progress: Progress | None = None,
     backend: str | None = None,
+    time_limit: float | None = None,
 ) -> IKResult:
     """Find coordinates at which links meet their targets, within joint limits.
 
@@ -87,6 +92,8 @@ def solve_ik(
         history: Whether to record the error after each iteration.
         progress: Called now and then as ``progress(finished, total)``.
         backend: None, or "reference" to force the plain torch path.
+        time_limit: [s] after which no further start is begun, or, of targets solved by the kernel, no further 32; None
+            for no limit. What was not reached by then has ``success`` False.
 
     Returns:
         The solutions. Reaching none is no exception: ``success`` is False there and ``q`` is the best found.
@@ -106,6 +113,7 @@ def solve_ik(
     robot.check_unchanged()
     if progress is not None and not callable(progress):
         raise OptionError(f"progress must be called as progress(finished, total), got {progress!r}.")
+    deadline = _deadline(time_limit)
     q0, base = (
         part if part is None or isinstance(part, Tensor) else as_tensor(part, name, robot.dtype, robot.device)
         for part, name in ((q0, "q0"), (base, "base"))
@@ -113,7 +121,7 @@ def solve_ik(
     target = _given(target, robot)
     differentiated = differentiable and torch.is_grad_enabled()
     plain = without_gradient(robot)
-    if isinstance(target, Tensor) and base is None and not (free_base or locked):
+    if isinstance(target, Tensor) and base is None and time_limit is None and not (free_base or locked):
         result = kernel_route.solve_poses(options, plain, target, q0, progress)
         if result is not None:
             object.__setattr__(result, "out_of_reach", partial(_pose_out_of_reach, plain, target, result.success.shape))
@@ -133,7 +141,7 @@ def solve_ik(
     batch = _batch(tasks, q0, base, robot)
     with _plainly(robot), torch.no_grad():
         movable = _movable(robot, locked, q0)
-        result = _solve(plain, tasks, options, q0, base, free_base, movable, batch, progress)
+        result = _solve(plain, tasks, options, q0, base, free_base, movable, batch, progress, deadline)
     if not free_base:
         object.__setattr__(result, "out_of_reach", partial(out_of_reach, plain, tasks, base, batch))
     if not differentiated:
@@ -152,6 +160,7 @@ def _solve(
     movable: Tensor,
     batch: torch.Size,
     progress: Progress | None,
+    deadline: float,
 ) -> IKResult:
     """The solutions of checked tasks, by the kernel where it can serve them, else by the methods in torch."""
     count = batch.numel()
@@ -180,13 +189,18 @@ def _solve(
         begin, at = (None if part is None else part[rows] for part in (first, placed))
         told = progress if len(groups) == 1 else None
         if not robot.dof and not free_base:
-            found = _nothing_to_move(problem, at, rows.stop - rows.start)
+            found = _left_alone(problem.lower.new_zeros(rows.stop - rows.start, 0), at)
+        elif rows.start and time.monotonic() > deadline:
+            rest = torch.zeros_like(problem.lower).clamp(problem.lower, problem.upper)
+            found = _left_alone(rest.expand(rows.stop - rows.start, -1) if begin is None else begin, at)
         else:
             parts = [problem.having(group) for group in groups]
             ends = [
                 kernel_route.solve(part, options, robot, begin, at)
                 if by_kernel
-                else search(part, options, Starts(part, options, begin, at, rows.stop - rows.start), count, told)
+                else search(
+                    part, options, Starts(part, options, begin, at, rows.stop - rows.start), count, told, deadline
+                )
                 for part, by_kernel in zip(parts, kinds, strict=True)
             ]
             found = ends[0] if len(ends) == 1 else joined(ends, [part.needed for part in parts])
@@ -194,7 +208,8 @@ def _solve(
             progress(rows.stop, count)
         return _result(robot, problem, options, found, None if given is None else given[rows])
 
-    return _in_slices(solved, count, kernel_route.SLICE if all(kinds) else count, batch)
+    size = kernel_route.SLICE if deadline == math.inf else _TIMED_SLICE
+    return _in_slices(solved, count, size if all(kinds) else count, batch)
 
 
 def _result(robot: Robot, problem: Problem, options: Options, found: Found, q0: Tensor | None) -> IKResult:
@@ -224,10 +239,19 @@ def _pose_out_of_reach(robot: Robot, target: Tensor, batch: torch.Size) -> Tenso
     return out_of_reach(robot, [PoseTask(None, target.detach())], None, batch)
 
 
-def _nothing_to_move(problem: Problem, base: Tensor | None, count: int) -> Found:
-    """What there is to say of a robot without joints."""
-    none = torch.zeros(count, dtype=torch.long, device=problem.tree.device)
-    return Found(problem.lower.new_zeros(count, 0), base, none > 0, none, none.clone(), None)
+def _left_alone(q: Tensor, base: Tensor | None) -> Found:
+    """What there is to say of coordinates (count, dof) that nothing was done to."""
+    none = torch.zeros(len(q), dtype=torch.long, device=q.device)
+    return Found(q, base, none > 0, none, none.clone(), None)
+
+
+def _deadline(time_limit: float | None) -> float:
+    """When ``time.monotonic()`` will have reached a limit [s] from now."""
+    if time_limit is None:
+        return math.inf
+    if isinstance(time_limit, bool) or not isinstance(time_limit, (int, float)) or not time_limit > 0:
+        raise OptionError(f"time_limit must be a number of seconds above 0, or None, got {time_limit!r}.")
+    return time.monotonic() + time_limit
 
 
 def _in_slices(solved: Callable[[slice], IKResult], count: int, size: int, batch: torch.Size) -> IKResult:

@@ -353,3 +353,33 @@ def test_bad_input(iiwa, mixed):
         dk.solve_ik(iiwa, object())
     with pytest.raises(OptionError, match="priority 0"):
         dk.solve_ik(iiwa, [ik.PoseTask(None, T, priority=1)])
+
+
+@pytest.mark.parametrize("backend", [None, "reference"])
+def test_a_limit_of_time_is_kept_between_rounds(iiwa, backend, monkeypatch):
+    count = 100 if backend is None else 4
+    T = iiwa.forward_kinematics(iiwa.sample(count, seed=3))
+    T[0, 0, 3] += 9.0
+    q0 = iiwa.sample(count, seed=5)
+    clock = iter(range(10**6))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))  # each look at it takes a second
+    result = dk.solve_ik(iiwa, T, q0=q0, time_limit=0.5, backend=backend)
+    again = dk.solve_ik(iiwa, T, q0=q0, time_limit=0.5, backend=backend)
+    assert again.success.tolist() == [False] + [True] * (count - 1)
+    error = (iiwa.forward_kinematics(result.q) - T)[:, :3, 3].norm(dim=-1)
+    assert (error[result.success] <= 1e-6).all()
+    assert (error[~result.success] > 1e-6).all()
+    if backend is None:  # of the kernel's targets, whole slices; what comes after stays at q0
+        left = (result.q == q0).all(-1)
+        assert 0 < int(left.sum()) < count
+        assert torch.equal(result.q[~left], again.q[~left])
+        assert not result.success[left].any()
+    else:  # one round of starts, and no more
+        assert result.restarts.max() == 0
+        assert again.restarts[0] >= 100
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, True, "1"])
+def test_limits_of_time_that_are_none(iiwa, limit):
+    with pytest.raises(OptionError, match="time_limit"):
+        dk.solve_ik(iiwa, torch.eye(4), time_limit=limit)
