@@ -26,7 +26,18 @@ OPTIONAL = frozenset(
         *("pybullet", "pybullet_data", "matplotlib", "hydra", "omegaconf", "rich", "imageio", "imageio_ffmpeg", "PIL"),
         *("viser", "daqp", "lightning_fabric", "zuko", "sklearn", "safetensors", "tensorboard", "scipy", "xacrodoc"),
         *("example_robot_data", "hypothesis", "pinocchio", "mujoco", "roma", "pymap3d", "mpmath", "EAIK", "eaik"),
-        *("selenium", "spellchecker", "nbclient", "nbformat", "jupytext", "ipykernel", "IPython", "build", "optuna", "yaml"),
+        *(
+            "selenium",
+            "spellchecker",
+            "nbclient",
+            "nbformat",
+            "jupytext",
+            "ipykernel",
+            "IPython",
+            "build",
+            "optuna",
+            "yaml",
+        ),
     )
 )
 """Names to import of what is in extras of pyproject.toml; torch, numpy, numba, lxml and jaxtyping are not among them."""

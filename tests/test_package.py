@@ -34,11 +34,20 @@ def test_the_lowest_versions_tried_are_those_that_are_named() -> None:
     assert {"numpy", "numba", "lxml", "jaxtyping"} <= set(tried)
     for name in set(tried) - {"torch"}:
         low, bound = (tuple(map(int, version.split("."))) for version in (tried[name], named[name]))
-        assert low + (0,) * 9 >= bound and low[: len(bound)] == bound, f"{name}: {tried[name]} tried, {named[name]} named"
+        assert low + (0,) * 9 >= bound and low[: len(bound)] == bound, (
+            f"{name}: {tried[name]} tried, {named[name]} named"
+        )
 
 
 # Of these, those that make the documentation's pages, and parts of packages that older versions have inside.
-NOT_ON_PYTHON_310 = {"griffelib", "mkdocs-autorefs", "mkdocstrings", "mkdocstrings-python", "pymdown-extensions", "zensical"}
+NOT_ON_PYTHON_310 = {
+    "griffelib",
+    "mkdocs-autorefs",
+    "mkdocstrings",
+    "mkdocstrings-python",
+    "pymdown-extensions",
+    "zensical",
+}
 NOT_ON_PYTHON_310 |= {"mujoco-core", "mujoco-studio", "shapely", "watchdog"}
 
 

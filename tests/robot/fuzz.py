@@ -73,7 +73,10 @@ def run(kind: str, count: int, seed: int, progress: bool = False) -> Report:
         began, known = time.monotonic(), len(report.faults)
         first = _run_chunk(report, first, min(count, first + CHUNK))
         if progress:
-            print("".join(f"FAULT {kind}:{case} --seed {seed}: {fault}\n" for case, fault in report.faults[known:]), end="")
+            print(
+                "".join(f"FAULT {kind}:{case} --seed {seed}: {fault}\n" for case, fault in report.faults[known:]),
+                end="",
+            )
             print(
                 f"{kind}: {first} of {count}, {len(report.faults)} faults, {time.monotonic() - began:.0f} s", flush=True
             )
