@@ -120,3 +120,13 @@ def test_a_robot_without_mass_has_no_centre_of_it() -> None:
     assert robot.mass.item() == 0.0
     with pytest.raises(ModelFileError, match="No link"):
         robot.center_of_mass([0.0])
+
+
+@pytest.mark.parametrize("xyz", ["1e300 0 0", "0 1.7e308 0"])
+def test_a_centre_that_no_mechanism_has_is_not_known(xyz: str) -> None:
+    inertial = f'<inertial><origin xyz="{xyz}"/><mass value="5"/></inertial>'
+    robot = dk.Robot.from_urdf(f'<robot name="r"><link name="a">{inertial}</link></robot>')
+    assert torch.isnan(robot.link_masses).all()
+    assert robot.link_centers.tolist() == [[0.0, 0.0, 0.0]]
+    with pytest.raises(ModelFileError, match="not known"):
+        _ = robot.mass

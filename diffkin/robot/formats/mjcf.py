@@ -88,6 +88,7 @@ class _Reader:
     def read(self) -> tuple[list[str], list[str], list[JointDescription]]:
         """Links, hidden links and joints of the model."""
         model = self.model
+        self._check_quaternions()
         mimics, locked = self._couplings()
         for index, body in enumerate(self.body):
             if index:
@@ -100,6 +101,18 @@ class _Reader:
                 link = self.link_names.new(name)
                 self._fix(self.body[body], link, _pose(model.site_pos[index], model.site_quat[index]))
         return self.links, self.hidden, self.joints
+
+    def _check_quaternions(self) -> None:
+        """MuJoCo leaves quaternions as they are that it cannot normalise, and then computes poses that mean nothing."""
+        sites = [self.model.site(index).name for index in range(self.model.nsite)]
+        for what, names, quats in (("body", self.body, self.model.body_quat), ("site", sites, self.model.site_quat)):
+            with np.errstate(over="ignore", invalid="ignore"):
+                wrong = ~(np.abs(np.linalg.norm(quats, axis=1) - 1.0) < 1e-6)
+            for index in np.flatnonzero(wrong & np.array([bool(name) for name in names], dtype=bool)).tolist():
+                raise ModelFileError(
+                    f"{self.label}: the {what} {names[index]!r} has the quaternion {quats[index].tolist()}, which MuJoCo "
+                    "cannot normalise. Write one of length one."
+                )
 
     def _fix(self, parent: str, link: str, pose: _Array) -> None:
         self.links.append(link)
@@ -239,10 +252,8 @@ def _turn(axis: _Array, angle: float) -> _Array:
 
 
 def _pose(position: _Array, quat_wxyz: _Array) -> _Array:
-    pose, length = _shift(position), float(np.linalg.norm(quat_wxyz))
-    if length < 1e-15:  # as MuJoCo has it (mjMINVAL)
-        return pose
-    w, x, y, z = np.asarray(quat_wxyz) / length
+    w, x, y, z = np.asarray(quat_wxyz) / np.linalg.norm(quat_wxyz)
+    pose = _shift(position)
     pose[:3, :3] = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],

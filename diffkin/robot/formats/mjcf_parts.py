@@ -47,7 +47,19 @@ _DYNAMICS = (  # of a joint; not looked at
     *("solreflimit", "solimplimit", "solreffriction", "solimpfriction", "actuatorgravcomp"),
 )
 _COUNTED = {"body", "joint", "freejoint", "site", "frame", "geom"}
-_COMPILER = ("angle", "coordinate", "eulerseq", "autolimits")
+_COMPILER_LEFT_OUT = {  # the rest is kept, so that MuJoCo refuses a misspelt one
+    *("alignfree", "assetdir", "conflict", "convexhull", "discardvisual", "exactmeshinertia", "fitaabb", "fusestatic"),
+    *(
+        "meshdir",
+        "passthrough",
+        "savecanonical",
+        "savecompiled",
+        "saveinertial",
+        "strippath",
+        "texturedir",
+        "usethread",
+    ),
+}
 _COMPILER_OF_MASSES = (
     "settotalmass",
     "balanceinertia",
@@ -87,8 +99,8 @@ class Parts:
         for element in root.iter("model"):
             element.set("file", (renamed or {}).get(element.get("file"), element.get("file") or ""))
         for element in root.iter("compiler"):
-            for key in set(element.attrib) - {*_COMPILER, *(_COMPILER_OF_MASSES if shapes else ())}:
-                del element.attrib[key]
+            for key in _COMPILER_LEFT_OUT | (set() if shapes else {*_COMPILER_OF_MASSES}):
+                element.attrib.pop(key, None)
         return str(etree.tostring(root, encoding="unicode"))
 
 
@@ -232,7 +244,10 @@ def _keep_couplings(root: Any, label: str) -> None:
         if equality.tag == "tendon" and pair <= fixed:
             used |= pair
             continue
-        if equality.tag == "tendon" and pair <= {tendon.get("name") for tendon in tendons}:
+        named = pair <= {tendon.get("name") for tendon in tendons}
+        if equality.tag == "tendon" and not named and root.find("asset/model") is None:
+            continue  # MuJoCo says which there is not
+        if equality.tag == "tendon" and named:
             warnings.warn(
                 f"{label}: the equality of the tendons {', '.join(map(repr, sorted(map(str, pair))))}, which pass along "
                 "sites, closes a loop; a robot is a tree, and leaves it out.",

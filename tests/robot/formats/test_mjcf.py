@@ -487,3 +487,58 @@ def test_a_mass_that_comes_of_a_mesh_is_not_known() -> None:
     ):
         known = Robot.from_mjcf(model(body.format(inside), mesh))
         assert known.mass.item() == (2.0 if inside.startswith(INERTIAL) else 1.0)
+
+
+def test_numbers_that_say_nothing_of_kinematics_may_be_anything() -> None:
+    inside = '<body name="a"><joint name="j" damping="inf" armature="nan"/>' + SHAPE + "</body>"
+    assert Robot.from_mjcf(model(inside)).joint_names == ("j",)
+
+
+@pytest.mark.parametrize(
+    ("written", "lower", "upper"), [("-inf inf", -np.inf, np.inf), ("-1 inf", -1.0, np.inf), ("-inf 1", -np.inf, 1.0)]
+)
+def test_an_infinite_range_is_no_limit(written: str, lower: float, upper: float) -> None:
+    inside = f'<body name="a"><joint name="j" range="{written}"/>{SHAPE}</body>'
+    robot = Robot.from_mjcf(model(inside, before='<compiler angle="radian"/>'))
+    assert (float(robot.lower), float(robot.upper)) == (lower, upper)
+    for wrong in ("nan 1", "inf inf", "0 -inf"):
+        with pytest.raises(ModelFileError):
+            Robot.from_mjcf(model(inside.replace(written, wrong)))
+
+
+def test_a_misspelt_default_is_refused_as_mujoco_does() -> None:
+    with pytest.raises(ModelFileError, match="Joint"):
+        Robot.from_mjcf(model(f"<body><joint/>{SHAPE}</body>", before='<default><Joint axis="0 1 0"/></default>'))
+    with pytest.raises(ModelFileError, match="angles"):
+        Robot.from_mjcf(model(f"<body><joint/>{SHAPE}</body>", before='<compiler angles="radian"/>'))
+    before = '<default><position kp="1"/><joint axis="0 1 0"/></default>'
+    assert Robot.from_mjcf(model(f"<body><joint/>{SHAPE}</body>", before=before)).tree.axes.tolist() == [
+        [0.0, 1.0, 0.0]
+    ]
+
+
+def test_what_follows_a_locked_joint_is_locked() -> None:
+    inside = "".join(f'<body name="{name}" pos="0 0 1"><joint name="{name}"/>{SHAPE}' for name in "abc") + "</body>" * 3
+    xml = model(
+        inside,
+        "<equality>"
+        '<joint joint1="c" joint2="b" polycoef="0.2 2 0 0 0"/><joint joint1="b" polycoef="0.3 1 0 0 0"/></equality>',
+    )
+    robot = Robot.from_mjcf(xml)
+    assert robot.joint_names == ("a",)
+    assert gap(robot, xml, torch.tensor([0.4], dtype=torch.float64), b=0.3, c=0.8) < 1e-12
+
+
+@pytest.mark.parametrize("quat", ["1e-200 0 0 0", "1e-12 1e-12 0 0", "1 1e300 0 0"])
+@pytest.mark.parametrize("what", ["body", "site"])
+def test_a_quaternion_that_mujoco_cannot_normalise_is_refused(quat: str, what: str) -> None:
+    turned = {"body": "", "site": ""} | {what: f'quat="{quat}"'}
+    inside = f'<body name="a" {turned["body"]}><joint name="j"/>{SHAPE}<site name="s" {turned["site"]}/></body>'
+    with pytest.raises(ModelFileError, match=f"the {what} .* which MuJoCo cannot normalise"):
+        Robot.from_mjcf(model(inside))
+
+
+def test_an_equality_of_a_tendon_that_is_not_there_is_refused() -> None:
+    after = '<equality><tendon tendon1="nobody"/></equality>'
+    with pytest.raises(ModelFileError, match="nobody"):
+        Robot.from_mjcf(model(f"<body><joint/>{SHAPE}</body>", after))

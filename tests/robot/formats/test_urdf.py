@@ -58,6 +58,8 @@ def test_defaults_of_urdf() -> None:
     assert found.origin.tolist() == np.eye(4).tolist()
     assert found.axis.tolist() == [1.0, 0.0, 0.0]
     assert joint("<axis/>" + LIMIT).axis.tolist() == [1.0, 0.0, 0.0]
+    with pytest.raises(JointError, match=r"has an <axis> with XYZ and no xyz"):
+        joint('<axis XYZ="0 0 1"/>' + LIMIT)
     assert joint('<origin xyz="1 2 3"/>' + LIMIT).origin[:3, 3].tolist() == [1.0, 2.0, 3.0]
 
 

@@ -60,7 +60,7 @@ def _own_side(
         robot = module.load(files, folder)
     except dk.errors.DiffkinError as error:
         said["message"] = f"{type(error).__name__}: {error}"
-        if not 20 <= len(said["message"]) <= 5000:
+        if not 20 <= len(said["message"]) <= 12_000:  # some names are as long
             said["fault"] = f"a message of {len(said['message'])} letters"
     except BaseException as error:  # whatever escapes is what is looked for
         said["fault"] = f"{type(error).__name__} escapes: {error}"

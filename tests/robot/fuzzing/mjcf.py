@@ -50,6 +50,35 @@ _NUMERIC = (
     ),
 )
 _HUGE = re.compile(r'\b(nrow|ncol|width|height|nkey|nuserdata|count)="\s*(\d{5,}|\d+e\d)')
+_SECTIONS_BESIDE = {
+    "option",
+    "size",
+    "statistic",
+    "visual",
+    "custom",
+    "asset",
+    "contact",
+    "tendon",
+    "actuator",
+    "sensor",
+}
+_SECTIONS_BESIDE |= {"keyframe", "extension", "deformable"}
+_BESIDE = {
+    "geom",
+    "inertial",
+    "camera",
+    "light",
+    "general",
+    "motor",
+    "position",
+    "velocity",
+    "mesh",
+    "material",
+    "weld",
+}
+_BESIDE |= {"connect"}
+_ATTRIBUTES_BESIDE = {"damping", "armature", "stiffness", "springref", "frictionloss", "material", "margin"}
+_ATTRIBUTES_BESIDE |= {"inertiafromgeom", "settotalmass", "balanceinertia"}
 _TURNS = ("", "quat", "axisangle", "euler", "xyaxes", "zaxis")
 
 
@@ -477,7 +506,9 @@ def judge(files: dict[str, str], folder: Path, robot: dk.Robot | None, q: np.nda
     try:
         model = mujoco.MjModel.from_xml_path(str(folder / "model.xml"))
     except (ValueError, RuntimeError) as error:
-        return Refused(str(error))
+        model = _mechanism(files) if robot is not None else None
+        if model is None:
+            return Refused(str(error))
     if robot is None:
         return Judged([], partial=True)
     data, poses, largest = mujoco.MjData(model), [], 0.0
@@ -505,6 +536,30 @@ def judge(files: dict[str, str], folder: Path, robot: dk.Robot | None, q: np.nda
     reach += sum(abs(float(value)) for value in q.ravel()) + largest
     expected = {model.body(index).name for index in _below(model, bodies[robot.base])} - {""}
     return Judged(poses, *tolerances(largest, reach), frozenset(expected), partial=True)
+
+
+def _mechanism(files: dict[str, str]) -> Any:
+    """MuJoCo's model of the kinematics alone, where it refuses the whole for something else; None if it refuses that."""
+    import mujoco
+
+    try:
+        root = ElementTree.fromstring(files["model.xml"].strip("\ufeff \t\r\n\0"))
+    except ElementTree.ParseError:
+        return None
+    for section in [section for section in root if section.tag in _SECTIONS_BESIDE]:
+        root.remove(section)
+    for parent in list(root.iter()):
+        for child in [child for child in parent if child.tag in _BESIDE]:
+            parent.remove(child)
+    for body in list(root.iter("body")):
+        SubElement(body, "inertial", pos="0 0 0", mass="1", diaginertia="1 1 1")
+    for element in root.iter():
+        for key in _ATTRIBUTES_BESIDE & set(element.attrib):
+            del element.attrib[key]
+    try:
+        return mujoco.MjModel.from_xml_string(written(root))
+    except (ValueError, RuntimeError):
+        return None
 
 
 def _driven(model: Any) -> dict[int, int]:

@@ -57,6 +57,7 @@ _REASONS: dict[tuple[str, str], dict[str, str]] = {
         r"<!DOCTYPE": _DOCTYPE,
         r"joint .* is not at the root": _NOT_ROOT,
         r"above 1e\+100|follows its source by the factor|every number must be finite": _LARGE,
+        r"which MuJoCo cannot normalise": "a quaternion is tiny or huge, and MuJoCo computes poses that mean nothing",
         r"has no <body>": "it has no bodies, so there is no robot in it",
         r"second or higher order": "a joint follows another by a parabola or more, which a tree does not have",
         r"two equalities drive joint": "two equalities drive one joint, which has one source in a tree",

@@ -315,12 +315,14 @@ def _for_pinocchio(text: str) -> str:
     """
     root = ElementTree.fromstring(text.strip("\ufeff \t\r\n\0"))
     changed = False
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
     for parent in list(root.iter()):
-        for element in [child for child in parent if child.tag.rpartition("}")[2] == "axis" and not child.attrib]:
+        for element in [child for child in parent if child.tag == "axis" and not child.attrib]:
             parent.remove(element)
             changed = True
         for key in {"xyz": "axis", "quat_xyzw": "origin"}.items():
-            if parent.tag.rpartition("}")[2] == key[1] and parent.get(key[0]) is not None:
+            if parent.tag == key[1] and parent.get(key[0]) is not None:
                 changed |= _scale(parent, key[0])
     return written(root) if changed else text
 
