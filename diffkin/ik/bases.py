@@ -58,7 +58,8 @@ class FreeBase:
         rotation, by_rotation = base[:, :3, :3], by_base[:, :3, :3]
         # of hat(w) R, or of R hat(w), against the gradient by R
         spin = by_rotation @ rotation.mT if self.world else rotation.mT @ by_rotation
-        turn = 2.0 * rotations.vee(spin)
+        (_, m10, m20), (m01, _, m21), (m02, m12, _) = (column.unbind(-1) for column in spin.unbind(-1))
+        turn = torch.stack((m21 - m12, m02 - m20, m10 - m01), dim=-1)
         return torch.cat((shift[:, list(self.shifts)], turn[:, list(self.turns)]), dim=-1)
 
     def placed(self, found: Tensor, given: Tensor | None) -> Tensor:

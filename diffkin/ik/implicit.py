@@ -89,7 +89,7 @@ class Conditions:
             q = torch.where(self.held, q + (self.holds - self.holds.detach()), q)
         if base is None or self.problem.free_base == 0:
             return q, self.base
-        return q, self.problem.moves.placed(base, self.base)
+        return q, self.problem.moves.placed(base, None if self.base is None else self.base[: len(base)])
 
     def state(self, q: Tensor, base: Tensor | None, step: Tensor | None = None) -> State:
         """Solutions after a step (n, dof + free base) from them; limits do not stop it."""

@@ -83,7 +83,7 @@ def test_a_tilted_base_stays_as_tilted(panda):
     assert max(abs(turn[:2]).max() for turn in turned) < 1e-12
 
 
-@pytest.mark.parametrize("respect", ["target", "base"])
+@pytest.mark.parametrize("respect", ["base", pytest.param("target", marks=pytest.mark.slow)])
 def test_gradients_through_a_planar_base(panda, respect):
     q0 = panda.sample(50, seed=6)
     q0 = q0[panda.manipulability(q0).argmax()]
