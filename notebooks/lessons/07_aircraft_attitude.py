@@ -132,8 +132,9 @@ J_by_hand = J_turn @ rotations.body_rate_matrix(angles, "ZYX")
 library = aircraft.point_jacobian(airframe, "right_wingtip", R, method="backward_seeds")[:, :3]
 by_autograd = autograd.jacobian(lambda a: rotations.euler_to_matrix(a, "ZYX") @ p, angles)
 print(
-    f"seeds against by hand {(J_angles - J_by_hand).abs().max():.0e}, against diffkin {(J_turn - library).abs().max():.0e}"
+    f"seeds against by hand {(J_angles - J_by_hand).abs().max():.0e}, by autograd {(J_angles - by_autograd).abs().max():.0e}"
 )
+print(f"turn of the body against diffkin {(J_turn - library).abs().max():.0e}")
 
 with simulation.open_airframe(airframe) as flying:  # the same aircraft in PyBullet
     flying.reset(R)
