@@ -60,7 +60,7 @@ test-lowest:
 	@test -x $(LOWEST)/bin/python || sh scripts/make_venv.sh $(LOWEST) $(PYTHON)
 	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt $(PIP_ARGS) -e . $(LOWEST_TOOLS)
 	NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/kernels $(LOWEST)/bin/python -m pytest -m "not slow" -n auto --dist loadfile tests \
-		--ignore=tests/scripts --ignore=tests/examples --ignore=tests/benchmarks
+		--ignore=tests/scripts --ignore=tests/examples --ignore=tests/benchmarks --ignore=tests/learning --ignore=tests/test_readme.py
 
 # Damaged robot descriptions against Pinocchio and MuJoCo; SEED=1 tries the same ones again.
 fuzz: $(STAMPS)/test

@@ -33,6 +33,8 @@ def tried_one_by_one(robot: dk.Robot, q: torch.Tensor, q0: torch.Tensor) -> torc
 
 @pytest.fixture(scope="module")
 def ur5() -> dk.Robot:
+    if not UR5.exists():
+        pytest.skip("example-robot-data is not installed")
     return dk.Robot.from_urdf(UR5, tip="tool0")
 
 

@@ -77,6 +77,7 @@ print(beyond_outputs(call, size))
     ],
 )
 def test_a_call_allocates_its_outputs_and_little_more(name, dtype):
+    pytest.importorskip("pybullet_data")
     size = {"inverse kinematics": 700_000, "from q0": 700_000}.get(name, 1_000_000 if name in CALLS else 200_000)
     command = [sys.executable, "-c", MEASURE, name, dtype, str(size)]
     done = subprocess.run(

@@ -60,7 +60,7 @@ class Report:
         """The report as it is printed."""
         lines = [f"{self.kind}: {sum(self.counts.values())} cases of seed {self.seed}, slowest {self.slowest:.2f} s"]
         lines += [f"  {count:6d}  {what}" for what, count in self.counts.most_common()]
-        lines += [f"  {count:6d}    {why}" for why, count in self.kinds.most_common()]
+        lines += [f"  {count:6d}    {why}" for why, count in self.kinds.most_common() if count]
         lines += [f"  FAULT {self.kind}:{case} --seed {self.seed}: {fault}" for case, fault in self.faults]
         return "\n".join(lines)
 

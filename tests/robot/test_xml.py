@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import os
 from pathlib import Path
@@ -225,6 +226,7 @@ def test_packages_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("name", ["example-robot-data/robots/panda_description", "panda_description"])
 def test_example_robots_are_found_as_packages(name: str) -> None:
+    importlib.metadata.distribution("example-robot-data")  # the test is skipped where it is not installed
     robot = load_robot(f"package://{name}/urdf/panda.urdf", tip="panda_hand_tcp")
     assert robot.dof == 7
 

@@ -58,6 +58,7 @@ _REASONS: dict[tuple[str, str], dict[str, str]] = {
         r"joint .* is not at the root": _NOT_ROOT,
         r"above 1e\+100|follows its source by the factor|every number must be finite": _LARGE,
         r"which MuJoCo cannot normalise": "a quaternion is tiny or huge, and MuJoCo computes poses that mean nothing",
+        r"A URDF is loaded by from_urdf": "it is a URDF, which MuJoCo reads too and diffkin by another call",
         r"has no <body>": "it has no bodies, so there is no robot in it",
         r"second or higher order": "a joint follows another by a parabola or more, which a tree does not have",
         r"two equalities drive joint": "two equalities drive one joint, which has one source in a tree",
@@ -72,6 +73,7 @@ _REASONS: dict[tuple[str, str], dict[str, str]] = {
         r"mass and inertia of moving bodies|inertia must satisfy|\bmass\b|inertia": _NOT_KINEMATICS,
         r"^Not asked: |Caught an unknown exception|[Aa]llocate memory|insufficient memory": _MEMORY,
         r"Error opening file|No such file|mesh|texture|material|hfield": _NOT_KINEMATICS,
+        r"attribute '(margin|damping|armature|frictionloss|stiffness|springref|springdamper|sol\w+)'": _NOT_KINEMATICS,
         r"keyframe|sensor|transmission|actuator|bodypair|wrap|tendon|camera|light|plugin|numeric|text|tuple": _NOT_KINEMATICS,
         r"\b(geom|plane size|size)\b|'(geom|motor|position|general|option|flag|size|visual|contact|custom|statistic|exclude)'": _NOT_KINEMATICS,
     },
@@ -81,14 +83,15 @@ _REASONS: dict[tuple[str, str], dict[str, str]] = {
 _VALUE = re.compile(
     r"joint \[(?P<joint>.*?)\]: (?P<what>lower|upper|effort|velocity) value \((?P<value>.*?)\) is not", re.DOTALL
 )
+_EMPTY = re.compile(r"joint \[(?P<joint>.*?)\]: upper position limit .* cannot be smaller", re.DOTALL)
 _OF_MIMIC = re.compile(r"Could not parse mimic element for joint  \[(?P<joint>.*?)\]\n", re.DOTALL)
 _ENDLESS = {"inf", "+inf", "infinity", "+infinity"}
 
 
 def _of_limit(message: str, text: str) -> str:
     """Why a limit or a mimic that the judge refuses is right: by the kind of its joint."""
-    value, mimic = _VALUE.search(message), _OF_MIMIC.search(message)
-    found = value or mimic
+    value, empty, mimic = (pattern.search(message) for pattern in (_VALUE, _EMPTY, _OF_MIMIC))
+    found = value or empty or mimic
     if found is None:
         return ""
     root = ElementTree.fromstring(text.strip("\ufeff \t\r\n\0"))
@@ -97,7 +100,8 @@ def _of_limit(message: str, text: str) -> str:
     }
     if not kinds & {"revolute", "continuous", "prismatic"}:
         return _UNUSED
-    if value is not None and kinds == {"continuous"} and value["what"] in ("lower", "upper"):
+    of_range = empty is not None or (value is not None and value["what"] in ("lower", "upper"))
+    if of_range and kinds == {"continuous"}:
         return _UNUSED
     if value is not None and value["what"] in ("effort", "velocity") and value["value"].strip().lower() in _ENDLESS:
         return "an infinite limit of effort or speed is none"
