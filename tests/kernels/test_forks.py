@@ -18,14 +18,14 @@ _CHILDREN = """
 import os, signal, sys, threading, time
 
 def answers(child):
-    '''Fork and let the child say whether child() holds; False if it says nothing for half a minute.'''
+    '''Fork and let the child say whether child() holds; False if it says nothing for two minutes.'''
     pid = os.fork()
     if pid == 0:
         try:
             os._exit(0 if child() else 1)
         finally:
             os._exit(2)
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 120
     while time.monotonic() < give_up:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
