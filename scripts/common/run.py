@@ -83,10 +83,10 @@ def _watched(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
             stop.sweep = sweep  # type: ignore[attr-defined]  # for the table of the runs until here
             raise
         except (DiffkinError, OmegaConfBaseException) as error:
-            if new and _names(folder) <= own | {"config.yaml"}:
-                if folder.resolve() not in (Path.cwd(), *Path.cwd().parents):  # never the ground that one stands on
-                    shutil.rmtree(folder)
-                    remove_empty(folder.parent)
+            elsewhere = folder.resolve() not in (Path.cwd(), *Path.cwd().parents)  # never the ground that one stands on
+            if elsewhere and new and _names(folder) <= own | {"config.yaml"}:
+                shutil.rmtree(folder)
+                remove_empty(folder.parent)
             if sweep is not None and first:
                 keep_row(None, str(error))
                 error.sweep = sweep  # type: ignore[union-attr]

@@ -94,16 +94,16 @@ def test_ten_forks_while_another_thread_compiles(tmp_path):
             new._cache.disable()
             return abs(new(x, y) - want) < 1e-12
         said = []
-        for k in range(10):
-            time.sleep(0.013 * (k + 1))
+        while len(said) < 10 or (len(compiled) <= 3 and len(said) < 200):  # a busy machine compiles slowly
+            time.sleep(0.013 * (len(said) % 10 + 1))
             said.append(answers(child))
         ended.set()
         thread.join()
-        print(all(said), len(said), len(compiled) > 3)
+        print(all(said), len(said) >= 10, len(compiled) > 3)
         """,
         tmp_path,
     )
-    assert said == "True 10 True"
+    assert said == "True True True"
 
 
 @pytest.mark.parametrize("delay", [0.01, 0.1, 0.4])
