@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import diffkin
+from diffkin import calibration, learning
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -32,7 +33,10 @@ RUN = [
     "paths.md",
     "rotations.md",
     "aircraft.md",
+    "attitude.md",
     "attitude-learning.md",
+    "calibration.md",
+    "learning.md",
     "pictures.md",
     "demos.md",
     "how-to/limits-and-nearest.md",
@@ -55,13 +59,35 @@ MY_URDF = """
 """
 
 
+def measured() -> dict[str, object]:
+    """An arm that was measured, as the page on calibration has it."""
+    robot = diffkin.load_robot("kuka_iiwa")
+    q = robot.sample(40, seed=0)
+    T = robot.forward_kinematics(q)
+    data = calibration.Measurements(q, T[:, :3, 3], T[:, :3, :3], 1e-4, 1e-3)
+    calibration.write_measurements("measured.csv", robot, data)
+    return {"robot": robot, "tool": torch.eye(4, dtype=robot.dtype)}
+
+
+def trained() -> dict[str, object]:
+    """A network in the folder that the page on learning names, and poses for it."""
+    robot = diffkin.load_robot("planar_3r")
+    folder = Path("outputs/train_ik/...")
+    folder.mkdir(parents=True)
+    learning.save(learning.make_network(robot, {"name": "chain_flow"}), folder / "network.safetensors")
+    return {"T_target": robot.forward_kinematics(robot.sample(3))}
+
+
+GIVEN = {"calibration.md": measured, "learning.md": trained}
+
+
 @pytest.mark.parametrize("page", RUN)
 def test_snippets_run_in_order(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my.urdf").write_text(MY_URDF, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     snippets = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
     assert snippets
-    names: dict[str, object] = {"__name__": "__docs__"}
+    names: dict[str, object] = {"__name__": "__docs__"} | (GIVEN[page]() if page in GIVEN else {})
     dtype = torch.get_default_dtype()
     try:
         for number, snippet in enumerate(snippets):
@@ -159,3 +185,20 @@ def test_formulas_are_left_to_the_copy_of_katex_that_is_there(site: tuple[Path, 
     fonts = re.findall(r"url\((fonts/[^)]+)\)", (folder / "assets/katex/katex.min.css").read_text(encoding="utf-8"))
     assert fonts
     assert [name for name in fonts if not (folder / "assets" / "katex" / name).exists()] == []
+
+
+def test_extras_that_are_named_are_there() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 reads TOML")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    places = [*PAGES, *ROOT.glob("*.md"), *(ROOT / "notebooks").glob("*.md"), *(ROOT / "diffkin").rglob("*.py")]
+    places += [*(ROOT / "scripts").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    named = {
+        extra.strip()
+        for place in places
+        for group in re.findall(r"""(?:diffkin|["']\.)\[([a-z, ]+)\]""", place.read_text(encoding="utf-8"))
+        for extra in group.split(",")
+    }
+    assert {"plot", "film", "viewer", "notebook"} <= named
+    assert named <= set(extras)
+    table = re.findall(r"^\| `(\w+)` \|", (DOCS / "installation.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {"simulation", "scripts"} <= set(table) <= set(extras)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from diffkin._given import seed_of
 from diffkin.course.catalogue import find_exercise
 from diffkin.course.exercise import check_language
 from diffkin.course.hints import REASONS
@@ -28,14 +29,14 @@ def check(number: str, answer: Callable[..., Any], seed: int = 0, language: str 
 
     Raises:
         diffkin.errors.UnknownNameError: There is no such exercise or language.
-        diffkin.errors.OptionError: The number is not of the form "1.2".
+        diffkin.errors.OptionError: The number is not of the form "1.2", or the seed none.
     """
     check_language(language)
     exercise = find_exercise(number)
     if not callable(answer):
         verdict = verdict_of(exercise, "not callable", REASONS["not callable"], language)
     else:
-        cases = list(exercise.inputs(seed))
+        cases = list(exercise.inputs(seed_of(seed)))
         verdict = judge(exercise, cases, [observe(answer, case, exercise.gradient) for case in cases], language)
     print(verdict)
     return verdict

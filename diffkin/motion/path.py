@@ -15,6 +15,7 @@ from diffkin._checks import as_tensor, check_finite, check_last, check_pose
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik import PoseTask, Task, solve_all, solve_ik
 from diffkin.ik.problem import Problem, State, make_problem
+from diffkin.ik.solve import check_robot_given
 from diffkin.motion.layers import Targets, best_way, filled, layers_of, smoothed
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def solve_path(
         diffkin.errors.NonFiniteError: NaN or infinity.
         diffkin.errors.OptionError: Weights not above 0, or a path to be closed whose ends differ.
     """
+    check_robot_given(robot)
     exact = robot.to(torch.float64)
     targets, problem, poses, count = _path(exact, T)
     weights = _vector(robot, joint_weights, "joint_weights", torch.ones(robot.dof))

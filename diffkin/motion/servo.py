@@ -11,9 +11,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._checks import as_tensor, check_broadcast, check_finite, check_last, check_pose
+from diffkin._given import real
 from diffkin.errors import OptionError, closest
 from diffkin.ik import PoseTask, Task
 from diffkin.ik.problem import Problem, State, make_problem
+from diffkin.ik.solve import check_robot_given
 from diffkin.motion.box_qp import solve_box_qp
 
 if TYPE_CHECKING:
@@ -103,10 +105,11 @@ def servo_step(
         diffkin.errors.UnknownNameError: Unknown link or ``when_limited``.
         diffkin.errors.OptionError: ``dt``, a limit or damping out of its range.
     """
+    check_robot_given(robot)
     if when_limited not in _WHEN_LIMITED:
         raise closest(when_limited, _WHEN_LIMITED, "when_limited")
-    dt = _number(dt, "dt", above=True)
-    damping = _number(damping, "damping", above=False)
+    dt = real(dt, "dt", above=0.0)
+    damping = real(damping, "damping", least=0.0)
     fastest = _limit(robot, robot.max_velocity if velocity_limit is None else velocity_limit, "velocity_limit")
     hardest = _limit(robot, torch.inf if acceleration_limit is None else acceleration_limit, "acceleration_limit")
     now, speed = (_state(robot, part, name) for part, name in ((q, "q"), (dq, "dq")))
@@ -245,10 +248,3 @@ def _limit(robot: Robot, value: Any, name: str) -> Tensor:
     if limit.ndim > 1 or bool((limit <= 0).any()) or bool(torch.isnan(limit).any()):
         raise OptionError(f"{name} must be above 0, one number or ({robot.dof},), got {limit.tolist()}.")
     return limit.expand(robot.dof)
-
-
-def _number(value: Any, name: str, above: bool) -> float:
-    number = float("nan") if isinstance(value, (bool, str)) else float(value)
-    if not (0.0 < number < torch.inf if above else 0.0 <= number < torch.inf):
-        raise OptionError(f"{name} must be a finite number {'above' if above else 'of at least'} 0, got {value!r}.")
-    return number

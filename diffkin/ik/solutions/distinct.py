@@ -17,7 +17,7 @@ from diffkin.errors import OptionError
 from diffkin.ik.problem import State, make_problem
 from diffkin.ik.result import IKResult
 from diffkin.ik.solutions.choice import MOST_FINITE, choose_solutions
-from diffkin.ik.solve import solve_ik
+from diffkin.ik.solve import check_robot_given, solve_ik
 from diffkin.ik.starts import roberts
 from diffkin.ik.tasks import PoseTask, Task
 from diffkin.ik.turns import turning
@@ -96,6 +96,7 @@ def solve_all(
         diffkin.errors.UnknownNameError: Unknown link.
         diffkin.errors.OptionError: An option out of its range.
     """
+    check_robot_given(robot)
     most = whole(max_solutions, "max_solutions", 1)
     weights = _weights(robot, joint_weights)
     if q0 is not None:
