@@ -19,6 +19,7 @@ from diffkin._files import path_of, write_bytes_atomically
 from diffkin._given import generator_of, one_of, real
 from diffkin.errors import ModelFileError, OptionError, ShapeError
 from diffkin.robot import Robot
+from diffkin.robot.robot import check_robot_given
 
 __all__ = ["KINDS", "Measurements", "check_measurements", "read_measurements", "write_measurements"]
 
@@ -117,7 +118,7 @@ def write_measurements(path: str | os.PathLike[str], robot: Robot, data: Measure
         diffkin.errors.ModelFileError: The file cannot be written; an earlier one is as it was.
     """
     file = path_of(path)
-    _check_robot(robot)
+    check_robot_given(robot)
     check_measurements(data)
     check_last(data.q, (robot.dof,), "q")
     turned = data.valid()[:, 3]
@@ -154,7 +155,7 @@ def read_measurements(
             number, a quaternion has no length, or nothing was measured.
     """
     path = path_of(path)
-    _check_robot(robot)
+    check_robot_given(robot)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
@@ -216,8 +217,3 @@ def check_measurements(data: object) -> None:
     """Raise unless these are measurements."""
     if not isinstance(data, Measurements):
         raise OptionError(f"data must be Measurements, got a {type(data).__name__}.")
-
-
-def _check_robot(robot: object) -> None:
-    if not isinstance(robot, Robot):
-        raise OptionError(f"robot must be a diffkin Robot, got a {type(robot).__name__}.")

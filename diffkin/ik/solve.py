@@ -30,6 +30,7 @@ from diffkin.ik.tasks import PoseTask, Task
 from diffkin.kernels.ik.scales import farthest_turn
 from diffkin.kinematics.kept import outside_modes
 from diffkin.robot import Robot
+from diffkin.robot.robot import check_robot_given
 
 __all__ = ["solve_ik"]
 
@@ -39,12 +40,6 @@ _HOW = (
     "For a position alone give diffkin.ik.PositionTask(None, point) with a point of three numbers: planar arms move in "
     "the plane z = 0, and a point (x, y) is (x, y, 0) there."
 )
-
-
-def check_robot_given(robot: Any) -> None:
-    """Raise ``diffkin.errors.OptionError`` unless this is a robot."""
-    if not isinstance(robot, Robot):
-        raise OptionError(f"robot must be a Robot, as diffkin.load_robot(name) gives, got {type(robot).__name__}.")
 
 
 def solve_ik(
@@ -110,11 +105,11 @@ def solve_ik(
         diffkin.errors.OptionError: An option out of its range.
         diffkin.errors.GradientError: A task's residual has no graph where its derivative is needed.
     """
+    check_robot_given(robot)
     options = make_options(
         robot.dtype, solver, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of,
         history, backend,
     )  # fmt: skip
-    check_robot_given(robot)
     robot.check_unchanged()
     if progress is not None and not callable(progress):
         raise OptionError(f"progress must be called as progress(finished, total), got {progress!r}.")

@@ -15,8 +15,8 @@ from diffkin._checks import as_tensor, check_finite, check_last, check_pose
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik import PoseTask, Task, solve_all, solve_ik
 from diffkin.ik.problem import Problem, State, make_problem
-from diffkin.ik.solve import check_robot_given
 from diffkin.motion.layers import Targets, best_way, filled, layers_of, smoothed
+from diffkin.robot.robot import check_robot_given
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot

@@ -15,8 +15,8 @@ from diffkin._given import real
 from diffkin.errors import OptionError, closest
 from diffkin.ik import PoseTask, Task
 from diffkin.ik.problem import Problem, State, make_problem
-from diffkin.ik.solve import check_robot_given
 from diffkin.motion.box_qp import solve_box_qp
+from diffkin.robot.robot import check_robot_given
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot

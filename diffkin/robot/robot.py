@@ -30,7 +30,7 @@ from diffkin.robot.formats.urdf import read_urdf
 from diffkin.robot.formats.urdf_write import robot_to_urdf
 from diffkin.robot.xml import Model
 
-__all__ = ["Robot"]
+__all__ = ["Robot", "check_robot_given"]
 
 _TREE_FIELDS = ("origins", "axes", "link_offsets")
 _TENSORS = ("lower", "upper", "max_velocity", "max_effort", "link_masses", "link_centers")
@@ -537,3 +537,9 @@ class Robot:
             check_last(point, (3,), "point")
             check_finite(point, "point")
         return q, base, point
+
+
+def check_robot_given(robot: object) -> None:
+    """Raise ``diffkin.errors.OptionError`` unless this is a robot."""
+    if not isinstance(robot, Robot):
+        raise OptionError(f"robot must be a Robot, as diffkin.load_robot(name) gives, got a {type(robot).__name__}.")

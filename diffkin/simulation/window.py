@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -33,14 +33,25 @@ from diffkin.simulation.motors import drive_to
 from diffkin.simulation.pictures import add_floor, add_frame, frame_camera
 from diffkin.simulation.world import open_world
 
-__all__ = ["DONE", "WINDOW_CLOSED", "aim", "open_window", "run_in_window", "show_solutions", "supervise"]
+__all__ = [
+    "DONE",
+    "WINDOW_CLOSED",
+    "WindowCamera",
+    "aim",
+    "camera_now",
+    "open_window",
+    "run_in_window",
+    "show_solutions",
+    "supervise",
+]
 
 DONE = "done"
 WINDOW_CLOSED = "window closed"
 
 _OPEN_SECONDS = 60.0  # the window takes about one; torch is imported before it
 _END_SECONDS = 10.0  # for a process that was asked to end
-_AIM_FRAMES = 20  # the window takes its camera over with one of the next frames
+_AIM_SECONDS = 10.0  # the window takes its camera over with one of the next frames
+_ASK_SECONDS = 0.01  # before it is asked again
 
 
 def supervise(
@@ -172,15 +183,73 @@ def aim(
     """
     p = bullet()
     at = {"physicsClientId": client}
-    wanted = (yaw_deg, pitch_deg, distance)
-    for _ in range(_AIM_FRAMES):
+    wanted = (*target, distance, yaw_deg, pitch_deg)
+    deadline = time.monotonic() + _AIM_SECONDS
+    while True:
         p.resetDebugVisualizerCamera(distance, yaw_deg, pitch_deg, target, **at)
         p.configureDebugVisualizer(p.COV_ENABLE_SINGLE_STEP_RENDERING, 1, **at)
-        yaw, pitch, away, middle = p.getDebugVisualizerCamera(**at)[8:12]
-        near = max(abs(a - b) for a, b in zip((yaw, pitch, away, *middle), (*wanted, *target))) < 1e-3
-        if near:
-            break
-    return away, yaw, pitch
+        camera = camera_now(client)
+        has = (*camera.target, camera.distance, camera.yaw, camera.pitch)
+        if max(abs(a - b) for a, b in zip(has, wanted)) < 1e-3 or time.monotonic() > deadline:
+            return camera.distance, camera.yaw, camera.pitch
+        time.sleep(_ASK_SECONDS)
+
+
+class WindowCamera(NamedTuple):
+    """What PyBullet says of a window's camera, in its order.
+
+    Attributes:
+        width: Of the window [pixels].
+        height: Of the window [pixels].
+        view: The 16 numbers of the matrix from world to camera, column by column.
+        projection: Likewise, from camera to picture.
+        up: The camera's upward direction.
+        forward: Where it looks.
+        horizontal: Half the picture's width at the far plane, as a vector [m].
+        vertical: Likewise, its height.
+        yaw: As in ``diffkin.simulation.Camera`` [deg].
+        pitch: Likewise.
+        distance: From the point in the middle to the camera [m].
+        target: The point in the middle [m].
+    """
+
+    width: int
+    height: int
+    view: tuple[float, ...]
+    projection: tuple[float, ...]
+    up: tuple[float, float, float]
+    forward: tuple[float, float, float]
+    horizontal: tuple[float, float, float]
+    vertical: tuple[float, float, float]
+    yaw: float
+    pitch: float
+    distance: float
+    target: tuple[float, float, float]
+
+
+def camera_now(client: int) -> WindowCamera:
+    """Where the window's camera is, as people turn it too.
+
+    PyBullet answers with zeros, and raises nothing, where the window gave it no answer: then it is asked again.
+
+    Args:
+        client: A window.
+
+    Returns:
+        The camera.
+
+    Raises:
+        pybullet.error: The window is closed.
+        diffkin.errors.DiffkinError: It gave no answer within ten seconds.
+    """
+    p = bullet()
+    deadline = time.monotonic() + _AIM_SECONDS
+    while time.monotonic() < deadline:
+        camera = WindowCamera(*p.getDebugVisualizerCamera(physicsClientId=client))
+        if camera.width > 0:
+            return camera
+        time.sleep(_ASK_SECONDS)
+    raise DiffkinError("PyBullet's window does not say where its camera is.")
 
 
 def run_in_window(function: Callable[..., None], *arguments: Any) -> str:

@@ -174,3 +174,26 @@ def test_shapes_dtypes_and_bad_inputs() -> None:
         servo_step(robot, q, q, T, DT, when_limited="stop")
     with pytest.raises(UnknownNameError):
         servo_step(robot, q, q, T, DT, link="hand")
+
+
+@pytest.mark.parametrize("call", ["servo_step", "solve_path", "solve_all", "solve_ik"])
+def test_what_is_no_robot_is_refused_in_one_wording(call: str) -> None:
+    robot = dk.load_robot("planar_2r")
+    q = robot.sample(2)
+    T = robot.forward_kinematics(q)
+    calls = {
+        "servo_step": lambda: dk.motion.servo_step("arm", q, q, T, 0.01),
+        "solve_path": lambda: dk.motion.solve_path("arm", T),
+        "solve_all": lambda: dk.ik.solve_all("arm", T),
+        "solve_ik": lambda: dk.solve_ik("arm", T),
+    }
+    with pytest.raises(OptionError, match="robot must be a Robot, as diffkin.load_robot"):
+        calls[call]()
+
+
+@pytest.mark.parametrize("dt", [None, 0.0, -1.0, float("nan"), float("inf"), "a", True])
+def test_a_tick_has_a_length(dt: object) -> None:
+    robot = dk.load_robot("planar_2r")
+    q = robot.sample(2)
+    with pytest.raises(OptionError, match="dt must be a finite number above 0"):
+        dk.motion.servo_step(robot, q, 0 * q, robot.forward_kinematics(q), dt)

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import diffkin as dk
+from diffkin.errors import DiffkinError
 from diffkin.simulation import library, window
 
 pytestmark = pytest.mark.skipif(not library.is_installed(), reason="needs pybullet")
@@ -35,6 +36,30 @@ def display(monkeypatch: pytest.MonkeyPatch):
     yield number
     server.terminate()
     server.wait()
+
+
+class _Slow:
+    """A PyBullet whose window gives no answer at first, which reads as zeros."""
+
+    def __init__(self, zeros: int) -> None:
+        self.zeros = zeros
+
+    def getDebugVisualizerCamera(self, physicsClientId: int) -> tuple:
+        self.zeros -= 1
+        matrix, vector = (0.0,) * 16, (0.0,) * 3
+        size, angles = ((0, 0), (0.0, 0.0, 0.0)) if self.zeros >= 0 else ((1024, 768), (50.0, -20.0, 1.5))
+        return (*size, matrix, matrix, *(vector,) * 4, *angles, vector)
+
+
+def test_a_window_without_an_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = _Slow(zeros=3)
+    monkeypatch.setattr(window, "bullet", lambda: slow)
+    camera = window.camera_now(0)
+    assert (camera.width, camera.yaw, camera.pitch, camera.distance) == (1024, 50.0, -20.0, 1.5) and slow.zeros == -1
+    monkeypatch.setattr(window, "_AIM_SECONDS", 0.05)
+    slow.zeros = 10**6
+    with pytest.raises(DiffkinError, match="does not say where its camera is"):
+        window.camera_now(0)
 
 
 def _nothing(client: int) -> None:

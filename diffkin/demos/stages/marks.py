@@ -9,6 +9,7 @@ import numpy as np
 
 from diffkin.demos.scene import Color, Line, Points, Reading
 from diffkin.simulation.library import bullet
+from diffkin.simulation.window import camera_now
 
 __all__ = ["Marks", "Readout"]
 
@@ -83,12 +84,11 @@ class Readout:
     def draw(self, readings: Sequence[Reading], notes: Sequence[str] = ()) -> None:
         """Show readings from the top, notes at the bottom; nothing is done for a line that is as it was."""
         p = bullet()
-        camera = p.getDebugVisualizerCamera(physicsClientId=self.client)
-        width, height, view, projection = camera[:4]
-        distance, target = camera[10:12]
-        axes = np.asarray(view).reshape(4, 4).T[:3, :3]  # rows: right, up, backwards
-        eye = np.asarray(target) + distance * axes[2]
-        half = _DEPTH / projection[0], _DEPTH / projection[5]
+        camera = camera_now(self.client)
+        width, height = camera.width, camera.height
+        axes = np.asarray(camera.view).reshape(4, 4).T[:3, :3]  # rows: right, up, backwards
+        eye = np.asarray(camera.target) + camera.distance * axes[2]
+        half = _DEPTH / camera.projection[0], _DEPTH / camera.projection[5]
         texts = [f"{each.name}: {each.text}" for each in readings]
         rows = [(k, text) for k, text in enumerate(texts)]
         bottom = round((height - 178) / _LINE_PIXELS)

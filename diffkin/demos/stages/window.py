@@ -10,8 +10,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from diffkin.demos.scene import Demo, Moment, Scene, View
 from diffkin.demos.stages.ending import CLOSED, ESCAPE, INTERRUPTED, TIME_IS_UP, Played, asked_to_end
 from diffkin.demos.stages.marks import Marks, Readout
@@ -21,7 +19,7 @@ from diffkin.demos.stages.pictures import BACKGROUND, Camera, Photographer
 from diffkin.demos.stages.solids import Solids
 from diffkin.plotting.film import Film, open_film
 from diffkin.simulation.library import bullet
-from diffkin.simulation.window import WINDOW_CLOSED, aim, open_window, supervise
+from diffkin.simulation.window import WINDOW_CLOSED, aim, camera_now, open_window, supervise
 
 __all__ = ["KEYS", "play_in_window"]
 
@@ -218,6 +216,6 @@ def _framed(view: View) -> tuple[tuple[float, float, float], float, float, float
 
 def _seen(client: int) -> Camera:
     """The camera of the window, for the part of it that no panel covers."""
-    yaw, pitch, distance, target = bullet().getDebugVisualizerCamera(physicsClientId=client)[8:12]
-    middle = np.asarray(target) + (0.0, 0.0, _DROP * distance)
-    return Camera(tuple(middle.tolist()), distance, yaw, pitch, _FILM_HALF)
+    camera = camera_now(client)
+    x, y, z = camera.target
+    return Camera((x, y, z + _DROP * camera.distance), camera.distance, camera.yaw, camera.pitch, _FILM_HALF)

@@ -17,11 +17,12 @@ from diffkin.errors import OptionError
 from diffkin.ik.problem import State, make_problem
 from diffkin.ik.result import IKResult
 from diffkin.ik.solutions.choice import MOST_FINITE, choose_solutions
-from diffkin.ik.solve import check_robot_given, solve_ik
+from diffkin.ik.solve import solve_ik
 from diffkin.ik.starts import roberts
 from diffkin.ik.tasks import PoseTask, Task
 from diffkin.ik.turns import turning
 from diffkin.kinematics.ranges import sampling_range
+from diffkin.robot.robot import check_robot_given
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot

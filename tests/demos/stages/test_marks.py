@@ -6,6 +6,7 @@ import torch
 
 from diffkin.demos.scene import Line, Points, Reading
 from diffkin.demos.stages import marks
+from diffkin.simulation import window as simulation_window
 
 
 class Remembering:
@@ -49,6 +50,7 @@ class Remembering:
 def window(monkeypatch: pytest.MonkeyPatch) -> Remembering:
     window = Remembering()
     monkeypatch.setattr(marks, "bullet", lambda: window)
+    monkeypatch.setattr(simulation_window, "bullet", lambda: window)
     return window
 
 

@@ -15,6 +15,7 @@ from diffkin.demos.stages import window
 from diffkin.demos.stages.ending import CLOSED, ESCAPE, INTERRUPTED, TIME_IS_UP
 from diffkin.errors import OptionError
 from diffkin.simulation import library
+from diffkin.simulation.window import WindowCamera, camera_now
 from tests.demos.closing import end_once
 from tests.demos.display import Display, handles, missing, running_demo, virtual_display
 from tests.plotting.films import read_film
@@ -94,7 +95,7 @@ def _camera(send, view) -> None:
     """What the window's process of the next test does: open, aim, tell where the camera is."""
     with window.open_window(640, 480, (1.0, 1.0, 1.0)) as client:
         window.aim(client, *window._framed(view))
-        send(library.bullet().getDebugVisualizerCamera(physicsClientId=client)[8:12])
+        send(tuple(camera_now(client)))
 
 
 def test_the_camera_stands_where_the_view_wants_it(display: Display, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,10 +103,10 @@ def test_the_camera_stands_where_the_view_wants_it(display: Display, monkeypatch
     view = JointsDemo(dk.load_robot("kuka_iiwa")).view
     read: list = []
     assert window.supervise(_camera, view, receive=read.append) == "done"
-    yaw, pitch, distance, target = read[0]
+    camera = WindowCamera(*read[0])
     wanted = window._framed(view)
-    assert (distance, yaw, pitch) == pytest.approx(wanted[1:], abs=1e-3)
-    assert target == pytest.approx(wanted[0], abs=1e-3)
+    assert (camera.distance, camera.yaw, camera.pitch) == pytest.approx(wanted[1:], abs=1e-3)
+    assert camera.target == pytest.approx(wanted[0], abs=1e-3)
 
 
 class _Failing(JointsDemo):

@@ -7,8 +7,8 @@ import hashlib
 import torch
 from torch import Tensor
 
-from diffkin.errors import OptionError
 from diffkin.robot import Robot
+from diffkin.robot.robot import check_robot_given
 
 __all__ = ["fingerprint", "fingerprint_of_format_1"]
 
@@ -26,8 +26,7 @@ def fingerprint(robot: Robot) -> str:
         diffkin.errors.OptionError: It is no robot.
         diffkin.errors.TopologyError: It has no tip.
     """
-    if not isinstance(robot, Robot):
-        raise OptionError(f"Pairs of coordinates and poses need a diffkin Robot, got a {type(robot).__name__}.")
+    check_robot_given(robot)
     tree, tip = robot.tree, robot.link_index(None)
     words = (robot.joint_names, robot.base, robot.tip, tree.dof, tree.parents, tree.kinds, tree.coordinate)
     digest = hashlib.sha256(repr((*words, tree.link_joint[tip])).encode())

@@ -75,7 +75,7 @@ def test_the_one_of_format_1_is_what_it_was():
 
 
 def test_what_has_none():
-    with pytest.raises(OptionError, match="diffkin Robot"):
+    with pytest.raises(OptionError, match="robot must be a Robot"):
         fingerprint("kuka_iiwa")
     with pytest.raises(TopologyError, match="no tip"):
         fingerprint(

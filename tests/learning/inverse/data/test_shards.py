@@ -107,10 +107,10 @@ def test_a_shard_of_another_data_set_among_the_others_is_refused(folder, tmp_pat
     assert check_header(shard_path(folder, 1, 2)) == check_header(shard_path(folder, 0, 2))
 
 
-def test_sizes_cover_the_count():
+def test_sizes_cover_the_count(tmp_path):
     for count, shards in ((10, 3), (99_999, 7), (5, 5)):
         assert sum(size_of_shard(count, shards, shard) for shard in range(shards)) == count
     with pytest.raises(OptionError, match=f"shards must be a whole number from 1 to {MOST_SHARDS}, got 10000000"):
         DatasetSettings(count=10**7, shards=10**7)
     with pytest.raises(OptionError, match="A shard of .* pairs takes .*Set more shards"):
-        write_shard(follower(), DatasetSettings(count=10**13, shards=1), 0, "never made")
+        write_shard(follower(), DatasetSettings(count=10**13, shards=1), 0, tmp_path)
