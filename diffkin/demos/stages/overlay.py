@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,14 +103,13 @@ def draw_marks(
         lines: Lines, one over the other in this order.
         points: Clouds, drawn before the lines.
     """
-    distance = lens.distance(depth)
     for cloud in points:
         clip = lens.clip(cloud.points.detach().double().numpy().reshape(-1, 3))
         pixels = max(1, round(cloud.size * 0.5 * picture.shape[0] * lens.projection[1, 1] / _middle(clip)))
-        _stamp(picture, distance, clip, cloud.color, pixels)
+        _stamp(picture, depth, lens, clip, cloud.color, pixels)
     for line in lines:
         clip = lens.clip(line.points.detach().double().numpy().reshape(-1, 3))
-        _stamp(picture, distance, _dots(clip, lens.near, picture.shape), line.color, max(1, round(line.width)))
+        _stamp(picture, depth, lens, _dots(clip, lens.near, picture.shape), line.color, max(1, round(line.width)))
 
 
 def draw_text(
@@ -132,25 +132,34 @@ def draw_text(
     rows = ([title] if title else []) + [f"{each.name}: {each.text}" for each in readings]
     if not rows:
         return picture.copy()
-    try:
-        from PIL import Image, ImageDraw, ImageFont
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"Writing into films needs pillow, which is not installed ({error}). Install it with "
-            "`pip install 'diffkin[film]'`."
-        ) from error
-    font = ImageFont.load_default(size=size)
+    font = _font(size)
+    from PIL import Image, ImageDraw
+
     pitch = round(1.3 * size)
     wide = max(int(font.getlength(row)) for row in rows) + 2 * _INSET
     tall = pitch * len(rows) + 2 * _INSET
     made = picture.copy()
     part = made[_MARGIN : _MARGIN + tall, _MARGIN : _MARGIN + wide]
     part[:] = ((1.0 - _BOX_SHARE) * part + _BOX_SHARE * np.array(_BOX_COLOR)).astype(np.uint8)
-    image = Image.fromarray(made)
+    image = Image.fromarray(part)  # writing into the box alone saves two copies of the picture
     pen = ImageDraw.Draw(image)
     for k, row in enumerate(rows):
-        pen.text((_MARGIN + _INSET, _MARGIN + _INSET + k * pitch), row, fill=_TEXT_COLOR, font=font)
-    return np.asarray(image).copy()
+        pen.text((_INSET, _INSET + k * pitch), row, fill=_TEXT_COLOR, font=font)
+    part[:] = np.asarray(image)
+    return made
+
+
+@functools.cache
+def _font(size: int) -> Any:
+    """Pillow's own letters of a size [pixels]; reading them takes milliseconds."""
+    try:
+        from PIL import ImageFont
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"Writing into films needs pillow, which is not installed ({error}). Install it with "
+            "`pip install 'diffkin[film]'`."
+        ) from error
+    return ImageFont.load_default(size=size)
 
 
 def _middle(clip: NDArray[np.float64]) -> float:
@@ -181,13 +190,14 @@ def _dots(clip: NDArray[np.float64], near: float, shape: tuple[int, ...]) -> NDA
 
 def _stamp(
     picture: NDArray[np.uint8],
-    distance: NDArray[np.float64],
+    depth: NDArray[Any],
+    lens: Lens,
     clip: NDArray[np.float64],
     color: Color,
     pixels: int,
 ) -> None:
     """Squares of so many pixels at points in clip space that nothing hides."""
-    height, width = distance.shape
+    height, width = depth.shape
     clip = clip[clip[:, 3] > 1e-9]
     if not len(clip):
         return
@@ -195,7 +205,7 @@ def _stamp(
     down = (0.5 - 0.5 * clip[:, 1] / clip[:, 3]) * height
     inside = (across >= 0) & (across < width) & (down >= 0) & (down < height)
     columns, rows, away = across[inside].astype(int), down[inside].astype(int), clip[inside, 3]
-    seen = away * (1.0 - _SLACK) <= distance[rows, columns]
+    seen = away * (1.0 - _SLACK) <= lens.distance(depth[rows, columns])
     columns, rows = columns[seen], rows[seen]
     ink = np.round(255.0 * np.asarray(color)).astype(np.uint8)
     first = -((pixels - 1) // 2)

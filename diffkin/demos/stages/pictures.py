@@ -140,7 +140,9 @@ class Photographer:
         pixels, depth = _photograph(self._client, lens, width, height, self._graphics)
         if camera != self._camera:  # it seldom moves
             self._camera, self._backdrop = camera, self._empty(lens, width, height)
-        picture = np.where((depth < 1.0)[..., None], pixels, self._backdrop)
+        picture = self._backdrop.copy()
+        solid = depth < 1.0
+        picture[solid] = pixels[solid]
         draw_marks(picture, depth, lens, self._widened(lines_of(scene)), scene.points)
         if times > 1:
             parts = picture.reshape(self._size[1], times, self._size[0], times, 3)

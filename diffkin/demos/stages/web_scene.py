@@ -50,19 +50,21 @@ class WebScene:
     def __init__(self, server: Any) -> None:
         self._server = server
         self._nodes: dict[str, _Node] = {}
+        self._placed: dict[str, tuple[Any, NDArray[np.float64]]] = {}  # handles by their names, and where they are
         self._shapes: dict[int, tuple[Robot, tuple[LinkShape, ...]]] = {}  # the robot is held, so its number is its own
 
     def draw(self, scene: Scene) -> None:
         """Make the page show this scene, in one go."""
         with self._server.atomic():
             seen: set[str] = set()
+            places: list[tuple[Any, Tensor]] = []  # viser's handles, and poses (4, 4) of what has one
             for body in scene.bodies:
                 made_of = (id(body.robot), body.color, body.opacity)
-                self._move_body(self._node(seen, f"/bodies/{body.name}", made_of, self._make_body, body), body)
+                node = self._node(seen, f"/bodies/{body.name}", made_of, self._make_body, body)
+                places += zip(node.parts.values(), _link_poses(body, list(node.parts)))
             for frame in scene.frames:
-                self._place(
-                    self._node(seen, f"/frames/{frame.name}", frame.length, self._make_frame, frame), frame.pose
-                )
+                node = self._node(seen, f"/frames/{frame.name}", frame.length, self._make_frame, frame)
+                places.append((node.handle, frame.pose))
             for line in scene.lines:
                 look = (line.color, line.width)
                 self._trace(self._node(seen, f"/lines/{line.name}", look, self._make_line, line), line)
@@ -71,11 +73,12 @@ class WebScene:
                 self._node(seen, f"/points/{cloud.name}", made_of, self._make_points, cloud).drawn = cloud.points
             for egg in scene.ellipsoids:
                 node = self._node(seen, f"/ellipsoids/{egg.name}", (egg.color, egg.opacity), self._make_ellipsoid, egg)
-                self._place(node, egg.pose)
+                places.append((node.handle, egg.pose))
                 node.handle.scale = _triple(egg.radii.clamp(min=1e-6))
             for box in scene.boxes:
                 sides = (box.size, box.color, box.opacity)
-                self._place(self._node(seen, f"/boxes/{box.name}", sides, self._make_box, box), box.pose)
+                places.append((self._node(seen, f"/boxes/{box.name}", sides, self._make_box, box).handle, box.pose))
+            self._place(places)
             for name, node in self._nodes.items():
                 node.handle.visible = name in seen
 
@@ -137,25 +140,27 @@ class WebScene:
 
     # -- moving -----------------------------------------------------------------------------------------------------
 
-    def _move_body(self, node: _Node, body: Body) -> None:
-        links = list(node.parts)
-        base = None if body.base is None else body.base.to(body.q)
-        poses = body.robot.forward_kinematics(body.q.detach(), links=links, base=base)
-        if node.drawn is not None and torch.equal(node.drawn, poses):
+    def _place(self, places: list[tuple[Any, Tensor]]) -> None:
+        """Move what is elsewhere by now; all quaternions in one call, which costs as much as one of them."""
+        if not places:
             return
-        node.drawn = poses
-        for part, wxyz, position in zip(node.parts.values(), _wxyz(poses), _array(poses[:, :3, 3])):
-            part.wxyz, part.position = wxyz, position
-
-    def _place(self, node: _Node, pose: Tensor) -> None:
-        if node.drawn is None or not torch.equal(node.drawn, pose):
-            node.handle.wxyz, node.handle.position = _wxyz(pose), _array(pose[:3, 3])
-            node.drawn = pose.clone()
+        poses = torch.stack([pose.detach().to("cpu", torch.float64) for _, pose in places])
+        for (handle, _), pose, wxyz in zip(places, poses.numpy(), _wxyz(poses)):
+            there, kept = self._placed.get(handle.name, (None, pose))
+            if there is not handle or not np.array_equal(kept, pose):  # made anew, or moved
+                handle.wxyz, handle.position = wxyz, pose[:3, 3]
+                self._placed[handle.name] = (handle, pose)
 
     def _trace(self, node: _Node, line: Line) -> None:
         if node.drawn is not line.points:
             node.handle.points = _segments(line.points)
             node.drawn = line.points
+
+
+def _link_poses(body: Body, links: list[str]) -> Tensor:
+    """(n, 4, 4) of links in the world."""
+    base = None if body.base is None else body.base.to(body.q)
+    return body.robot.forward_kinematics(body.q.detach(), links=links, base=base)
 
 
 def set_view(server: Any, view: View) -> None:
