@@ -16,9 +16,9 @@ from common.folders import open_run
 from common.given import unused
 from common.records import RecordsConfig, read_files, simulated, split
 from common.run import run_main
-from common.settings import typed
+from common.settings import require, typed
 from common.tables import say, show_rows
-from common.training import check_objective, draw_curves, finish, prepared, summary
+from common.training import check_going_on, check_objective, draw_curves, finish, prepared, summary
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -78,6 +78,8 @@ class TrainFilterConfig:
 
 def check_config(config: TrainFilterConfig) -> None:
     """Raise for an objective that there will not be, and for settings that would change nothing."""
+    names = config.csv if isinstance(config.csv, list) else [] if config.csv is None else [config.csv]
+    require(all(isinstance(name, str) for name in names), "csv", config.csv, "the name of a file, or a list of them")
     files = bool(config.broad or config.csv)
     check_objective(config.objective, FIGURES, texts=TEXTS if files else (*TEXTS, *OF_FILES), parts=("learned", "grid"))
     if config.trainer.monitor != "training_rms":
@@ -97,6 +99,7 @@ def main(cfg: DictConfig) -> float | None:
     name, starts = config.filter.name, config.filter.starts
     trainer = dataclasses.replace(prepared(config.trainer), monitor="training_rms")
     networks = [LearnedGains(name, start) for start in starts]
+    check_going_on(run, trainer, {run.folder / f"start_{k}": trainer.steps for k in range(len(starts))})
     files = read_files(config.broad, config.csv)
     training, held_out = split(config.records, config.seed, files) if files else simulated(config.records, config.seed)
     say(f"{training.count} records to learn from, {held_out.count} held out, {training.gyro.shape[0]} samples each")

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 import diffkin as dk
+from common.given import unused
 from diffkin import rotations, transforms
 from diffkin.errors import ModelFileError
 
-__all__ = ["PATHS", "PathConfig", "make_path"]
+__all__ = ["PATHS", "PathConfig", "check_follower", "make_path"]
 
 PATHS = ("line", "circle", "lissajous", "csv")
+_OF_FOLLOWERS = {"path": ("allow_reconfigurations",), "servo": ("acceleration_limit", "damping", "when_limited")}
 _COLUMNS = ("x_m", "y_m", "z_m", "quat_x", "quat_y", "quat_z", "quat_w")
 _PLACES = 256
 
@@ -33,11 +35,23 @@ class PathConfig:
     file: Optional[str] = None
 
 
+def check_follower(name: str) -> None:
+    """Raise for settings of the follower that were given and belong to the other one."""
+    for other, keys in _OF_FOLLOWERS.items():
+        for key in keys if other != name else ():
+            unused(f"follower.{key}", f"it belongs to follower={other}", none=True)
+
+
 def make_path(robot: dk.Robot, config: PathConfig, seed: int) -> tuple[Tensor, Tensor, bool]:
     """Poses of the tip, (n, 4, 4), coordinates near the first, (dof,), and whether the path is closed.
 
     A figure is drawn in the axes of the tip at the best of random coordinates: far from limits and singularities.
     """
+    if config.kind == "csv":
+        for key in ("path.ticks", "path.size"):
+            unused(key, "a file has its own poses, a row a tick", none=True)
+    else:
+        unused("path.file", f"a {config.kind} is drawn; poses of a file are followed with path=csv", none=True)
     middle = _place(robot, seed)
     if config.kind == "csv":
         poses = _read(config.file or "")
