@@ -15,7 +15,7 @@ from diffkin.ik.problem import Problem, State
 from diffkin.motion.box_qp import solve_box_least_squares
 from diffkin.motion.general_qp import solve_general_least_squares
 
-__all__ = ["Bounds", "FLOOR", "FLOOR_BESIDE", "MET", "ON_LINE", "SOFT", "bounds", "move"]
+__all__ = ["Bounds", "CURVED", "FLOOR", "FLOOR_BESIDE", "MET", "ON_LINE", "SOFT", "bounds", "move"]
 
 FLOOR = 1e-10
 """Of the damping, beside the trace of J^T J."""
@@ -27,6 +27,8 @@ ON_LINE = 1e6
 """Weight of the direction of the motion beside its length."""
 MET = 1e-9
 """[m or rad] A motion shorter than this is made in full."""
+CURVED = 1e-4
+"""[m or rad] Where the motion bends away from its tangent by more, it is corrected once."""
 _FIRST = 1e6  # weight of tasks of priority 0 beside those of the next, and so on
 _CALM = 1.0  # more damping for what need not be met: it ends at residuals where curvature counts
 
@@ -52,6 +54,13 @@ class Bounds:
         if self.left is None or self.right is None:
             return solve_box_least_squares(matrix, given, weight, wanted, self.low, self.high)
         return solve_general_least_squares(matrix, given, weight, wanted, self.low, self.high, self.left, self.right)
+
+    def after(self, change: Tensor) -> Bounds:
+        """What more is allowed after a change (n, dof) within them."""
+        right = self.right
+        if self.left is not None and right is not None:
+            right = right - (self.left @ change[..., None]).squeeze(-1)
+        return Bounds(self.low - change, self.high - change, self.left, right)
 
     def with_share(self) -> Bounds:
         """The same with one more variable, from 0 to 1."""
@@ -92,18 +101,22 @@ def move(
 
     ``loss`` (dof,) is how much less a joint can move in a tick than in the one before.
     """
-    residual, jacobian = problem.only(0).linearize(state)
+    first = problem.only(0)
+    residual, jacobian = first.linearize(state)
     size, wanted = _size(jacobian), residual.square().sum(-1)
-    asked, nothing = _stoppable(jacobian, residual, size, loss) * residual, torch.zeros_like(state.q)
+    kept, nothing = _stoppable(jacobian, residual, size, loss), torch.zeros_like(state.q)
     if slow:
-        change = _along(jacobian, asked, FLOOR_BESIDE * size + damping * wanted, allowed)
+        change, made = _along(jacobian, kept * residual, FLOOR_BESIDE * size + damping * wanted, allowed)
+        kept = kept * made
     else:
         share = (FLOOR * size + damping * wanted)[:, None].expand_as(nothing)
-        change = allowed.least_squares(jacobian, asked, share, nothing)
-    made = -((jacobian @ change[..., None]).squeeze(-1) * residual).sum(-1)
+        change = allowed.least_squares(jacobian, kept * residual, share, nothing)
+    moved = (jacobian @ change[..., None]).squeeze(-1)
     met = wanted <= MET**2
-    scale = torch.where(met, 1.0, made / wanted.where(~met, 1.0)).clamp(0.0, 1.0)
+    scale = torch.where(met, 1.0, -(moved * residual).sum(-1) / wanted.where(~met, 1.0)).clamp(0.0, 1.0)
     scale = torch.where(scale > 1.0 - 1e-6, 1.0, scale)
+    left = (1.0 - kept) * residual
+    change = _corrected(first, state, allowed, change, residual + moved, left, FLOOR_BESIDE if slow else FLOOR, damping)
     above, heavy = [], jacobian
     for level in problem.levels[1:]:
         above.append(heavy)
@@ -116,6 +129,36 @@ def move(
         both, share = torch.cat((held, heavy), dim=-2), own[:, None].expand_as(nothing)
         change = allowed.least_squares(both, given, share, nothing)
     return change, scale
+
+
+def _corrected(
+    problem: Problem,
+    state: State,
+    allowed: Bounds,
+    change: Tensor,
+    foreseen: Tensor,
+    left: Tensor,
+    floor: float,
+    damping: float,
+) -> Tensor:
+    """The change (n, dof) with one more step of Gauss and Newton where its end is not where it was foreseen.
+
+    ``foreseen`` (n, rows) is the residual there by the tangent, ``left`` the one that there should be. A step that does
+    not come nearer is not taken.
+    """
+    there = State(problem.move(state, change).q, None, state.problem)
+    residual = problem.residual(there)
+    curved = (residual - foreseen).square().sum(-1) > CURVED**2
+    if not bool(curved.any()):
+        return change
+    residual, jacobian = problem.linearize(there)
+    asked = residual - left
+    before = asked.square().sum(-1)
+    share = (floor * _size(jacobian) + damping * before)[:, None].expand_as(change)
+    step = allowed.after(change).least_squares(jacobian, asked, share, torch.zeros_like(change))
+    more = torch.minimum(torch.maximum(change + step, allowed.low), allowed.high)
+    after = problem.residual(problem.move(state, more)) - left
+    return torch.where((curved & (after.square().sum(-1) < before))[:, None], more, change)
 
 
 def _size(jacobian: Tensor) -> Tensor:
@@ -132,12 +175,16 @@ def _stoppable(jacobian: Tensor, residual: Tensor, size: Tensor, loss: Tensor) -
     return (_brakable(way, loss, 1.0) / way).clamp(max=1.0).amin(-1, keepdim=True)
 
 
-def _along(jacobian: Tensor, residual: Tensor, share: Tensor, allowed: Bounds) -> Tensor:
-    """(n, dof) the change that keeps to the straight way: a share s of 0 to 1 of it is one more variable, which should
-    be 1, as ``ON_LINE |J x + s r|^2 + share |x|^2 + |r|^2 (s - 1)^2`` says."""
+def _along(jacobian: Tensor, residual: Tensor, share: Tensor, allowed: Bounds) -> tuple[Tensor, Tensor]:
+    """(n, dof) the change that keeps to the straight way, and (n, 1) the share s of it that is made.
+
+    The share, of 0 to 1, is one more variable, which should be 1, as
+    ``ON_LINE |J x + s r|^2 + share |x|^2 + |r|^2 (s - 1)^2`` says.
+    """
     length = residual.square().sum(-1, keepdim=True)
     nothing = torch.zeros_like(jacobian[:, 0])
     weight = torch.cat((share[:, None].expand_as(nothing), length + 1e-30), dim=-1) / ON_LINE
     wanted = torch.cat((nothing, length / (length + 1e-30)), dim=-1)
     matrix = torch.cat((jacobian, residual[..., None]), dim=-1)
-    return allowed.with_share().least_squares(matrix, torch.zeros_like(residual), weight, wanted)[:, :-1]
+    x = allowed.with_share().least_squares(matrix, torch.zeros_like(residual), weight, wanted)
+    return x[:, :-1], x[:, -1:]

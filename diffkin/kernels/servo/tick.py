@@ -32,6 +32,7 @@ class Constants(NamedTuple):
     soft: float
     on_line: float
     met: float
+    curved: float
 
 
 class Ticks(NamedTuple):
@@ -70,17 +71,18 @@ def _speeds(now, speed, limits, rates, dt, low, high):
 def ticks(reals, index, limits, rates, constants, q, dq, targets, dt, damping, slow, single, out, found, start, stop):
     """Ticks of the states ``start`` to ``stop``; a state that is not finite gets NaN for a scale."""
     dof, joints = q.shape[1], index.shape[0]
-    floor, floor_beside, soft, on_line, met = constants
+    floor, floor_beside, soft, on_line, met, curved = constants
     count = dof + 1 if slow else dof
     frame, axes = np.empty(12), np.empty((joints, 6))
-    vectors = np.empty((9, dof + 1))
-    now, low, high, rounded = vectors[0, :dof], vectors[1, :dof], vectors[2, :dof], vectors[3, :dof]
+    vectors = np.empty((10, dof + 1))
+    now, low, high, there = vectors[0, :dof], vectors[1, :dof], vectors[2, :dof], vectors[3, :dof]
     most, least, weight = vectors[4, :count], vectors[5, :count], vectors[6, :count]
-    wish, x = vectors[7, :count], vectors[8, :count]
+    wish, x, step = vectors[7, :count], vectors[8, :count], vectors[9, :dof]
     columns = np.empty((dof + 1, ROWS))
     own = columns[:dof]
     whole = np.empty((3, dof + 1), np.int64)
-    matrix, part, error, asked = np.empty((ROWS, ROWS)), np.empty((2, ROWS)), np.empty(ROWS), np.empty(ROWS)
+    matrix, part = np.empty((ROWS, ROWS)), np.empty((2, ROWS))
+    error, asked, after, left = np.empty(ROWS), np.empty(ROWS), np.empty(ROWS), np.empty(ROWS)
     for b in range(start, stop):
         target = targets[b]
         for i in range(dof):
@@ -124,25 +126,65 @@ def ticks(reals, index, limits, rates, constants, q, dq, targets, dt, damping, s
         box_least_squares(
             columns[:count], asked, weight, wish, least, most, x, whole[0], whole[1], whole[2], matrix, part
         )
-        made = 0.0
-        for i in range(dof):
-            for r in range(ROWS):
-                made -= own[i, r] * x[i] * error[r]
+        kept = share * x[dof] if slow else share
+        _move(now, x, limits, there)
+        walk(reals, index, there, frame, axes)
+        residual(frame, target, after)
+        made, bend = 0.0, 0.0
+        for r in range(ROWS):
+            moved = 0.0
+            for i in range(dof):
+                moved += own[i, r] * x[i]
+            made -= moved * error[r]
+            bend += (after[r] - error[r] - moved) ** 2
+            left[r] = (1.0 - kept) * error[r]
         scale = 1.0
         if wanted > met * met:
             scale = min(max(made / wanted, 0.0), 1.0)
         found[SCALE, b] = 1.0 if scale > 1.0 - 1e-6 else scale
+        if bend > curved * curved:  # one more step of Gauss and Newton from there
+            jacobian(reals, index, frame, axes, target, after, own)
+            size, before, behind = 0.0, 0.0, 0.0
+            for r in range(ROWS):
+                asked[r] = after[r] - left[r]
+                before += asked[r] ** 2
+                for i in range(dof):
+                    size += own[i, r] ** 2
+            for i in range(dof):
+                most[i], least[i] = high[i] * dt - x[i], low[i] * dt - x[i]
+                weight[i] = (floor_beside if slow else floor) * max(size, 1e-30) + damping * before
+                wish[i] = 0.0
+            box_least_squares(
+                *(own, asked, weight[:dof], wish[:dof], least[:dof], most[:dof], step),
+                *(whole[0], whole[1], whole[2], matrix, part),
+            )
+            for i in range(dof):
+                step[i] = min(max(x[i] + step[i], low[i] * dt), high[i] * dt)
+            _move(now, step, limits, there)
+            walk(reals, index, there, frame, axes)
+            residual(frame, target, after)
+            for r in range(ROWS):
+                behind += (after[r] - left[r]) ** 2
+            if behind < before:
+                for i in range(dof):
+                    x[i] = step[i]
+        _move(now, x[:dof], limits, there)
         for i in range(dof):
-            value = min(max(now[i] + x[i], limits[0, i]), limits[1, i])
             if single:
-                value = min(max(np.float64(np.float32(value)), limits[0, i]), limits[1, i])
-            rounded[i] = value
-            out[0, b, i] = value
+                there[i] = min(max(np.float64(np.float32(there[i])), limits[0, i]), limits[1, i])
+            out[0, b, i] = there[i]
             out[1, b, i] = min(max(x[i] / dt, low[i]), high[i])
-        walk(reals, index, rounded, frame, axes)
+        walk(reals, index, there, frame, axes)
         residual(frame, target, error)
         found[POSITION, b] = math.sqrt(error[0] ** 2 + error[1] ** 2 + error[2] ** 2)
         found[ROTATION, b] = math.sqrt(error[3] ** 2 + error[4] ** 2 + error[5] ** 2)
+
+
+@inline
+def _move(now, change, limits, there):
+    """``there`` gets the coordinates after a change, within limits."""
+    for i in range(now.shape[0]):
+        there[i] = min(max(now[i] + change[i], limits[0, i]), limits[1, i])
 
 
 def tick(

@@ -10,7 +10,7 @@ from diffkin.kernels.servo.tick import Constants, brakable, tick
 from diffkin.kernels.threads import get_num_threads, set_num_threads
 from tests.kernels import ik_robots
 
-NUMBERS = Constants(1e-10, 1e-6, 1e-4, 1e6, 1e-9)
+NUMBERS = Constants(1e-10, 1e-6, 1e-4, 1e6, 1e-9, 1e-4)
 
 
 @pytest.fixture(scope="module")
