@@ -42,6 +42,7 @@ RUN = [
     "how-to/limits-and-nearest.md",
     "how-to/locked-and-free.md",
     "how-to/deploy-a-network.md",
+    "how-to/servo.md",
     "how-to/modes-and-workers.md",
     "zh/index.md",
     "zh/installation.md",
