@@ -66,9 +66,11 @@ def servo_step(
 
     Minimises ``|J dq dt + r|^2 + damping |r|^2 |dq dt|^2``, r the residual of the tasks at ``q``, over the speeds that
     keep ``q + dq dt`` within the joints' limits, ``|dq|`` within the velocity limit, the change of dq within the
-    acceleration limit times dt, and that leave way enough to brake before a limit. Damping by the squared residual
-    (Sugihara, IEEE Trans. Robotics 27, 2011) vanishes at the target, so that the approach ends quadratically. Near a
-    singularity, speeds stay bounded by it and by the limits; there the motion slows and may leave the path.
+    acceleration limit times dt, and that leave way enough to brake before a limit. Where the motion ends more than
+    0.1 mm or mrad from where J foresaw it, it is corrected by one more such step from there, within the same limits.
+    Damping by the squared residual (Sugihara, IEEE Trans. Robotics 27, 2011) vanishes at the target, so that the approach
+    ends quadratically. Near a singularity, speeds stay bounded by it and by the limits; there the motion slows and may
+    leave the path.
 
     With an acceleration limit a, the motion is slowed early enough to stop at the target as well; a target that moves at
     speed v is therefore followed with a lag of about ``v^2 / (2 a)`` of the joints.

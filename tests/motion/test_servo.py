@@ -76,11 +76,11 @@ def test_reachable_targets_are_reached_and_the_arm_comes_to_rest() -> None:
 
 def test_the_speed_is_that_of_daqp() -> None:
     daqp = pytest.importorskip("daqp")
-    robot = dk.load_robot("kuka_iiwa")
+    robot, tick = dk.load_robot("kuka_iiwa"), 5e-4  # so short that the way does not bend
     accelerations = torch.full((7,), 8.0, dtype=DOUBLE)
     q, dq = random_states(robot, 40, accelerations, seed=7)
     T = robot.forward_kinematics(q + 0.1 * torch.randn(40, 7, generator=torch.Generator().manual_seed(3), dtype=DOUBLE))
-    step = servo_step(robot, q, dq, T, DT, damping=0.1)
+    step = servo_step(robot, q, dq, T, tick, damping=0.1)
     for k in range(40):
         pose, jacobian = robot.forward_kinematics(q[k]), robot.jacobian(q[k])
         back = T[k, :3, :3].mT
@@ -88,13 +88,13 @@ def test_the_speed_is_that_of_daqp() -> None:
         residual = torch.cat((back @ (pose[:3, 3] - T[k, :3, 3]), turn))
         rows = torch.cat((back @ jacobian[:3], dk.rotations.left_jacobian_inverse(turn) @ back @ jacobian[3:]))
         hessian = rows.mT @ rows + 0.1 * residual.square().sum() * torch.eye(7, dtype=DOUBLE)
-        low = torch.maximum((robot.lower - q[k]), -robot.max_velocity * DT)
-        high = torch.minimum((robot.upper - q[k]), robot.max_velocity * DT)
+        low = torch.maximum((robot.lower - q[k]), -robot.max_velocity * tick)
+        high = torch.minimum((robot.upper - q[k]), robot.max_velocity * tick)
         bounds = high.numpy(), low.numpy()
         arrays = [np.ascontiguousarray(part) for part in (hessian.numpy(), (rows.mT @ residual).numpy(), *bounds)]
         peer, _, flag, _ = daqp.solve(*arrays[:2], np.zeros((0, 7)), *arrays[2:], np.zeros(7, dtype=np.intc))
         assert flag == 1
-        np.testing.assert_allclose(DT * step.dq[k].numpy(), peer, atol=2e-6)
+        np.testing.assert_allclose(tick * step.dq[k].numpy(), peer, atol=2e-6)
 
 
 def test_slow_keeps_to_the_way_that_nearest_leaves() -> None:
