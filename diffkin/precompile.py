@@ -10,7 +10,9 @@ from functools import partial
 import torch
 
 from diffkin import aircraft, rotations
+from diffkin._checks import check_finite
 from diffkin.ik import solve_ik
+from diffkin.motion import servo_step
 from diffkin.robot import Robot, load_robot
 
 __all__ = ["compile_kernels", "jobs"]
@@ -25,12 +27,14 @@ def jobs() -> dict[str, Callable[[], object]]:
     for dtype in (torch.float32, torch.float64):
         kind = str(dtype).removeprefix("torch.")
         robot = load_robot(_ROBOT).to(dtype)
+        made[f"checks, {kind}"] = partial(check_finite, torch.zeros(100, dtype=dtype), "zeros")
         made[f"poses, {kind}"] = partial(_poses, robot)
         made[f"Jacobians, {kind}"] = partial(_jacobians, robot)
         made[f"gradients of poses, {kind}"] = partial(_gradients, robot)
         made[f"inverse kinematics, {kind}"] = partial(_inverse, robot)
         made[f"attitude dynamics, {kind}"] = partial(_dynamics, dtype)
     made["attitude from vectors"] = _wahba
+    made["servo step"] = _servo
     return made
 
 
@@ -88,3 +92,9 @@ def _dynamics(dtype: torch.dtype) -> None:
 def _wahba() -> None:
     vectors = torch.eye(3, dtype=torch.float64)
     aircraft.solve_wahba(vectors, vectors)
+
+
+def _servo() -> None:
+    robot = load_robot(_ROBOT)
+    q = robot.sample(2)
+    servo_step(robot, q, torch.zeros_like(q), robot.forward_kinematics(q), 0.01)

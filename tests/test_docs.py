@@ -46,6 +46,7 @@ RUN = [
     "how-to/tool-frames.md",
     "how-to/whole-bodies.md",
     "how-to/deploy-a-network.md",
+    "how-to/servo.md",
     "how-to/modes-and-workers.md",
     "zh/index.md",
     "zh/installation.md",

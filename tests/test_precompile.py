@@ -44,6 +44,7 @@ def test_every_kernel_is_compiled_and_calls_of_users_compile_no_more():
             target = arm.forward_kinematics(q.detach())
             dk.solve_ik(arm, target, q0=q.detach(), nearest_of=3)
             dk.solve_ik(arm, dk.ik.PositionTask(None, target[..., :3, 3]), max_iterations=9)
+            dk.motion.servo_step(arm, q.detach(), q.detach(), target, 0.01, 1.0, 1.0, when_limited="slow")
     assert kernels() == before
 
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["solve_box_qp"]
+__all__ = ["solve_box_least_squares", "solve_box_qp"]
 
 _TRIES = 8  # exchanges of all at once that may fail to help before they go one by one
 _TOLERANCE = 1e-12
@@ -66,3 +66,39 @@ def solve_box_qp(
         side = torch.where(change, moved, side)
         rows, side, best, left = rows[~done], side[~done], best[~done], left[~done]
     return torch.minimum(torch.maximum(result, lower), upper)
+
+
+def solve_box_least_squares(
+    matrix: Float[Tensor, "n rows k"],
+    given: Float[Tensor, "n rows"],
+    weight: Float[Tensor, "n k"],
+    wanted: Float[Tensor, "n k"],
+    lower: Float[Tensor, "n k"],
+    upper: Float[Tensor, "n k"],
+) -> Float[Tensor, "n k"]:
+    """Minimise ``|A x + b|^2 + sum_i w_i (x_i - e_i)^2`` with ``lower <= x <= upper``.
+
+    As ``solve_box_qp`` of the normal equations, and then once more by orthogonal factors for the variables between their
+    bounds: where weights are small, normal equations lose what lies in the null space of the matrix.
+
+    Args:
+        matrix: (n, rows, k) A.
+        given: (n, rows) b.
+        weight: (n, k) w above 0.
+        wanted: (n, k) e.
+        lower: (n, k), -inf where there is none.
+        upper: (n, k) at least ``lower``, inf where there is none.
+
+    Returns:
+        (n, k) the minimisers, within the bounds to the bit.
+    """
+    gradient = (matrix.mT @ given[..., None]).squeeze(-1) - weight * wanted
+    x = solve_box_qp(matrix.mT @ matrix + torch.diag_embed(weight), gradient, lower, upper)
+    free = (x > lower) & (x < upper)
+    start = torch.where(free, wanted, x)
+    left = given + (matrix @ start[..., None]).squeeze(-1)
+    stacked = torch.cat((matrix * free[:, None], torch.diag_embed(weight.sqrt())), dim=-2)
+    q, r = torch.linalg.qr(stacked)
+    turned = q[:, : matrix.shape[-2]].mT @ left[..., None]
+    x = start - torch.linalg.solve_triangular(r, turned, upper=True).squeeze(-1).where(free, 0.0)
+    return torch.minimum(torch.maximum(x, lower), upper)

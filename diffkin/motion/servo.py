@@ -12,10 +12,11 @@ from torch import Tensor
 
 from diffkin._checks import as_tensor, check_broadcast, check_finite, check_last, check_pose
 from diffkin._given import real
-from diffkin.errors import OptionError, closest
+from diffkin.errors import NonFiniteError, OptionError, closest
 from diffkin.ik import PoseTask, Task
 from diffkin.ik.problem import Problem, State, make_problem
-from diffkin.motion.box_qp import solve_box_qp
+from diffkin.motion import servo_kernel
+from diffkin.motion.servo_move import Bounds, bounds, move
 from diffkin.robot.robot import check_robot_given
 
 if TYPE_CHECKING:
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["ServoStep", "servo_step"]
 
 _WHEN_LIMITED = ("nearest", "slow")
-_FLOOR = 1e-10  # of the damping, beside the trace of J^T J
-_FLOOR_BESIDE = 1e-6  # likewise where something weighs much more
-_FIRST = 1e6  # weight of tasks of priority 0 beside those of priority 1
-_SOFT = 1e-4  # as _FLOOR, where the way that is left is measured
-_CALM = 1.0  # more damping for what need not be met: it ends at residuals where curvature counts
-_ON_LINE = 1e6  # weight of the direction of the motion beside its length
-_MET = 1e-9  # [m or rad] a motion shorter than this is made in full
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +59,18 @@ def servo_step(
     link: str | None = None,
     *,
     when_limited: str = "nearest",
+    inequalities: tuple[Float[Tensor, "*batch rows dof"], Float[Tensor, "*batch rows"]] | None = None,
+    backend: str | None = None,
 ) -> ServoStep:
     """One tick of control: the speed that brings the target nearest at its end, within all limits.
 
     Minimises ``|J dq dt + r|^2 + damping |r|^2 |dq dt|^2``, r the residual of the tasks at ``q``, over the speeds that
     keep ``q + dq dt`` within the joints' limits, ``|dq|`` within the velocity limit, the change of dq within the
-    acceleration limit times dt, and that leave way enough to brake before a limit. Damping by the squared residual
-    (Sugihara, IEEE Trans. Robotics 27, 2011) vanishes at the target, so that the approach ends quadratically. Near a
-    singularity, speeds stay bounded by it and by the limits; there the motion slows and may leave the path.
+    acceleration limit times dt, and that leave way enough to brake before a limit. Where the motion ends more than
+    0.1 mm or mrad from where J foresaw it, it is corrected by one more such step from there, within the same limits.
+    Damping by the squared residual (Sugihara, IEEE Trans. Robotics 27, 2011) vanishes at the target, so that the approach
+    ends quadratically. Near a singularity, speeds stay bounded by it and by the limits; there the motion slows and may
+    leave the path.
 
     With an acceleration limit a, the motion is slowed early enough to stop at the target as well; a target that moves at
     speed v is therefore followed with a lag of about ``v^2 / (2 a)`` of the joints.
@@ -94,6 +92,10 @@ def servo_step(
         link: The link that a pose is meant for; the tip if None.
         when_limited: What gives where limits hold the motion up: "nearest" comes as near to the target as the tick
             allows and may leave the straight way to it; "slow" keeps to the way and goes along it more slowly.
+        inequalities: (G, h), (*batch, rows, dof) and (*batch, rows): ``G dq <= h`` too, to 1e-6. Where the limits leave no
+            such speed, the limits are kept, and the sum of the squares of ``max(G dq - h, 0)`` is the least that they
+            allow. Solved by the package daqp, one state after another.
+        backend: None chooses; "reference" takes the torch formula where a kernel would answer.
 
     Returns:
         The next coordinates and speed. Joints without limits turn on beyond a whole turn.
@@ -102,118 +104,70 @@ def servo_step(
         diffkin.errors.ShapeError: Shapes that do not fit or do not broadcast.
         diffkin.errors.NonFiniteError: NaN or infinity in ``q``, ``dq`` or targets.
         diffkin.errors.RotationError: A target that is no pose.
-        diffkin.errors.UnknownNameError: Unknown link or ``when_limited``.
-        diffkin.errors.OptionError: ``dt``, a limit or damping out of its range.
+        diffkin.errors.UnknownNameError: Unknown link, ``when_limited`` or ``backend``.
+        diffkin.errors.OptionError: ``dt``, a limit or damping out of its range; ``inequalities`` that are no pair.
+        diffkin.errors.MissingDependencyError: ``inequalities``, and the extra ``diffkin[servo]`` is not installed.
     """
     check_robot_given(robot)
     if when_limited not in _WHEN_LIMITED:
         raise closest(when_limited, _WHEN_LIMITED, "when_limited")
     dt = real(dt, "dt", above=0.0)
     damping = real(damping, "damping", least=0.0)
+    settings = servo_kernel.Settings(dt, damping, when_limited == "slow")
+    if backend is None and inequalities is None:
+        quick = servo_kernel.quick_step(robot, q, dq, target, velocity_limit, acceleration_limit, link, settings)
+        if quick is not None:
+            return ServoStep(*quick)
     fastest = _limit(robot, robot.max_velocity if velocity_limit is None else velocity_limit, "velocity_limit")
     hardest = _limit(robot, torch.inf if acceleration_limit is None else acceleration_limit, "acceleration_limit")
     now, speed = (_state(robot, part, name) for part, name in ((q, "q"), (dq, "dq")))
     tasks = _tasks(robot, target, link)
     shapes = {f"target of {type(task).__name__}": tuple(task.batch_shape) for task in tasks}
+    further = _inequalities(robot, inequalities)
+    shapes |= {"G": tuple(further[0].shape[:-2]), "h": tuple(further[1].shape[:-1])} if further else {}
     check_broadcast(q=tuple(now.shape[:-1]), dq=tuple(speed.shape[:-1]), **shapes)
     batch = torch.broadcast_shapes(now.shape[:-1], speed.shape[:-1], *shapes.values())
     now, speed = (part.expand(*batch, robot.dof).reshape(-1, robot.dof) for part in (now, speed))
     with torch.no_grad():
         problem = make_problem(robot, tasks, batch, torch.ones(robot.dof, dtype=torch.bool, device=robot.device))
-        every = torch.arange(len(now), device=now.device)
-        now = torch.minimum(torch.maximum(now, problem.lower), problem.upper)
-        low, high = _bounds(problem, now, speed, fastest, hardest, dt)
-        move, scale = _move(
-            problem, State(now, None, every), low * dt, high * dt, hardest * dt**2, damping, when_limited == "slow"
-        )
-        after = torch.minimum(torch.maximum(now + move, problem.lower), problem.upper)
-        rounded = torch.minimum(torch.maximum(after.to(robot.dtype), robot.lower), robot.upper)
-        position, rotation = problem.errors(State(rounded.double(), None, every))
-    return ServoStep(
-        rounded.reshape(*batch, -1),
-        torch.minimum(torch.maximum(move / dt, low), high).to(robot.dtype).reshape(*batch, -1),
-        position.reshape(batch),
-        rotation.reshape(batch),
-        scale.reshape(batch),
-    )
+        found = None
+        if further is None and servo_kernel.takes(problem, robot, backend):
+            found = servo_kernel.step(problem, robot, now, speed, fastest, hardest, settings)
+        if found is None:
+            found = _step(problem, robot, now, speed, fastest, hardest, settings, further, batch)
+    q_after, dq_after, *others = found
+    shape = (*batch, robot.dof)
+    return ServoStep(q_after.reshape(shape), dq_after.reshape(shape), *(part.reshape(batch) for part in others))
 
 
-def _bounds(
-    problem: Problem, q: Tensor, dq: Tensor, fastest: Tensor, hardest: Tensor, dt: float
-) -> tuple[Tensor, Tensor]:
-    """(n, dof) lowest and highest speed: within the velocity limit and able to brake, and as near to the present speed as
-    the acceleration limit asks."""
-    high = torch.minimum(_brakable(problem.upper - q, hardest, dt), fastest)
-    low = -torch.minimum(_brakable(q - problem.lower, hardest, dt), fastest)
-    slowest, quickest = dq - hardest * dt, dq + hardest * dt
-    return torch.minimum(torch.maximum(slowest, low), high), torch.maximum(torch.minimum(quickest, high), low)
-
-
-def _brakable(way: Tensor, hardest: Tensor, dt: float) -> Tensor:
-    """The highest speed for this tick from which the joint still stops within a way, losing ``hardest * dt`` a tick.
-
-    A speed v in the steps ``v, v - a dt, v - 2 a dt, ...`` takes ``dt ((k + 1) v - a dt k (k + 1) / 2)`` with k the
-    whole number of ``v / (a dt)``; solved for v.
-    """
-    loss = hardest * dt
-    share = (way / (loss * dt)).where(torch.isfinite(loss) & torch.isfinite(way), 0.0)
-    ticks = torch.floor(0.5 * ((1.0 + 8.0 * share).sqrt() - 1.0))
-    lost = torch.where(torch.isfinite(loss), loss, 0.0) * ticks * (ticks + 1.0) / 2.0
-    return ((way / dt + lost) / (ticks + 1.0)).clamp(min=0.0)
-
-
-def _move(
-    problem: Problem, state: State, low: Tensor, high: Tensor, loss: Tensor, damping: float, slow: bool
-) -> tuple[Tensor, Tensor]:
-    """(n, dof) the change of coordinates within bounds, and (n,) how much of the wanted motion it makes.
-
-    ``loss`` (dof,) is how much less a joint can move in a tick than in the one before.
-    """
-    first = problem.only(0)
-    residual, jacobian = first.linearize(state)
-    hessian = jacobian.mT @ jacobian
-    size, wanted = hessian.diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=1e-30), residual.square().sum(-1)
-    asked = _stoppable(jacobian, residual, size, loss) * residual
-    if slow:
-        move = _along(jacobian, asked, _FLOOR_BESIDE * size + damping * wanted, low, high)
-    else:
-        damped = hessian + torch.diag_embed((_FLOOR * size + damping * wanted)[:, None].expand_as(low))
-        move = solve_box_qp(damped, (jacobian.mT @ asked[..., None]).squeeze(-1), low, high)
-    made = -((jacobian @ move[..., None]).squeeze(-1) * residual).sum(-1)
-    met = wanted <= _MET**2
-    scale = torch.where(met, 1.0, made / wanted.where(~met, 1.0)).clamp(0.0, 1.0)
-    scale = torch.where(scale > 1.0 - 1e-6, 1.0, scale)
-    if problem.has_second:
-        second = problem.only(1)
-        rest, lever = second.linearize(state)
-        rest = _stoppable(lever, rest, lever.square().sum((-1, -2)).clamp(min=1e-30), loss) * rest
-        heavy = _FIRST * lever.square().sum((-1, -2)).clamp(min=1e-30) / size
-        own = _FLOOR_BESIDE * lever.square().sum((-1, -2)).clamp(min=1e-30) + (_CALM + damping) * rest.square().sum(-1)
-        both = heavy[:, None, None] * hessian + lever.mT @ lever + torch.diag_embed(own[:, None].expand_as(move))
-        slope = (lever.mT @ rest[..., None] - heavy[:, None, None] * (hessian @ move[..., None])).squeeze(-1)
-        move = solve_box_qp(both, slope, low, high)
-    return move, scale
-
-
-def _stoppable(jacobian: Tensor, residual: Tensor, size: Tensor, loss: Tensor) -> Tensor:
-    """(n, 1) the share of the way to the target that a tick may make, so that all joints can stop there."""
-    if not bool(torch.isfinite(loss).any()):
-        return torch.ones_like(residual[:, :1])
-    damped = jacobian.mT @ jacobian + torch.diag_embed((_SOFT * size)[:, None].expand(-1, jacobian.shape[-1]))
-    way = torch.linalg.solve(damped, (jacobian.mT @ residual[..., None]).squeeze(-1)).abs().clamp(min=1e-12)
-    return (_brakable(way, loss, 1.0) / way).clamp(max=1.0).amin(-1, keepdim=True)
-
-
-def _along(jacobian: Tensor, residual: Tensor, share: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """(n, dof) the change that keeps to the straight way: a share s of 0 to 1 of it is one more variable."""
-    wanted = residual.square().sum(-1)
-    column = _ON_LINE * (jacobian.mT @ residual[..., None])
-    corner = (_ON_LINE * wanted + wanted + 1e-30)[:, None, None]
-    damped = _ON_LINE * jacobian.mT @ jacobian + torch.diag_embed(share[:, None].expand_as(low))
-    hessian = torch.cat((torch.cat((damped, column), dim=-1), torch.cat((column.mT, corner), dim=-1)), dim=-2)
-    gradient = torch.cat((torch.zeros_like(low), -wanted[:, None]), dim=-1)
-    zero, one = low.new_zeros(len(low), 1), low.new_ones(len(low), 1)
-    return solve_box_qp(hessian, gradient, torch.cat((low, zero), -1), torch.cat((high, one), -1))[:, :-1]
+def _step(
+    problem: Problem,
+    robot: Robot,
+    q: Tensor,
+    dq: Tensor,
+    fastest: Tensor,
+    hardest: Tensor,
+    settings: servo_kernel.Settings,
+    further: tuple[Tensor, Tensor] | None,
+    batch: torch.Size,
+) -> servo_kernel.Step:
+    """The step by the torch formula."""
+    every, dt = torch.arange(len(q), device=q.device), settings.dt
+    now = torch.minimum(torch.maximum(q, problem.lower), problem.upper)
+    low, high = bounds(problem, now, dq, fastest, hardest, dt)
+    allowed = Bounds(low * dt, high * dt)
+    if further is not None:
+        left, right = further
+        left = left.expand(*batch, *left.shape[-2:]).reshape(len(q), *left.shape[-2:])
+        right = right.expand(*batch, right.shape[-1]).reshape(len(q), right.shape[-1])
+        allowed = Bounds(low * dt, high * dt, left, right * dt)
+    state = State(now, None, every)
+    change, scale = move(problem, state, allowed, hardest * dt**2, settings.damping, settings.slow)
+    after = torch.minimum(torch.maximum(now + change, problem.lower), problem.upper)
+    rounded = torch.minimum(torch.maximum(after.to(robot.dtype), robot.lower), robot.upper)
+    position, rotation = problem.errors(State(rounded.double(), None, every))
+    speed = torch.minimum(torch.maximum(change / dt, low), high).to(robot.dtype)
+    return rounded, speed, position, rotation, scale
 
 
 # -- what was given -------------------------------------------------------------------------------------------------
@@ -248,3 +202,21 @@ def _limit(robot: Robot, value: Any, name: str) -> Tensor:
     if limit.ndim > 1 or bool((limit <= 0).any()) or bool(torch.isnan(limit).any()):
         raise OptionError(f"{name} must be above 0, one number or ({robot.dof},), got {limit.tolist()}.")
     return limit.expand(robot.dof)
+
+
+def _inequalities(robot: Robot, given: Any) -> tuple[Tensor, Tensor] | None:
+    if given is None:
+        return None
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        raise OptionError("inequalities must be a pair (G, h), (*batch, rows, dof) and (*batch, rows), for G dq <= h.")
+    left, right = (
+        as_tensor(part, name, robot.dtype, robot.device).detach().double()
+        for part, name in zip(given, "Gh", strict=True)
+    )
+    rows = left.shape[-2] if left.ndim > 1 else 0
+    check_last(left, (rows, robot.dof), "G")
+    check_last(right, (rows,), "h")
+    check_finite(left, "G")
+    if bool((torch.isnan(right) | (right == -torch.inf)).any()):
+        raise NonFiniteError("h must be finite, or inf for a row that does not count.")
+    return left, right

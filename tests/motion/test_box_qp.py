@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import lsq_linear
 
-from diffkin.motion.box_qp import solve_box_qp
+from diffkin.motion.box_qp import solve_box_least_squares, solve_box_qp
 
 DOUBLE = torch.float64
 
@@ -58,3 +59,33 @@ def test_no_programs_and_no_bounds() -> None:
     free = torch.full_like(low, torch.inf)
     x = solve_box_qp(hessian, gradient, -free, free)
     torch.testing.assert_close((hessian @ x[..., None]).squeeze(-1), -gradient)
+
+
+@pytest.mark.parametrize("share", [1.0, 1e-10])
+def test_least_squares_are_those_of_scipy(share: float) -> None:
+    generator = torch.Generator().manual_seed(8)
+    matrix = torch.randn(60, 6, 8, generator=generator, dtype=DOUBLE)
+    given, wanted = (torch.randn(60, size, generator=generator, dtype=DOUBLE) for size in (6, 8))
+    low, high = (sign * torch.rand(60, 8, generator=generator, dtype=DOUBLE) for sign in (-2.0, 2.0))
+    weight = share * (0.5 + torch.rand(60, 8, generator=generator, dtype=DOUBLE))
+    x = solve_box_least_squares(matrix, given, weight, wanted, low, high)
+    assert bool(((x >= low) & (x <= high)).all())
+    for row in range(60):
+        stacked = torch.cat((matrix[row], torch.diag(weight[row].sqrt()))).numpy()
+        right = torch.cat((-given[row], weight[row].sqrt() * wanted[row])).numpy()
+        bounds = low[row].numpy(), high[row].numpy()
+        peer = lsq_linear(stacked, right, bounds, method="bvls", tol=1e-15).x
+        costs = [float(np.square(stacked @ y - right).sum()) for y in (x[row].numpy(), peer)]
+        assert costs[0] <= costs[1] * (1.0 + 1e-9) + 1e-12  # slopes count as flat below that
+        if share == 1.0:
+            np.testing.assert_allclose(x[row].numpy(), peer, atol=1e-9)
+
+
+def test_least_squares_keep_what_normal_equations_lose() -> None:
+    """The shortest of all that meet a row: what lies in the null space must vanish beside weights of 1e-13."""
+    generator = torch.Generator().manual_seed(3)
+    matrix = torch.randn(40, 6, 7, generator=generator, dtype=DOUBLE)
+    given, free = torch.randn(40, 6, generator=generator, dtype=DOUBLE), torch.full((40, 7), torch.inf, dtype=DOUBLE)
+    x = solve_box_least_squares(matrix, given, torch.full_like(free, 1e-13), torch.zeros_like(free), -free, free)
+    expected = -(torch.linalg.pinv(matrix) @ given[..., None]).squeeze(-1)
+    torch.testing.assert_close(x, expected, atol=1e-7, rtol=0.0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import diffkin as dk
-from diffkin.errors import OptionError, ShapeError, UnknownNameError
+from diffkin.errors import NonFiniteError, OptionError, ShapeError, UnknownNameError
 from diffkin.ik import OrientationTask, PoseTask, PositionTask
 from diffkin.motion import servo_step
 
@@ -76,11 +76,11 @@ def test_reachable_targets_are_reached_and_the_arm_comes_to_rest() -> None:
 
 def test_the_speed_is_that_of_daqp() -> None:
     daqp = pytest.importorskip("daqp")
-    robot = dk.load_robot("kuka_iiwa")
+    robot, tick = dk.load_robot("kuka_iiwa"), 5e-4  # so short that the way does not bend
     accelerations = torch.full((7,), 8.0, dtype=DOUBLE)
     q, dq = random_states(robot, 40, accelerations, seed=7)
     T = robot.forward_kinematics(q + 0.1 * torch.randn(40, 7, generator=torch.Generator().manual_seed(3), dtype=DOUBLE))
-    step = servo_step(robot, q, dq, T, DT, damping=0.1)
+    step = servo_step(robot, q, dq, T, tick, damping=0.1)
     for k in range(40):
         pose, jacobian = robot.forward_kinematics(q[k]), robot.jacobian(q[k])
         back = T[k, :3, :3].mT
@@ -88,13 +88,13 @@ def test_the_speed_is_that_of_daqp() -> None:
         residual = torch.cat((back @ (pose[:3, 3] - T[k, :3, 3]), turn))
         rows = torch.cat((back @ jacobian[:3], dk.rotations.left_jacobian_inverse(turn) @ back @ jacobian[3:]))
         hessian = rows.mT @ rows + 0.1 * residual.square().sum() * torch.eye(7, dtype=DOUBLE)
-        low = torch.maximum((robot.lower - q[k]), -robot.max_velocity * DT)
-        high = torch.minimum((robot.upper - q[k]), robot.max_velocity * DT)
+        low = torch.maximum((robot.lower - q[k]), -robot.max_velocity * tick)
+        high = torch.minimum((robot.upper - q[k]), robot.max_velocity * tick)
         bounds = high.numpy(), low.numpy()
         arrays = [np.ascontiguousarray(part) for part in (hessian.numpy(), (rows.mT @ residual).numpy(), *bounds)]
         peer, _, flag, _ = daqp.solve(*arrays[:2], np.zeros((0, 7)), *arrays[2:], np.zeros(7, dtype=np.intc))
         assert flag == 1
-        np.testing.assert_allclose(DT * step.dq[k].numpy(), peer, atol=2e-6)
+        np.testing.assert_allclose(tick * step.dq[k].numpy(), peer, atol=2e-6)
 
 
 def test_slow_keeps_to_the_way_that_nearest_leaves() -> None:
@@ -197,3 +197,48 @@ def test_a_tick_has_a_length(dt: object) -> None:
     q = robot.sample(2)
     with pytest.raises(OptionError, match="dt must be a finite number above 0"):
         dk.motion.servo_step(robot, q, 0 * q, robot.forward_kinematics(q), dt)
+
+
+@pytest.mark.parametrize("when_limited", ["nearest", "slow"])
+def test_inequalities_on_the_speed_are_kept(when_limited: str) -> None:
+    """The elbow's height may not rise, and two joints may not turn faster than 0.2 rad/s together."""
+    pytest.importorskip("daqp")
+    robot = dk.load_robot("franka_panda")
+    q, dq = random_states(robot, 20, torch.full((7,), 10.0, dtype=DOUBLE), seed=2)
+    T = robot.forward_kinematics(robot.sample(20, seed=3))
+    left = torch.zeros(20, 2, 7, dtype=DOUBLE)
+    left[:, 0] = robot.jacobian(q, link=robot.link_names[4])[:, 2]
+    left[:, 1, :2] = 1.0
+    right = torch.tensor([0.0, 0.2], dtype=DOUBLE)
+    free = servo_step(robot, q, dq, T, DT, when_limited=when_limited)
+    step = servo_step(robot, q, dq, T, DT, when_limited=when_limited, inequalities=(left, right))
+    assert int(((left @ free.dq[..., None]).squeeze(-1) > right + 1e-3).sum()) > 10
+    assert float(((left @ step.dq[..., None]).squeeze(-1) - right).max()) <= 1e-6
+    assert bool((step.dq.abs() <= robot.max_velocity).all())
+    assert bool(((step.q >= robot.lower) & (step.q <= robot.upper)).all())
+    kept = ((left @ free.dq[..., None]).squeeze(-1) < right - 1e-3).all(-1)
+    torch.testing.assert_close(step.q[kept], free.q[kept], atol=1e-5, rtol=0.0)
+
+
+def test_inequalities_that_no_speed_keeps_are_broken_least() -> None:
+    pytest.importorskip("daqp")
+    robot = dk.load_robot("xarm6")
+    q = 0.5 * (robot.lower + robot.upper)
+    left, right = torch.eye(6, dtype=DOUBLE)[:2], torch.tensor([-5.0, -1.0], dtype=DOUBLE)
+    zero = torch.zeros(6, dtype=DOUBLE)
+    step = servo_step(robot, q, zero, robot.forward_kinematics(q), DT, velocity_limit=2.0, inequalities=(left, right))
+    assert abs(float(step.dq[0]) + 2.0) < 1e-5 and float(step.dq[1]) <= -1.0 + 1e-6
+
+
+def test_inequalities_are_checked() -> None:
+    robot = dk.load_robot("xarm6")
+    q = 0.5 * (robot.lower + robot.upper)
+    arguments = (robot, q, 0 * q, robot.forward_kinematics(q), DT)
+    left, right = torch.ones(2, 6, dtype=DOUBLE), torch.ones(2, dtype=DOUBLE)
+    for error, given in (
+        (OptionError, left), (OptionError, (left,)), (ShapeError, (left[:, :5], right)), (ShapeError, (left, right[:1])),
+        (ShapeError, (left[0], right)), (NonFiniteError, (left * torch.nan, right)), (NonFiniteError, (left, right * torch.nan)),
+        (ShapeError, (left.expand(3, 2, 6), right.expand(4, 2))),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            servo_step(*arguments, inequalities=given)
