@@ -45,7 +45,7 @@ def has_torus(chain: Chain) -> bool:
 
 def build_torus(chain: Chain) -> Torus:
     """The grid of a chain that ``has_torus``."""
-    ticks: NDArray[np.float64] = (np.arange(_TICKS) + 0.5) * (2.0 * np.pi / _TICKS) - np.pi
+    ticks = np.array((np.arange(_TICKS) + 0.5) * (2.0 * np.pi / _TICKS) - np.pi, np.float64)
     pose = _behind(chain.joints[0])[None]
     for joint in chain.joints[1 : 1 + INNER]:
         angle = joint[TURN] * ticks + joint[ANGLE]
