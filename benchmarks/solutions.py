@@ -51,7 +51,7 @@ _TURN = 2.0 * math.pi
 
 def closed_forms(rows: list[list[float]], poses: Floats) -> tuple[list[Floats], float]:
     """EAIK's solutions (k, 6) of each pose that reach it to 1e-6, and its seconds for a pose."""
-    from eaik.IK_DH import DhRobot
+    from eaik.IK_DH import DhRobot  # type: ignore[import-untyped]
 
     table = np.array(rows)
     peer = DhRobot(table[:, 1], table[:, 0], table[:, 2])

@@ -24,7 +24,7 @@ from diffkin.kinematics.ranges import sampling_range
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
-__all__ = ["SLICE", "expresses", "judged", "program_of", "settings_of", "solve", "solve_poses", "takes"]
+__all__ = ["SLICE", "expresses", "program_of", "settings_of", "solve", "solve_poses", "takes"]
 
 SLICE = 16384
 """Targets solved at a time, and between two progress reports."""
@@ -115,17 +115,6 @@ def solve_poses(
         as_tensor(found.iterations.reshape(batch)),
         as_tensor(found.rank.reshape(batch)),
     )
-
-
-def judged(
-    options: Options, robot: Robot, targets: np.ndarray[Any, Any], q: np.ndarray[Any, Any]
-) -> tuple[Tensor, Tensor]:
-    """What poses of the tip (n, 4, 4) say of coordinates (n, dof), both float64: (2, n) errors, (n,) whether they are met."""
-    call = _ready(robot, robot.link_index(None)).call(options, _ONES, True)
-    errors, success = np.empty((2, len(q))), np.empty(len(q), np.bool_)
-    rows = kernel("ik.layout.new_rows")(*call.size[:2])
-    kernel("ik.judge.judge")(rows, *call.packed[:2], targets, q, errors, success)
-    return torch.from_numpy(errors), torch.from_numpy(success)
 
 
 def settings_of(options: Options, weights: tuple[float, ...], has_q0: bool) -> Any:

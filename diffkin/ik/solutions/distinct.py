@@ -67,11 +67,16 @@ def solve_all(
 ) -> AllSolutions:
     """Find the distinct solutions of every problem within the joint limits.
 
-    Descents start from a low-discrepancy sequence, from mirror images of what is known (joints turned by half a turn,
-    or by the opposite angle), and across the folds where two solutions are near each other. Rounds of 64 starts go on
-    until at least seven were made, the last brought nothing new and each solution was found three times; at most 32
-    are made. So what stays unknown is what few descents end in: a solution that a share p of them leads to is missed
-    with a chance of at most ``(1 - p)^448``.
+    Poses of an arm with six turning joints are solved by a kernel. Of its joints the first and the last follow in closed
+    form from the four between them, so it looks at a grid over these, descends from every well of how near it comes to
+    the target, and then from beside and from mirror images of what was found, until each solution was found five times.
+    Solutions whose smallest singular value (positions in lengths of the arm) is below 1e-4 may be missed.
+
+    For other robots and tasks descents start from a low-discrepancy sequence, from mirror images of what is known (joints
+    turned by half a turn, or by the opposite angle), and across the folds where two solutions are near each other. Rounds
+    of 64 starts go on until at least seven were made, the last brought nothing new and each solution was found three
+    times; at most 32 are made. So what stays unknown is what few descents end in: a solution that a share p of them leads
+    to is missed with a chance of at most ``(1 - p)^448``.
 
     Where there are finitely many solutions (as many joints as the target has numbers, away from singularities), all
     that were found are given, and of each its whole turns within the limits; of a joint without limits only the turn
@@ -85,7 +90,7 @@ def solve_all(
             ``max_solutions``; zero if None.
         max_solutions: At most so many for each problem.
         joint_weights: (dof,) from 0 on; the distance is ``sqrt(sum_j w_j (q_j - q0_j)^2)``. Ones if None.
-        seed: A whole number from 0 on; shifts the low-discrepancy starts.
+        seed: A whole number from 0 on; chooses the starts that are drawn.
 
     Returns:
         The solutions, each to the default tolerances of ``solve_ik``.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -84,23 +86,32 @@ def nearest_of_all(
         weights = torch.tensor(options.joint_weights, dtype=torch.float64)
     found = Complete(gatherer, torch.from_numpy(poses), options.seed)
     ordered, number = in_order(robot, found, near, weights, 1)
-    rounded = torch.minimum(torch.maximum(ordered[:, 0].to(robot.dtype), robot.lower.detach()), robot.upper.detach())
-    errors, met = kernel_route.judged(options, robot, poses, array(rounded.double()).copy())
+    nearest = torch.minimum(torch.maximum(ordered[:, 0].to(robot.dtype), robot.lower.detach()), robot.upper.detach())
+    # judged by a descent from there, which ends at once unless the tolerances are tighter than those of the search
+    other = kernel_route.solve_poses(_from_there(options), robot, target.reshape(-1, 4, 4), nearest, None)
+    if other is None:
+        return first
     own = first.q.reshape(-1, robot.dof)
-    distances = [(weights * (q.double() - near).square()).sum(-1) for q in (rounded, own)]
+    distances = [(weights * (q.double() - near).square()).sum(-1) for q in (other.q, own)]
     success = first.success.reshape(-1)
-    taken = met & (number > 0) & (~success | (distances[0] < distances[1]))
+    taken = other.success & (number > 0) & (~success | (distances[0] < distances[1]))
     position, rotation, iterations, restarts = (
         part.reshape(-1) for part in (first.position_error, first.rotation_error, first.iterations, first.restarts)
     )
     return IKResult(
-        torch.where(taken[:, None], rounded, own).reshape(*batch, robot.dof),
+        torch.where(taken[:, None], other.q, own).reshape(*batch, robot.dof),
         (success | taken).reshape(batch),
-        torch.where(taken, errors[0], position).reshape(batch),
-        torch.where(taken, errors[1], rotation).reshape(batch),
-        (iterations + found.steps).reshape(batch),
+        torch.where(taken, other.position_error, position).reshape(batch),
+        torch.where(taken, other.rotation_error, rotation).reshape(batch),
+        (iterations + found.steps + other.iterations).reshape(batch),
         torch.where(taken, restarts.clamp(min=1).clamp(max=options.max_restarts), restarts).reshape(batch),
     )
+
+
+@lru_cache(maxsize=64)
+def _from_there(options: Options) -> Options:
+    """The same for one descent."""
+    return dataclasses.replace(options, max_restarts=0, nearest_of=1, joint_weights=None)
 
 
 def in_order(robot: Robot, found: Complete, near: Tensor, weights: Tensor, most: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffkin.kernels.compiled import inline, kernel
+from diffkin.kernels.compiled import inline
 from diffkin.kernels.ik.chain import ANGLE, COS, DISTANCE, SHIFT_X, SHIFT_Y, SIN, TURN, Chain
 
 __all__ = ["Torus", "build_torus", "has_torus", "wells"]
@@ -90,7 +90,7 @@ def seen_from_first(start, joints, target, l, out):
             )
 
 
-@kernel
+@inline
 def wells(start, joints, ticks, places, target, l, way, most, beyond, far, out):
     """Coordinates of the wells over the grid, the deepest first, for the target in lane ``l``.
 

@@ -14,6 +14,11 @@ from tests.kernels import ik_robots
 
 
 @njit
+def run_wells(*arguments):
+    return wells(*arguments)
+
+
+@njit
 def load_first_lane(targets, last, length, lanes):
     load_target(0, 0, targets, last, length, lanes)
 
@@ -30,7 +35,7 @@ def surface(robot, target, beyond=0.05, most=48):
     lanes, out = np.zeros((12, W)), np.zeros((most, 6))
     load_first_lane(target[None], chain.last, chain.length, lanes)
     way, memory = np.empty(torus.places.shape[1], np.float32), np.empty(24 + most)
-    number = wells(chain.start, chain.joints, torus.ticks, torus.places, lanes, 0, way, most, beyond, memory, out)
+    number = run_wells(chain.start, chain.joints, torus.ticks, torus.places, lanes, 0, way, most, beyond, memory, out)
     return out[:number], way, torus, chain
 
 
