@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from diffkin._checks import as_tensor
+from diffkin._checks import ROTATION_TOLERANCE, as_tensor
+from diffkin._gate import array, kernel
 from diffkin._given import whole
 from diffkin.ik.problem import State, make_problem
 from diffkin.ik.result import IKResult
@@ -174,12 +175,17 @@ class _Targets:
 
     def posed(self, rows: Tensor) -> Tensor:
         """(n, 4, 4) poses to reach, their rotations exact, where there is a ``gatherer``."""
-        place = self.problem.tasks[0].exact_at(self.rows[rows]).placement()
-        if place is None or place.position is None or place.rotation is None:
-            raise NotImplementedError("A task with six kernel_weights must say in placement where to bring its link.")
-        poses = torch.eye(4, dtype=torch.float64).repeat(len(rows), 1, 1)
-        poses[:, :3, :3], poses[:, :3, 3] = place.rotation, place.position
-        return poses
+        if self.poses is None:
+            place = self.problem.tasks[0].exact_at(self.rows[rows]).placement()
+            if place is None or place.position is None or place.rotation is None:
+                raise NotImplementedError(
+                    "A task with six kernel_weights must say in placement where its link is to be."
+                )
+            poses = torch.eye(4, dtype=torch.float64).repeat(len(rows), 1, 1)
+            poses[:, :3, :3], poses[:, :3, 3] = place.rotation, place.position
+            return poses
+        exact = kernel("ik.targets.ready_targets")(array(self.poses[self.rows[rows]]), ROTATION_TOLERANCE)
+        return torch.from_numpy(exact)
 
     def at(self, index: Tensor) -> Any:
         """The targets of some problems (n,), as ``solve_ik`` takes them."""

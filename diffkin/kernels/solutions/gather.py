@@ -77,7 +77,7 @@ ROUNDS = 6  # of further images, or of points of a sequence where nothing was fo
 PER_ROUND = 48
 QUEUE = MOST_WELLS + KEPT * (len(_FOLDS) + MANY_IMAGES) + PER_ROUND
 CLOSE2 = 1e-5  # a squared residual so small is worth going on ...
-LONGEST = 60.0  # ... for so many steps
+LONGEST = 200.0  # ... for so many steps: near a singularity a descent slides along a valley
 SAME = 1e-4  # [rad] solutions nearer than this in every coordinate are one
 
 
