@@ -35,6 +35,7 @@ def jobs() -> dict[str, Callable[[], object]]:
         made[f"attitude dynamics, {kind}"] = partial(_dynamics, dtype)
     made["attitude from vectors"] = _wahba
     made["servo step"] = _servo
+    made["all solutions"] = _all_solutions
     return made
 
 
@@ -80,6 +81,20 @@ def _inverse(robot: Robot) -> None:
     T = robot.forward_kinematics(q)
     solve_ik(robot, T)
     solve_ik(robot, T, q0=q)
+
+
+def _all_solutions() -> None:
+    half = torch.pi / 2.0
+    rows = [
+        [0.3, half, 0.5, 0.0],
+        [0.4, 0.0, 0.1, 0.0],
+        [0.1, half, 0.0, 0.0],
+        [0.0, -half, 0.4, 0.0],
+        [0.0, half, 0.0, 0.0],
+    ]
+    robot = Robot.from_dh([*rows, [0.0, 0.0, 0.1, 0.0]])
+    q = robot.sample(2)
+    solve_ik(robot, robot.forward_kinematics(q), q0=q, nearest_of=2)
 
 
 def _dynamics(dtype: torch.dtype) -> None:

@@ -53,6 +53,7 @@ class Options:
         nearest_of: Solutions to choose the nearest to ``q0`` from.
         history: Whether to record the error after each iteration.
         backend: None, or "reference" for the plain torch path.
+        joint_weights: (dof,) of the squared differences in the distance to ``q0``; None for ones.
     """
 
     method: Method
@@ -67,6 +68,7 @@ class Options:
     nearest_of: int
     history: bool
     backend: str | None
+    joint_weights: tuple[float, ...] | None = None
 
     def grace(self, rank: int, own: bool) -> float:
         """Iterations that a start gets beyond those of the first starts.
@@ -89,6 +91,7 @@ def make_options(
     nearest_of: int = 1,
     history: bool = False,
     backend: str | None = None,
+    joint_weights: tuple[float, ...] | None = None,
 ) -> Options:
     """Options as for ``solve_ik``, for a robot of some dtype.
 
@@ -100,7 +103,8 @@ def make_options(
         diffkin.errors.OptionError: An option out of its range.
     """
     chosen = (
-        position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of, history, backend
+        position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of, history, backend,
+        joint_weights,
     )  # fmt: skip
     if (
         type(solver) in _KEPT
@@ -127,6 +131,7 @@ def _make(
     nearest_of: int,
     history: bool,
     backend: str | None,
+    joint_weights: tuple[float, ...] | None,
 ) -> Options:
     if isinstance(solver, str) and solver not in SOLVERS:
         raise closest(solver, SOLVERS, "solver")
@@ -150,6 +155,7 @@ def _make(
         nearest_of=min(_whole(nearest_of, "nearest_of", 1), restarts + 1),  # no start has more than one solution
         history=bool(history),
         backend=backend,
+        joint_weights=joint_weights,
     )
 
 

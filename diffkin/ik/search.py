@@ -69,6 +69,9 @@ def search(
     cost = torch.full((count,), torch.inf, dtype=first.q.dtype, device=first.q.device)
     rank_of, hits, spent = (torch.zeros_like(every) for _ in range(3))
     near = cost.clone()
+    weights = (
+        torch.ones_like(first.q[0]) if options.joint_weights is None else first.q.new_tensor(options.joint_weights)
+    )
     trace: list[Tensor] = []
     pending, rank = every, 0
     while len(pending) and rank <= max_restarts:
@@ -81,7 +84,7 @@ def search(
             rows = slice(k * len(pending), (k + 1) * len(pending))
             open_ = hits[pending] < nearest_of
             q, met, value = end.state.q[rows], end.met[rows], end.cost[rows]
-            away = (problem.near(q, first.q[pending]) - first.q[pending]).square().sum(-1)
+            away = (weights * (problem.near(q, first.q[pending]) - first.q[pending]).square()).sum(-1)
             if nearest_of > 1:
                 improved = torch.where(met, away < near[pending], (hits[pending] == 0) & (value < cost[pending]))
             else:

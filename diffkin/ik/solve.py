@@ -25,8 +25,10 @@ from diffkin.ik.problem import FREE_BASE, Problem, State, make_problem
 from diffkin.ik.reach import out_of_reach
 from diffkin.ik.result import IKResult
 from diffkin.ik.search import Found, Progress, joined, search
+from diffkin.ik.solvers.complete import nearest_of_all
 from diffkin.ik.starts import Starts
 from diffkin.ik.tasks import PoseTask, Task
+from diffkin.ik.turns import check_joint_weights
 from diffkin.kernels.ik.scales import farthest_turn
 from diffkin.kinematics.kept import outside_modes
 from diffkin.robot import Robot
@@ -62,6 +64,7 @@ def solve_ik(
     progress: Progress | None = None,
     backend: str | None = None,
     time_limit: float | None = None,
+    joint_weights: Float[Tensor, " dof"] | None = None,
 ) -> IKResult:
     """Find coordinates at which links meet their targets, within joint limits.
 
@@ -87,7 +90,8 @@ def solve_ik(
         free_base: None, or "rotation", "pose" or "planar" (world x, y and the turn about the world's z, as of a mobile
             base) to solve for the base as well, starting from ``base``.
         locked: Names of joints that stay at ``q0``.
-        nearest_of: With k > 1, find up to k solutions and return the one nearest to ``q0``.
+        nearest_of: With k > 1, find up to k solutions and return the one nearest to ``q0``. For poses of the tip of an arm
+            with six turning joints that is the nearest of all that ``diffkin.ik.solve_all`` finds, whatever k.
         history: Whether to record the error after each iteration.
         progress: Called now and then as ``progress(finished, total)``.
         backend: None, or "reference" to force the plain torch path.
@@ -108,7 +112,7 @@ def solve_ik(
     check_robot_given(robot)
     options = make_options(
         robot.dtype, solver, position_tolerance, rotation_tolerance, max_restarts, max_iterations, seed, nearest_of,
-        history, backend,
+        history, backend, _joint_weights(robot, joint_weights, q0, nearest_of),
     )  # fmt: skip
     robot.check_unchanged()
     if progress is not None and not callable(progress):
@@ -122,7 +126,11 @@ def solve_ik(
     differentiated = differentiable and torch.is_grad_enabled()
     plain = without_gradient(robot)
     if isinstance(target, Tensor) and base is None and time_limit is None and not (free_base or locked):
-        result = kernel_route.solve_poses(options, plain, target, q0, progress)
+        result = None
+        if options.nearest_of > 1 and q0 is not None:
+            result = nearest_of_all(options, plain, target, q0, progress)
+        if result is None:
+            result = kernel_route.solve_poses(options, plain, target, q0, progress)
         if result is not None:
             object.__setattr__(result, "out_of_reach", partial(_pose_out_of_reach, plain, target, result.success.shape))
             if not differentiated:
@@ -243,6 +251,17 @@ def _left_alone(q: Tensor, base: Tensor | None) -> Found:
     """What there is to say of coordinates (count, dof) that nothing was done to."""
     none = torch.zeros(len(q), dtype=torch.long, device=q.device)
     return Found(q, base, none > 0, none, none.clone(), None)
+
+
+def _joint_weights(robot: Robot, given: Any, q0: Any, nearest_of: Any) -> tuple[float, ...] | None:
+    """The weights of nearness to ``q0`` as numbers, where they mean something."""
+    if given is None:
+        return None
+    if q0 is None or nearest_of == 1:
+        raise OptionError(
+            "joint_weights say what is near to q0 when several solutions are compared: give q0, and nearest_of above 1."
+        )
+    return tuple(check_joint_weights(given, robot).tolist())
 
 
 def _deadline(time_limit: float | None) -> float:

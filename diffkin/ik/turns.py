@@ -1,15 +1,21 @@
-"""Whole turns: of all coordinates that give the same pose, those nearest to where the caller is."""
+"""Nearness: of all coordinates that give the same pose, those a whole turn apart, and how much each joint counts."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from diffkin._checks import as_tensor, check_finite, check_last
+from diffkin.errors import OptionError
 from diffkin.kinematics import REVOLUTE, KinematicTree
 
-__all__ = ["nearest_turn", "turning"]
+if TYPE_CHECKING:
+    from diffkin.robot import Robot
+
+__all__ = ["check_joint_weights", "nearest_turn", "turning"]
 
 _TURN = 2.0 * math.pi
 
@@ -45,3 +51,15 @@ def nearest_turn(q: Tensor, reference: Tensor, lower: Tensor, upper: Tensor, tur
     move = turns & (least <= most) & (count != 0.0)
     moved = torch.minimum(torch.maximum(q - _TURN * count, lower), upper)
     return torch.where(move, moved, q)
+
+
+def check_joint_weights(given: Any, robot: Robot) -> Tensor:
+    """(dof,) float64 weights of the squared differences in a distance between coordinates, checked; ones for None."""
+    if given is None:
+        return torch.ones(robot.dof, dtype=torch.float64, device=robot.device)
+    weights = as_tensor(given, "joint_weights", robot.dtype, robot.device).detach().double()
+    check_last(weights, (robot.dof,), "joint_weights")
+    check_finite(weights, "joint_weights")
+    if weights.ndim != 1 or bool((weights < 0).any()):
+        raise OptionError(f"joint_weights must be ({robot.dof},) numbers from 0 on, got {weights.tolist()}.")
+    return weights

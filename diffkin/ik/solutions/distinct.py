@@ -11,16 +11,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from diffkin._checks import as_tensor, check_finite, check_last
+from diffkin._checks import ROTATION_TOLERANCE, as_tensor
+from diffkin._gate import array, kernel
 from diffkin._given import whole
-from diffkin.errors import OptionError
 from diffkin.ik.problem import State, make_problem
 from diffkin.ik.result import IKResult
 from diffkin.ik.solutions.choice import MOST_FINITE, choose_solutions
 from diffkin.ik.solve import solve_ik
+from diffkin.ik.solvers.complete import Complete, complete_of, in_order
 from diffkin.ik.starts import roberts
 from diffkin.ik.tasks import PoseTask, Task
-from diffkin.ik.turns import turning
+from diffkin.ik.turns import check_joint_weights, turning
 from diffkin.kinematics.ranges import sampling_range
 from diffkin.robot.robot import check_robot_given
 
@@ -67,11 +68,16 @@ def solve_all(
 ) -> AllSolutions:
     """Find the distinct solutions of every problem within the joint limits.
 
-    Descents start from a low-discrepancy sequence, from mirror images of what is known (joints turned by half a turn,
-    or by the opposite angle), and across the folds where two solutions are near each other. Rounds of 64 starts go on
-    until at least seven were made, the last brought nothing new and each solution was found three times; at most 32
-    are made. So what stays unknown is what few descents end in: a solution that a share p of them leads to is missed
-    with a chance of at most ``(1 - p)^448``.
+    Poses of an arm with six turning joints are solved by a kernel. Of its joints the first and the last follow in closed
+    form from the four between them, so it looks at a grid over these, descends from every well of how near it comes to
+    the target, and then from beside and from mirror images of what was found, until each solution was found five times.
+    Solutions whose smallest singular value (positions in lengths of the arm) is below 1e-4 may be missed.
+
+    For other robots and tasks descents start from a low-discrepancy sequence, from mirror images of what is known (joints
+    turned by half a turn, or by the opposite angle), and across the folds where two solutions are near each other. Rounds
+    of 64 starts go on until at least seven were made, the last brought nothing new and each solution was found three
+    times; at most 32 are made. So what stays unknown is what few descents end in: a solution that a share p of them leads
+    to is missed with a chance of at most ``(1 - p)^448``.
 
     Where there are finitely many solutions (as many joints as the target has numbers, away from singularities), all
     that were found are given, and of each its whole turns within the limits; of a joint without limits only the turn
@@ -85,7 +91,7 @@ def solve_all(
             ``max_solutions``; zero if None.
         max_solutions: At most so many for each problem.
         joint_weights: (dof,) from 0 on; the distance is ``sqrt(sum_j w_j (q_j - q0_j)^2)``. Ones if None.
-        seed: A whole number from 0 on; shifts the low-discrepancy starts.
+        seed: A whole number from 0 on; chooses the starts that are drawn.
 
     Returns:
         The solutions, each to the default tolerances of ``solve_ik``.
@@ -99,7 +105,7 @@ def solve_all(
     """
     check_robot_given(robot)
     most = whole(max_solutions, "max_solutions", 1)
-    weights = _weights(robot, joint_weights)
+    weights = check_joint_weights(joint_weights, robot)
     if q0 is not None:
         q0 = as_tensor(q0, "q0", robot.dtype, robot.device).detach()
     begin = torch.zeros(robot.dof, dtype=robot.dtype, device=robot.device) if q0 is None else q0
@@ -113,14 +119,23 @@ def solve_all(
         return AllSolutions(first.q[..., None, :], first.success[..., None], first.success.long())
     targets = _Targets(exact, target, batch)
     tolerance = 0.999e-6 if robot.dtype == torch.float64 else 5e-6  # rounding to the dtype comes behind it
-    parts = []
+    gatherer = targets.gatherer(exact)
+    parts, places = [], []
     with torch.no_grad():
         for rows in torch.arange(len(near), device=robot.device).split(max(1, _SLICE // most)):
-            search = _Search(exact, targets.part(rows), near[rows], most, tolerance, seed)
-            parts.append(choose_solutions(*search.found(), near[rows], *limits, search.turns, most, weights))
-    count = torch.cat([part[1] for part in parts])
-    wide = max(1, int(count.max()))
-    q = torch.cat([_widened(part[0], wide) for part in parts])
+            if gatherer is not None:
+                complete = Complete(gatherer, targets.posed(rows), seed)
+                parts.append(in_order(exact, complete, near[rows], weights, most))
+                places.append(rows)
+                rows = rows[complete.endless]
+            if len(rows):
+                search = _Search(exact, targets.part(rows), near[rows], most, tolerance, seed)
+                parts.append(choose_solutions(*search.found(), near[rows], *limits, search.turns, most, weights))
+                places.append(rows)
+    wide = max(1, *(int(number.max()) for _, number in parts))
+    q, count = near.new_zeros(len(near), wide, robot.dof), torch.zeros(len(near), dtype=torch.long, device=near.device)
+    for place, (some, number) in zip(places, parts, strict=True):
+        q[place], count[place] = _widened(some, wide), number
     q = torch.where(count[:, None, None] > 0, q, first.q.detach().double().reshape(-1, 1, robot.dof))
     last = torch.minimum(torch.arange(wide, device=q.device), (count[:, None] - 1).clamp(min=0))
     q = q.gather(1, last[..., None].expand(-1, -1, robot.dof)).to(robot.dtype)
@@ -150,6 +165,27 @@ class _Targets:
         made = copy.copy(self)
         made.rows = self.rows[rows]
         return made
+
+    def gatherer(self, robot: Robot) -> Any:
+        """What finds all solutions by the kernel; None where the targets are not poses of one link that it serves."""
+        task, weights = self.problem.tasks[0], self.problem.tasks[0].kernel_weights(turned=False)
+        if len(self.problem.tasks) > 1 or weights is None or min(weights) == 0.0 or task.priority:
+            return None
+        return complete_of(robot, self.problem.links[0][0])
+
+    def posed(self, rows: Tensor) -> Tensor:
+        """(n, 4, 4) poses to reach, their rotations exact, where there is a ``gatherer``."""
+        if self.poses is None:
+            place = self.problem.tasks[0].exact_at(self.rows[rows]).placement()
+            if place is None or place.position is None or place.rotation is None:
+                raise NotImplementedError(
+                    "A task with six kernel_weights must say in placement where its link is to be."
+                )
+            poses = torch.eye(4, dtype=torch.float64).repeat(len(rows), 1, 1)
+            poses[:, :3, :3], poses[:, :3, 3] = place.rotation, place.position
+            return poses
+        exact = kernel("ik.targets.ready_targets")(array(self.poses[self.rows[rows]]), ROTATION_TOLERANCE)
+        return torch.from_numpy(exact)
 
     def at(self, index: Tensor) -> Any:
         """The targets of some problems (n,), as ``solve_ik`` takes them."""
@@ -293,18 +329,6 @@ def _within(robot: Robot, lower: Tensor, upper: Tensor) -> Robot:
 def _keeps(robot: Robot) -> bool:
     """Whether what is made of the robot stays true: not where its geometry or limits are being learnt."""
     return not (robot.tree.has_gradient or robot.lower.requires_grad or robot.upper.requires_grad)
-
-
-def _weights(robot: Robot, joint_weights: Any) -> Tensor:
-    """(dof,) float64 weights, checked."""
-    if joint_weights is None:
-        return torch.ones(robot.dof, dtype=torch.float64, device=robot.device)
-    weights = as_tensor(joint_weights, "joint_weights", robot.dtype, robot.device).detach().double()
-    check_last(weights, (robot.dof,), "joint_weights")
-    check_finite(weights, "joint_weights")
-    if weights.ndim != 1 or bool((weights < 0).any()):
-        raise OptionError(f"joint_weights must be ({robot.dof},) numbers from 0 on, got {weights.tolist()}.")
-    return weights
 
 
 def _widened(q: Tensor, wide: int) -> Tensor:

@@ -65,6 +65,7 @@ class Settings(NamedTuple):
         seed: Chooses the starts that follow the table's.
         has_q0: Whether first starts are given.
         single: Whether the answers are rounded to float32 before they are judged.
+        joint_weights: (dof,) of the squared differences in the distance to q0; empty for ones.
     """
 
     weights: tuple[float, ...]
@@ -85,6 +86,7 @@ class Settings(NamedTuple):
     seed: int
     has_q0: bool
     single: bool
+    joint_weights: tuple[float, ...] = ()
 
     def check(self) -> None:
         """Raise OptionError if a number is out of its range."""
@@ -129,6 +131,7 @@ class Call(NamedTuple):
     low: Any  # (m,) where they are sampled
     high: Any  # (m,)
     step: Any  # (m,) of the sequence
+    nearness: Any  # (m,) weights of the squared differences in the distance to q0
     rest: Any  # (dof,) values of the coordinates that do not move the frame
     least: Any  # (dof,) limits of all coordinates
     greatest: Any  # (dof,)
@@ -142,7 +145,7 @@ class Call(NamedTuple):
 
 def _sizes(n: int, m: int, dof: int) -> tuple[int, int]:
     """Lengths of the two arrays of a ``Call``."""
-    return SETTINGS + 12 + COLUMNS * n + 2 + 1 + 5 * m + 3 * dof, SWITCHES + 4 + 2 * m + 2 * n
+    return SETTINGS + 12 + COLUMNS * n + 2 + 1 + 6 * m + 3 * dof, SWITCHES + 4 + 2 * m + 2 * n
 
 
 @_anywhere
@@ -171,12 +174,13 @@ def open_call(reals, integers):
     low, at = _cut(reals, at, m)
     high, at = _cut(reals, at, m)
     step, at = _cut(reals, at, m)
+    nearness, at = _cut(reals, at, m)
     rest, at = _cut(reals, at, dof)
     least, at = _cut(reals, at, dof)
     greatest, at = _cut(reals, at, dof)
     return Call(
-        settings, start, joints.reshape(n, COLUMNS), last, length, lower, upper, low, high, step, rest, least, greatest,
-        switches, cells, moving, wraps, column, first,
+        settings, start, joints.reshape(n, COLUMNS), last, length, lower, upper, low, high, step, nearness, rest, least,
+        greatest, switches, cells, moving, wraps, column, first,
     )  # fmt: skip
 
 
@@ -249,6 +253,7 @@ def pack_call(
     call.start[:], call.joints[:], call.last[:], call.length[:] = chain.start, chain.joints, chain.last, chain.length
     call.lower[:], call.upper[:], call.low[:], call.high[:] = ranges.lower, ranges.upper, ranges.low, ranges.high
     call.step[:], call.least[:], call.greatest[:] = ranges.step, ranges.least, ranges.greatest
+    call.nearness[:] = np.array(s.joint_weights)[chain.moving] if s.joint_weights else 1.0
     call.rest[:] = np.clip(0.0, ranges.least, ranges.greatest)
     call.switches[[STARTS, WANTED, HAS_Q0]] = s.starts, s.nearest, s.has_q0
     call.switches[[TABLE_STARTS, FIRST_POINT]] = table_starts, first_point

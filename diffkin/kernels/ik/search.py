@@ -232,7 +232,7 @@ def finish(s, desk, call, q0, out_q, out_whole):
                 if wraps[c]:
                     v = nearest_turn(v, q0[b, moving[c]], lower[c], upper[c], farthest)
                 t = v - q0[b, moving[c]]
-                d += t * t
+                d += call.nearness[c] * (t * t)
             if d < least:
                 least, pick = d, k
     rank = answers[s, pick, VALUE] if found > 0 else min(slots[s, BEST], switches[STARTS] - 1)
