@@ -41,6 +41,7 @@ RUN = [
     "demos.md",
     "how-to/limits-and-nearest.md",
     "how-to/locked-and-free.md",
+    "how-to/reachability.md",
     "how-to/deploy-a-network.md",
     "how-to/modes-and-workers.md",
     "zh/index.md",

@@ -76,7 +76,9 @@ def solve_ik(
             ``diffkin.ik`` of those names with settings of its own.
         position_tolerance: [m]; 1e-6 for a float64 robot, 1e-5 for float32.
         rotation_tolerance: [rad]; likewise.
-        max_restarts: Starts after the first; the solver's own default if None.
+        max_restarts: Starts after the first; the solver's own default if None. Given, they are all tried; else, and with
+            all else of the solver at its default, a target is given up early whose starts all end far from it.
+            Targets that are proven to be out of reach get few starts in any case.
         max_iterations: For each start; the solver's own default if None.
         seed: A whole number from 0 on; shifts the low-discrepancy starts.
         differentiable: Whether ``result.q``, and ``result.base`` where it is free, carry gradients to targets, weights,
