@@ -45,6 +45,7 @@ RUN = [
     "how-to/two-hands.md",
     "how-to/tool-frames.md",
     "how-to/whole-bodies.md",
+    "how-to/reachability.md",
     "how-to/deploy-a-network.md",
     "how-to/servo.md",
     "how-to/modes-and-workers.md",

@@ -14,7 +14,7 @@ GUIDES = [
     "kinematics", "inverse-kinematics", "rotations", "aircraft", "attitude", "learning", "attitude-learning",
     "calibration", "branches", "paths", "pictures", "speed", "how-to/limits-and-nearest", "how-to/locked-and-free",
     "how-to/two-hands", "how-to/tool-frames", "how-to/whole-bodies", "how-to/deploy-a-network", "how-to/modes-and-workers",
-    "how-to/servo",
+    "how-to/servo", "how-to/reachability",
 ]  # fmt: skip
 
 JARGON = """

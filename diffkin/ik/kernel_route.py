@@ -128,6 +128,7 @@ def settings_of(options: Options, weights: tuple[float, ...], has_q0: bool) -> A
         rotation_tolerance=options.rotation_tolerance,
         margin=options.margin,
         starts=options.max_restarts + 1,
+        gives_up=options.gives_up,
         max_iterations=options.max_iterations,
         early_iterations=options.early_iterations,
         grace=GRACE,

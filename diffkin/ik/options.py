@@ -47,6 +47,7 @@ class Options:
         rotation_tolerance: [rad].
         margin: Share of the tolerances that the search aims at, so that rounding does not undo a success.
         max_restarts: Starts after the first.
+        gives_up: Whether targets that look out of reach get fewer.
         max_iterations: Of each start, at most.
         early_iterations: Of the first starts, at most.
         seed: From 0 to 2^32 - 1.
@@ -62,6 +63,7 @@ class Options:
     rotation_tolerance: float
     margin: float
     max_restarts: int
+    gives_up: bool
     max_iterations: int
     early_iterations: int
     seed: int
@@ -149,6 +151,8 @@ def _make(
         rotation_tolerance=_tolerance(rotation_tolerance, "rotation_tolerance", dtype),
         margin=_ROUNDED.get(dtype, _MUCH_ROUNDED),
         max_restarts=restarts,
+        # the rule is known to hold for the default method and budget; whoever asks for so many restarts shall have them
+        gives_up=max_restarts is None and max_iterations is None and method == LevenbergMarquardt(),
         max_iterations=iterations,
         early_iterations=min(early, iterations),
         seed=_whole(seed, "seed", 0) % 2**32,  # torch's generators take no more

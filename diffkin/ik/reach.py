@@ -1,53 +1,112 @@
-"""A proof that targets cannot be reached: they are farther away than all lengths of the way together."""
+"""A proof that targets cannot be reached: they want two points of the robot farther apart, or nearer, than they can be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from diffkin._gate import kernel
 from diffkin.ik.tasks import Task
-from diffkin.kinematics import PRISMATIC
+from diffkin.ik.tasks.base import Held
+from diffkin.kinematics import dispatch
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
 __all__ = ["out_of_reach", "reach"]
 
-
-def reach(robot: Robot, link: int) -> float:
-    """No configuration within the limits takes a link farther [m] from the base than this."""
-    tree = robot.tree
-    total = float(tree.link_offsets[link, :3, 3].detach().norm())
-    for joint in tree.path(tree.link_joint[link]):
-        total += float(tree.origins[joint, :3, 3].detach().norm())
-        if tree.kinds[joint] == PRISMATIC:
-            ends = [float(side[tree.coordinate[joint]]) for side in (robot.lower, robot.upper)]
-            total += max(abs(tree.multiplier[joint] * end + tree.offset[joint]) for end in ends)
-    return total
+_ROUNDING = 1e-9  # of the chain's length, that an inequality may be off by
+_NO_ROTATION = 2e-5  # [rad] by which a target's rotation may be none, so that the nearest is meant
 
 
-def out_of_reach(robot: Robot, tasks: Sequence[Task], base: Tensor | None, batch: torch.Size) -> Tensor:
-    """(*batch,) where the position that some task must bring its link to is beyond ``reach``.
+def reach(robot: Robot, link: int, rigid: bool = False) -> tuple[Tensor, Tensor, float, float]:
+    """Two points that a robot keeps within a range of each other, see ``diffkin.kernels.ik.reach``.
 
     Args:
         robot: The robot.
-        tasks: The tasks as the caller gave them.
+        link: The link to place.
+        rigid: Whether the link's rotation is given, and not its position alone.
+
+    Returns:
+        A point of the base (3,) [m], a point of the link in its axes (3,) [m], the least and the greatest distance [m].
+    """
+    key = ("reach", link, rigid)
+    made: tuple[Tensor, Tensor, float, float] | None = robot.cache.get(key)
+    if made is None:
+        made = _reach(robot, link, rigid)
+        if not (robot.lower.requires_grad or robot.upper.requires_grad):  # those may be stepped in place
+            robot.cache[key] = made
+    return made
+
+
+def _reach(robot: Robot, link: int, rigid: bool) -> tuple[Tensor, Tensor, float, float]:
+    on_cpu = robot if robot.device.type == "cpu" else robot.to(device="cpu")
+    chain = kernel("ik.chain.pack_chain")(dispatch.mechanism(on_cpu.tree), link)
+    if not len(chain.joints):
+        place = torch.from_numpy(chain.start[9:12] * chain.length).to(robot.device)
+        return place, torch.zeros_like(place), 0.0, 0.0
+    lower, upper = (side.detach().double().numpy()[chain.moving] for side in (on_cpu.lower, on_cpu.upper))
+    span = kernel("ik.reach.span")(chain, lower, upper, rigid)
+    points: list[Any] = [span.base, kernel("ik.reach.in_link_axes")(chain, span.frame)]
+    base, frame = (torch.from_numpy(np.ascontiguousarray(part) * chain.length).to(robot.device) for part in points)
+    slack = _ROUNDING * chain.length
+    return base, frame, span.least * chain.length - slack, span.most * chain.length + slack
+
+
+def out_of_reach(
+    robot: Robot,
+    tasks: Sequence[Task],
+    base: Tensor | None,
+    batch: torch.Size,
+    position_tolerance: float = 1e-6,
+    rotation_tolerance: float = 1e-6,
+) -> Tensor:
+    """(*batch,) where the tasks of priority 0 that place a link are proven to be impossible.
+
+    Args:
+        robot: The robot.
+        tasks: The tasks as the caller gave them. Those of the caller's own making prove nothing.
         base: (*batch, 4, 4) pose of the base in the world; the identity if None.
         batch: Leading axes of the problems.
+        position_tolerance: By how much a position may be missed [m].
+        rotation_tolerance: By how much a rotation may be missed [rad].
     """
     far = torch.zeros(batch.numel(), dtype=torch.bool, device=robot.device)
-    for task in tasks:
-        weight = torch.as_tensor(task.weight)
-        if task.priority or not task.batched or not bool((weight > 0).all()):
+    flat = [task.for_batch(batch, torch.float64, robot.device) for task in tasks if task.priority == 0]
+    if base is not None:
+        places = base.detach().double().expand(*batch, 4, 4).reshape(-1, 4, 4)
+        flat = [task.seen_from(places) if task.held() is not None else task for task in flat]
+    known = [(robot.link_index(task.links[0]), held) for task in flat if (held := task.held()) is not None]
+    for link, place in known:
+        if place.position is None:
             continue
-        flat = task.for_batch(batch, torch.float64, robot.device)
-        if base is not None:
-            flat = flat.seen_from(base.detach().double().expand(*batch, 4, 4).reshape(batch.numel(), 4, 4))
-        place = flat.placement()
-        if place is not None and place.position is not None:
-            distance = torch.linalg.vector_norm(place.position.detach(), dim=-1)
-            far |= distance > reach(robot, robot.link_index(task.links[0])) * (1.0 + 1e-6) + 1e-3
+        position = place.position.detach()
+        for rigid in (False, True):
+            fixed, carried, least, most = reach(robot, link, rigid)
+            ways = [_carried(held, carried) for other, held in known if other == link] if rigid else [(carried, 0.0)]
+            for way in ways:
+                if way is None:
+                    continue
+                shift, spread = way
+                slack = position_tolerance + (rotation_tolerance + spread + _NO_ROTATION) * float(carried.norm())
+                distance = torch.linalg.vector_norm(position + shift - fixed, dim=-1)
+                far |= (distance < least - slack) | (distance > most + slack)
     return far.reshape(batch)
+
+
+def _carried(held: Held, point: Tensor) -> tuple[Tensor, float] | None:
+    """Where a point (3,) of a link is held, from the link's origin in the base: (count, 3), and the angle [rad] by which
+    that is left open; None where it is not held.
+    """
+    if held.rotation is not None:
+        return held.rotation.detach() @ point, 0.0
+    if held.axis is None or held.direction is None:
+        return None
+    along = point @ held.axis
+    if float((point - along * held.axis).norm()) > _ROUNDING:  # a turn about the axis would move it
+        return None
+    return along * held.direction.detach(), held.spread

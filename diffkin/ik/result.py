@@ -26,8 +26,8 @@ class IKResult:
         restarts: (*batch,) how many starts were left behind before the one returned.
         base: (*batch, 4, 4) pose of the base found, where it was free; None otherwise.
         history: (iterations, *batch) best error ``sqrt(|r|^2)`` of each problem so far, where it was asked for.
-        out_of_reach: Called without arguments, tells (*batch,) which targets are farther from the base than all lengths
-            together; None where that was not asked.
+        out_of_reach: Called without arguments, tells (*batch,) which targets are proven to be impossible, by where they
+            want the tip or the last axis; None where the base was free.
     """
 
     q: Float[Tensor, "*batch dof"]

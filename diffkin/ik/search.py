@@ -16,6 +16,7 @@ from diffkin.ik.options import Options
 from diffkin.ik.problem import Problem, State
 from diffkin.ik.solvers.priority import SelfMotion
 from diffkin.ik.starts import Starts
+from diffkin.kernels.ik.hope import HOPE, PROVEN_STARTS, ROUND, hopeless
 
 __all__ = ["Found", "Progress", "joined", "search"]
 
@@ -23,6 +24,7 @@ Progress = Callable[[int, int], None]
 """Called with how many problems are finished (solved, or given up) and how many there are."""
 
 _BATCH = 512  # descents worth running side by side: few unsolved problems try several starts at once
+_HARD_BATCH = 4096  # likewise of problems that ``ROUND`` starts have not solved, most of which will need all of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,7 @@ def search(
     count: int,
     progress: Progress | None = None,
     deadline: float = math.inf,
+    proven: Tensor | None = None,
 ) -> Found:
     """Solve ``count`` problems, each from its own starts in the order of their rank.
 
@@ -58,6 +61,7 @@ def search(
         count: How many problems.
         progress: Called after each round of starts.
         deadline: When ``time.monotonic()`` is past it, no further round is begun.
+        proven: (count,) which are known to have no solution: these get few starts. None for not known.
 
     Returns:
         The best of each problem.
@@ -72,17 +76,20 @@ def search(
     weights = (
         torch.ones_like(first.q[0]) if options.joint_weights is None else first.q.new_tensor(options.joint_weights)
     )
+    hope2 = _hope2(problem) if options.gives_up else math.inf
+    tried = torch.full_like(every, max_restarts + 1)
     trace: list[Tensor] = []
     pending, rank = every, 0
     while len(pending) and rank <= max_restarts:
-        side = max(1, min(_BATCH // len(pending), 16, max_restarts + 1 - rank)) if rank or count == 1 else 1
+        together = (_BATCH if rank < ROUND else _HARD_BATCH) // len(pending)
+        side = max(1, min(together, 16, max_restarts + 1 - rank)) if rank or count == 1 else 1
         parts = [starts.at(rank + k, pending) for k in range(side)]
         state = _join(parts)
         watch = _watcher(trace, count) if options.history else None
         end = _run(options, problem, state, watch)
         for k in range(side):  # in the order of rank: the answer is that of the lowest
             rows = slice(k * len(pending), (k + 1) * len(pending))
-            open_ = hits[pending] < nearest_of
+            open_ = (hits[pending] < nearest_of) & (rank + k < tried[pending])
             q, met, value = end.state.q[rows], end.met[rows], end.cost[rows]
             away = (weights * (problem.near(q, first.q[pending]) - first.q[pending]).square()).sum(-1)
             if nearest_of > 1:
@@ -98,8 +105,12 @@ def search(
             cost[taken], rank_of[taken] = value[chosen], rank + k
             near[taken] = torch.where(met[chosen], away[chosen], near[taken])
             hits[pending] += (open_ & met).long()
+            lost = hopeless(rank + k + 1, 2.0 * cost[pending], hope2)
+            if proven is not None and rank + k + 1 == PROVEN_STARTS:
+                lost = lost | proven[pending]
+            tried[pending[open_ & lost & (hits[pending] == 0)]] = rank + k + 1
         rank += side
-        pending = pending[hits[pending] < nearest_of]
+        pending = pending[(hits[pending] < nearest_of) & (tried[pending] > rank)]
         if progress is not None:
             progress(count - len(pending), count)
         if time.monotonic() > deadline:
@@ -113,7 +124,7 @@ def search(
         best.q[chosen], spent[lost] = end.state.q[better], spent[lost] + end.iterations
         if best.base is not None and end.state.base is not None:
             best.base[chosen] = end.state.base[better]
-        rank_of[chosen] = max_restarts + end.met[better].long()
+        rank_of[chosen] = tried[chosen] - 1 + end.met[better].long()
         hits[lost] += end.met.long()
     if progress is not None:
         progress(count, count)
@@ -132,6 +143,14 @@ def joined(parts: Sequence[Found], uses: Sequence[Tensor]) -> Found:
     iterations = torch.stack([part.iterations for part in parts]).sum(0)
     restarts = torch.stack([part.restarts for part in parts]).amax(0)
     return Found(q, parts[0].base, met, iterations, restarts, None)
+
+
+def _hope2(problem: Problem) -> float:
+    """The square of ``HOPE`` in the units of the cost: a problem of many tasks, great weights or lengths ends farther off."""
+    tasks = [task for task in problem.tasks if task.priority == 0]
+    heaviest = max(float(torch.as_tensor(task.weight).max()) for task in tasks)
+    extent = problem.rounding.length + float((problem.upper - problem.lower)[problem.slides].sum())
+    return len(tasks) * (HOPE * max(1.0, heaviest) * max(1.0, extent)) ** 2
 
 
 def _run(options: Options, problem: Problem, state: State, watch: Callable[[Tensor, Tensor], None] | None) -> Descent:

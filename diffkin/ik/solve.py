@@ -79,7 +79,9 @@ def solve_ik(
             ``diffkin.ik`` of those names with settings of its own.
         position_tolerance: [m]; 1e-6 for a float64 robot, 1e-5 for float32.
         rotation_tolerance: [rad]; likewise.
-        max_restarts: Starts after the first; the solver's own default if None.
+        max_restarts: Starts after the first; the solver's own default if None. Given, they are all tried; else, and with
+            all else of the solver at its default, a target is given up early whose starts all end far from it.
+            Targets that are proven to be out of reach get few starts in any case.
         max_iterations: For each start; the solver's own default if None.
         seed: A whole number from 0 on; shifts the low-discrepancy starts.
         differentiable: Whether ``result.q``, and ``result.base`` where it is free, carry gradients to targets, weights,
@@ -132,7 +134,9 @@ def solve_ik(
         if result is None:
             result = kernel_route.solve_poses(options, plain, target, q0, progress)
         if result is not None:
-            object.__setattr__(result, "out_of_reach", partial(_pose_out_of_reach, plain, target, result.success.shape))
+            object.__setattr__(
+                result, "out_of_reach", partial(_pose_out_of_reach, plain, target, result.success.shape, options)
+            )
             if not differentiated:
                 return result
             with _plainly(robot):
@@ -151,7 +155,8 @@ def solve_ik(
         movable = _movable(robot, locked, q0)
         result = _solve(plain, tasks, options, q0, base, free_base, movable, batch, progress, deadline)
     if not free_base:
-        object.__setattr__(result, "out_of_reach", partial(out_of_reach, plain, tasks, base, batch))
+        tolerances = options.position_tolerance, options.rotation_tolerance
+        object.__setattr__(result, "out_of_reach", partial(out_of_reach, plain, tasks, base, batch, *tolerances))
     if not differentiated:
         return result
     with _plainly(robot):
@@ -203,11 +208,24 @@ def _solve(
             found = _left_alone(rest.expand(rows.stop - rows.start, -1) if begin is None else begin, at)
         else:
             parts = [problem.having(group) for group in groups]
+            proven = (
+                None
+                if all(kinds) or free_base
+                else out_of_reach(
+                    robot, tasks, base, batch, options.position_tolerance, options.rotation_tolerance
+                ).reshape(-1)[rows]
+            )
             ends = [
                 kernel_route.solve(part, options, robot, begin, at)
                 if by_kernel
                 else search(
-                    part, options, Starts(part, options, begin, at, rows.stop - rows.start), count, told, deadline
+                    part,
+                    options,
+                    Starts(part, options, begin, at, rows.stop - rows.start),
+                    count,
+                    told,
+                    deadline,
+                    proven,
                 )
                 for part, by_kernel in zip(parts, kinds, strict=True)
             ]
@@ -243,8 +261,9 @@ def _plainly(robot: Robot) -> Iterator[None]:
         yield
 
 
-def _pose_out_of_reach(robot: Robot, target: Tensor, batch: torch.Size) -> Tensor:
-    return out_of_reach(robot, [PoseTask(None, target.detach())], None, batch)
+def _pose_out_of_reach(robot: Robot, target: Tensor, batch: torch.Size, options: Options) -> Tensor:
+    tolerances = options.position_tolerance, options.rotation_tolerance
+    return out_of_reach(robot, [PoseTask(None, target.detach())], None, batch, *tolerances)
 
 
 def _left_alone(q: Tensor, base: Tensor | None) -> Found:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+import diffkin as dk
 from diffkin import ik
 from diffkin.ik.descent import descend
 from diffkin.ik.options import make_options
 from diffkin.ik.problem import State, make_problem
 from diffkin.ik.search import Found, joined, search
 from diffkin.ik.starts import Starts
+from diffkin.kernels.ik.hope import HOPE, PROVEN_STARTS, ROUND
 
 
 def searched(robot, T, q0=None, progress=None, **options):
@@ -77,6 +80,79 @@ def test_the_nearest_of_several(iiwa):
         distances.append((found.q - q0).norm(dim=-1))
     assert (distances[1] <= distances[0] + 1e-9).all()
     assert (distances[1] < distances[0] - 1e-3).any()
+
+
+def test_proven_problems_get_few_starts_and_far_ones_whole_rounds(panda, monkeypatch):
+    T = panda.forward_kinematics(panda.sample(20, seed=11))
+    T[:6, :3, 3] += 4.0
+    proven = torch.arange(20) < 3
+    problem, starts, options, _ = searched(panda, T[:1])
+    found = {}
+    for hope in (HOPE, 1e9):
+        monkeypatch.setattr("diffkin.ik.search.HOPE", hope)
+        made = make_problem(
+            panda, [ik.PoseTask(None, T)], T.shape[:1], torch.ones(7, dtype=torch.bool), None, 1e-6, 1e-6
+        )
+        found[hope] = search(made, options, Starts(made, options, None, None, 20), 20, proven=proven)
+        assert found[hope].met.tolist() == [False] * 6 + [True] * 14
+    told, whole = found[HOPE], found[1e9]
+    assert (told.restarts[:3] < PROVEN_STARTS).all()
+    assert torch.equal(told.iterations[:3], whole.iterations[:3])
+    assert (told.restarts[3:6] < ROUND).all()  # metres away: a round of starts
+    assert (told.iterations[3:6] < whole.iterations[3:6] / 4).all()
+    assert torch.equal(told.q[6:], whole.q[6:])
+    assert torch.equal(told.restarts[6:], whole.restarts[6:])
+    alone = make_problem(
+        panda, [ik.PoseTask(None, T[4:5])], torch.Size((1,)), torch.ones(7, dtype=torch.bool), None, 1e-6, 1e-6
+    )
+    monkeypatch.setattr("diffkin.ik.search.HOPE", HOPE)
+    one = search(alone, options, Starts(alone, options, None, None, 1), 1)
+    assert torch.equal(one.iterations, told.iterations[4:5])
+    torch.testing.assert_close(one.q, told.q[4:5], rtol=0, atol=1e-9)
+
+
+ROUTES = {
+    "kernel": ({}, "pose"),
+    "torch": ({"backend": "reference"}, "pose"),
+    "another method": ({"solver": "gauss_newton"}, "pose"),
+    "list": ({}, "list"),
+    "preference": ({}, "preference"),
+    "nearest": ({"nearest_of": 4}, "pose"),
+    "free base": ({"free_base": "planar"}, "pose"),
+    "locked": ({"locked": ["panda_joint1"]}, "pose"),
+    "differentiable": ({"differentiable": True}, "pose"),
+    "differentiable list": ({"differentiable": True}, "list"),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("limit", [1e-9, 1.5])
+def test_whatever_the_time_left_flags_are_honest(panda, route, limit, monkeypatch):
+    options, kind = ROUTES[route]
+    count = 90
+    q = panda.sample(count, seed=31)
+    T = panda.forward_kinematics(q)
+    T[1, :3, 3] += 9.0
+    q0 = panda.sample(count, seed=32)
+    q0[:, 0] = q[:, 0]
+    q0[-1] = q[-1]  # the last one's start is its answer: nothing is left to do, and that counts
+    target = [ik.PositionTask(None, T[:, :3, 3]), ik.RayDirectionTask(None, (0.0, 0.0, 1.0), T[:, :3, 2])]
+    target = {"pose": T, "list": target, "preference": [*target, ik.PostureTask(q0, priority=1)]}[kind]
+    clock = iter(range(10**6))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
+    result = dk.solve_ik(panda, target, q0=q0, time_limit=limit, **options)
+    assert result.success.shape == (count,)
+    assert ((result.q >= panda.lower) & (result.q <= panda.upper)).all()
+    here = panda.forward_kinematics(result.q.detach(), base=result.base)
+    error = (here - T)[:, :3, 3].norm(dim=-1)
+    torch.testing.assert_close(result.position_error.detach(), error, rtol=0, atol=1e-9)
+    assert (error[result.success] <= 1e-6).all()
+    missed = ~result.success
+    assert (torch.maximum(result.position_error, result.rotation_error)[missed] > 0.99e-6).all()
+    if route != "free base":
+        assert missed[1]
+    assert result.success[-1]
+    assert missed.sum() < count - 1
 
 
 def test_problems_solved_apart_are_joined():

@@ -376,7 +376,7 @@ def test_a_limit_of_time_is_kept_between_rounds(iiwa, backend, monkeypatch):
         assert not result.success[left].any()
     else:  # one round of starts, and no more
         assert result.restarts.max() == 0
-        assert again.restarts[0] >= 100
+        assert again.restarts[0] > 0
 
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, True, "1"])

@@ -44,6 +44,7 @@ def settings(has_q0: bool = False, **changes: Any) -> Settings:
         "rotation_tolerance": 1e-6,
         "margin": 0.2 if changes.get("single") else 0.999,
         "starts": 100,
+        "gives_up": False,
         "max_iterations": method.max_iterations,
         "early_iterations": method.early_iterations,
         "grace": GRACE,

@@ -18,7 +18,7 @@ from diffkin.ik.tasks.kinds import Kind
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
-__all__ = ["LinkTask", "Placement", "Task"]
+__all__ = ["Held", "LinkTask", "Placement", "Task"]
 
 TaskT = TypeVar("TaskT", bound="Task")
 
@@ -33,6 +33,24 @@ class Placement(NamedTuple):
 
     position: Tensor | None
     rotation: Tensor | None
+
+
+class Held(NamedTuple):
+    """What a task that is met holds its one link to, as seen from the base; None where that is open.
+
+    Attributes:
+        position: (n, 3) of the link's origin [m].
+        rotation: (n, 3, 3).
+        axis: (3,) unit axis of the link that is held to a direction.
+        direction: (n, 3) that direction, of unit length.
+        spread: The angle [rad] by which the axis may be off.
+    """
+
+    position: Tensor | None = None
+    rotation: Tensor | None = None
+    axis: Tensor | None = None
+    direction: Tensor | None = None
+    spread: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,6 +122,13 @@ class Task:
             return (size, None) if self.unit == "m" else (None, size)
         turned = torch.tensor([unit == "rad" for unit in self.unit], device=asked.device)
         return torch.linalg.vector_norm(asked * ~turned, dim=-1), torch.linalg.vector_norm(asked * turned, dim=-1)
+
+    def held(self) -> Held | None:
+        """What the task holds its link to, by which it may be proven to be impossible; None if it says nothing.
+
+        Asked as ``placement`` is, which only says where to search: this must follow from the task's being met.
+        """
+        return None
 
     def placement(self) -> Placement | None:
         """Where the task wants its link, by which stored samples are searched for starts; None if it says nothing.

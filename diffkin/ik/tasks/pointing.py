@@ -16,7 +16,7 @@ from torch import Tensor
 
 from diffkin._algebra import apply, perpendicular, unit
 from diffkin.errors import OptionError, RotationError
-from diffkin.ik.tasks.base import LinkTask
+from diffkin.ik.tasks.base import Held, LinkTask
 from diffkin.ik.tasks.kinds import DIRECTION, POINT, Kind
 from diffkin.ik.tasks.relative import ReferredTask
 from diffkin.rotations import hat
@@ -68,6 +68,11 @@ class RayDirectionTask(_AxisTask):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_within(self.within)
+
+    def held(self) -> Held | None:
+        if type(self) is not RayDirectionTask or self.reference or not bool((torch.as_tensor(self.weight) > 0).all()):
+            return None
+        return Held(axis=unit(self.target.new_tensor(self.axis)), direction=unit(self.target), spread=self.within)
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         return _outside(turn_to(unit(self.target[problem]), self._direction(self.pose(poses))), self.within)

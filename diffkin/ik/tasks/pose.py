@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diffkin import rotations
 from diffkin._algebra import apply
-from diffkin.ik.tasks.base import Placement
+from diffkin.ik.tasks.base import Held, Placement
 from diffkin.ik.tasks.kinds import POINT, POSE, ROTATION, Kind
 from diffkin.ik.tasks.relative import ReferredTask
 
@@ -55,6 +55,13 @@ class PoseTask(ReferredTask):
         residual = self.residual(poses, q, problem) * self._asked(q)
         return torch.linalg.vector_norm(residual[:, :3], dim=-1), torch.linalg.vector_norm(residual[:, 3:], dim=-1)
 
+    def held(self) -> Held | None:
+        if type(self) is not PoseTask or self.reference:
+            return None
+        weight = _six(self.weight, 6)
+        turned = _held_rotation(self.target[:, :3, :3], weight[3:])
+        return turned._replace(position=self.target[:, :3, 3]) if min(weight[:3]) > 0 else turned
+
     def placement(self) -> Placement | None:
         return None if self.reference else Placement(self.target[:, :3, 3], self.target[:, :3, :3])
 
@@ -85,6 +92,10 @@ class PositionTask(ReferredTask):
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         return self.motion(poses, jacobians)[:, :3]
+
+    def held(self) -> Held | None:
+        known = type(self) is PositionTask and not self.reference and min(_six(self.weight, 3)) > 0
+        return Held(position=self.target) if known else None
 
     def placement(self) -> Placement | None:
         return None if self.reference else Placement(self.target, None)
@@ -123,6 +134,10 @@ class OrientationTask(ReferredTask):
         turn = rotations.matrix_to_rotvec(back @ self.pose(poses)[:, :3, :3], check=False)
         return rotations.left_jacobian_inverse(turn) @ (back @ self.motion(poses, jacobians)[:, 3:])
 
+    def held(self) -> Held | None:
+        known = type(self) is OrientationTask and not self.reference
+        return _held_rotation(self.target, _six(self.weight, 3)) if known else None
+
     def placement(self) -> Placement | None:
         return None if self.reference else Placement(None, self.target)
 
@@ -130,6 +145,18 @@ class OrientationTask(ReferredTask):
         weight = _six(self.weight, 3)
         even = len(set(weight)) == 1 and not self.reference
         return (0.0, 0.0, 0.0, *weight) if even and type(self) is OrientationTask else None
+
+
+def _held_rotation(rotation: Tensor, weight: tuple[float, ...]) -> Held:
+    """What weights along the axes of a rotation (n, 3, 3) hold: where one axis is left free, the turn about it is open."""
+    free = [axis for axis in range(3) if weight[axis] == 0]
+    if not free:
+        return Held(rotation=rotation)
+    if len(free) > 1:
+        return Held()
+    return Held(
+        axis=torch.eye(3, dtype=rotation.dtype, device=rotation.device)[free[0]], direction=rotation[:, :, free[0]]
+    )
 
 
 def _six(weight: float | Tensor, rows: int) -> tuple[float, ...]:

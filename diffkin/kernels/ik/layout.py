@@ -13,7 +13,9 @@ from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from diffkin.errors import OptionError
-from diffkin.kernels.ik.chain import COLUMNS, Chain
+from diffkin.kernels.ik.chain import COLUMNS, SLIDE, Chain
+from diffkin.kernels.ik.hope import HOPE
+from diffkin.kernels.ik.reach import Span
 from diffkin.kernels.ik.scales import NEAR2, ROUNDING, farthest_turn
 from diffkin.kernels.vectors.strict import W
 
@@ -36,6 +38,8 @@ __all__ = [
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+_NO_PROOF = 1e-9  # lengths of the chain that rounding may hide
+
 _anywhere = register_jitable(forceinline=True)  # a plain function in Python, a piece of every kernel that calls it
 
 
@@ -52,6 +56,7 @@ class Settings(NamedTuple):
         rotation_tolerance: [rad], for the angle, or the norm of the rotation vector over the axes that count.
         margin: Share of the tolerances that the search aims at.
         starts: Tried for a target, at most.
+        gives_up: Whether a target that looks out of reach gets fewer.
         max_iterations: Steps of one start, at most.
         early_iterations: Steps of the first starts, at most.
         grace: Steps that every further start gets in addition.
@@ -73,6 +78,7 @@ class Settings(NamedTuple):
     rotation_tolerance: float
     margin: float
     starts: int
+    gives_up: bool
     max_iterations: int
     early_iterations: int
     grace: float
@@ -107,15 +113,17 @@ class Settings(NamedTuple):
 # places in Call.settings: the squared tolerances of the search, the first in squared lengths of the chain; the damping;
 # when to give up; the tolerances that the answer is judged by, in m and rad; the largest coordinate that whole turns may
 # lead to; the squared residual beyond which the damping grows no more, and what a step beyond it adds to the patience;
-# six weights
+# the square of ``HOPE``, infinite where nothing is given up; six weights
 POSITION2, ROTATION2, DAMPING, FLOOR, GROW, SHRINK, EARLY, GRACE, MOST_ITERATIONS, PATIENCE, FAR2 = range(11)
-POSITION, ROTATION, FARTHEST, BEYOND, WAIT, WEIGHTS = range(11, 17)
+POSITION, ROTATION, FARTHEST, BEYOND, WAIT, HOPE2, WEIGHTS = range(11, 18)
 SETTINGS = WEIGHTS + 6
 # places in Call.switches: counts of joints, moving coordinates and coordinates; of starts, of solutions to choose from;
 # whether there are first starts; starts taken from the table; number of the sequence's first point after them; whether
 # some weight is not 1, whether the weights of rotation differ, whether answers are rounded to float32
 JOINTS, MOVING, DOF, STARTS, WANTED, HAS_Q0, TABLE_STARTS, FIRST_POINT, WEIGHTED, PARTIAL, SINGLE = range(11)
 SWITCHES = 11
+# places in Call.span: a point of the base, one of the frame, the least and greatest distance that they can be apart
+BASE_POINT, FRAME_POINT, LEAST, GREATEST, SPAN = 0, 3, 6, 7, 8
 
 
 class Call(NamedTuple):
@@ -135,6 +143,7 @@ class Call(NamedTuple):
     rest: Any  # (dof,) values of the coordinates that do not move the frame
     least: Any  # (dof,) limits of all coordinates
     greatest: Any  # (dof,)
+    span: Any  # (SPAN,)
     switches: Any  # (SWITCHES,)
     cells: Any  # (4,) of the table of starts
     moving: Any  # (m,) indices of the moving coordinates
@@ -145,7 +154,7 @@ class Call(NamedTuple):
 
 def _sizes(n: int, m: int, dof: int) -> tuple[int, int]:
     """Lengths of the two arrays of a ``Call``."""
-    return SETTINGS + 12 + COLUMNS * n + 2 + 1 + 6 * m + 3 * dof, SWITCHES + 4 + 2 * m + 2 * n
+    return SETTINGS + 12 + COLUMNS * n + 2 + 1 + 6 * m + 3 * dof + SPAN, SWITCHES + 4 + 2 * m + 2 * n
 
 
 @_anywhere
@@ -178,15 +187,23 @@ def open_call(reals, integers):
     rest, at = _cut(reals, at, dof)
     least, at = _cut(reals, at, dof)
     greatest, at = _cut(reals, at, dof)
+    span, at = _cut(reals, at, SPAN)
     return Call(
         settings, start, joints.reshape(n, COLUMNS), last, length, lower, upper, low, high, step, nearness, rest, least,
-        greatest, switches, cells, moving, wraps, column, first,
+        greatest, span, switches, cells, moving, wraps, column, first,
     )  # fmt: skip
 
 
 def _aim(tolerance: float, margin: float, doubt: float) -> float:
     """What the search aims at, so that the judge, who takes off a doubt, agrees."""
     return min(margin * tolerance, max(tolerance - doubt, 0.2 * tolerance))
+
+
+def _extent(chain: Chain, ranges: Ranges) -> float:
+    """How far the chain may extend, in its own lengths: beside that of its links, as far as it slides."""
+    slides = np.flatnonzero(chain.joints[:, SLIDE])
+    ways = (ranges.upper - ranges.lower)[chain.column[slides]] * np.abs(chain.joints[slides, SLIDE])
+    return 1.0 + float(ways.sum())
 
 
 class Ranges(NamedTuple):
@@ -216,7 +233,13 @@ class Ranges(NamedTuple):
 
 
 def pack_call(
-    chain: Chain, ranges: Ranges, settings: Settings, cells: Integers, table_starts: int, first_point: int
+    chain: Chain,
+    ranges: Ranges,
+    settings: Settings,
+    cells: Integers,
+    table_starts: int,
+    first_point: int,
+    span: Span | None,
 ) -> tuple[Floats, Integers]:
     """The two arrays of a ``Call``.
 
@@ -227,6 +250,7 @@ def pack_call(
         cells: (4,) of the table of starts.
         table_starts: How many starts it gives.
         first_point: Number of the sequence's point that follows.
+        span: How near and far the ends of the chain can be, as far as the targets that count say where both are.
 
     Returns:
         Their float64 and int64 arrays.
@@ -248,6 +272,7 @@ def pack_call(
         min(s.position_tolerance, s.rotation_tolerance), int(ranges.wraps.sum()), s.single
     )
     call.settings[BEYOND] = NEAR2 * max(1.0, float(w.max())) ** 2
+    call.settings[HOPE2] = (HOPE * max(1.0, float(w.max())) * _extent(chain, ranges)) ** 2 if s.gives_up else np.inf
     call.settings[WAIT] = 1.0 if ranges.slides.any() else 0.0
     call.settings[WEIGHTS:] = w
     call.start[:], call.joints[:], call.last[:], call.length[:] = chain.start, chain.joints, chain.last, chain.length
@@ -255,6 +280,11 @@ def pack_call(
     call.step[:], call.least[:], call.greatest[:] = ranges.step, ranges.least, ranges.greatest
     call.nearness[:] = np.array(s.joint_weights)[chain.moving] if s.joint_weights else 1.0
     call.rest[:] = np.clip(0.0, ranges.least, ranges.greatest)
+    call.span[[LEAST, GREATEST]] = -np.inf, np.inf
+    if span is not None:
+        call.span[BASE_POINT:LEAST] = *span.base, *span.frame
+        slack = s.position_tolerance / chain.length + s.rotation_tolerance * float(np.linalg.norm(span.frame))
+        call.span[[LEAST, GREATEST]] = span.least - slack - _NO_PROOF, span.most + slack + _NO_PROOF
     call.switches[[STARTS, WANTED, HAS_Q0]] = s.starts, s.nearest, s.has_q0
     call.switches[[TABLE_STARTS, FIRST_POINT]] = table_starts, first_point
     call.switches[[WEIGHTED, PARTIAL, SINGLE]] = (w != 1).any(), len(set(w[3:])) > 1, s.single
@@ -334,8 +364,9 @@ BEGIN, END, CURSOR, BUSY = range(4)
 # columns of Desk.lanes: the slot of the lane's target (-1: none), the rank of its start
 SLOT, RANK, LANE_COLUMNS = range(3)
 # columns of Desk.slots: the slot's target (-1: none), rank of its next start, rank that no start need be beyond, starts
-# converged, starts in the lanes, its cell of the table, rank of the best start that did not converge (-1: none)
-TARGET, NEXT, BOUND, FOUND, RUNNING, CELL, BEST, SLOT_COLUMNS = range(8)
+# converged, starts in the lanes, its cell of the table, rank of the best start that did not converge (-1: none), rank
+# that starts end before until they are looked at, whether the target is proven to be out of reach
+TARGET, NEXT, BOUND, FOUND, RUNNING, CELL, BEST, LIMIT, PROVEN, SLOT_COLUMNS = range(10)
 # columns of Desk.answers: rank of a start that converged, or squared residual of the best other; then coordinates
 VALUE, COORDINATES = range(2)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from diffkin.kernels.ik.chain import Chain, pack_chain
 from diffkin.kernels.ik.judge import judge
 from diffkin.kernels.ik.layout import Ranges, Settings, Workspace, new_rows, pack_call
+from diffkin.kernels.ik.reach import Span, span
 from diffkin.kernels.ik.roberts import roberts_steps
 from diffkin.kernels.ik.search import search
 from diffkin.kernels.ik.table import StartTable, build_table
@@ -77,6 +78,7 @@ class IkProgram:
         self.chain = chain
         self.ranges = ranges
         self._tables: dict[tuple[bool, bool], StartTable] = {}
+        self._spans: dict[bool, Span] = {}
         self._lock = threading.Lock()
 
     def call(self, settings: Settings) -> PreparedCall:
@@ -86,7 +88,15 @@ class IkProgram:
         table = self.table(any(w > 0 for w in settings.weights[:3]), any(w > 0 for w in settings.weights[3:]))
         keep = table.ids.shape[1]
         first_point = table.samples + _SEED_STRIDE * settings.seed
-        reals, integers = pack_call(chain, self.ranges, settings, table.counts, min(_TABLE_STARTS, keep), first_point)
+        reals, integers = pack_call(
+            chain,
+            self.ranges,
+            settings,
+            table.counts,
+            min(_TABLE_STARTS, keep),
+            first_point,
+            self._span(settings.weights),
+        )
         n, m = len(chain.joints), len(chain.moving)
         return PreparedCall(
             len(self.ranges.least),
@@ -94,6 +104,15 @@ class IkProgram:
             int(STEP_SECONDS / (1e-6 + 0.2e-6 * n)) + 1,
             (reals, integers, table.grid, table.frames, table.ids),
         )
+
+    def _span(self, weights: tuple[float, ...]) -> Span | None:
+        """What targets of which these errors count are known to be out of reach by."""
+        if min(weights[:3]) == 0 or not len(self.chain.joints):
+            return None
+        rigid = min(weights[3:]) > 0
+        if rigid not in self._spans:
+            self._spans[rigid] = span(self.chain, self.ranges.lower, self.ranges.upper, rigid)
+        return self._spans[rigid]
 
     def table(self, position: bool, rotation: bool) -> StartTable:
         """The start table for targets whose position or rotation counts, made at its first use."""

@@ -17,10 +17,13 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import exact, inline, kernel
+from diffkin.kernels.ik import hope
+from diffkin.kernels.ik.hope import PROVEN_STARTS, ROUND
 from diffkin.kernels.ik.judge import judge_block, load_target
 from diffkin.kernels.ik.layout import (
     ANSWER_RANK,
     ANSWER_STEPS,
+    BASE_POINT,
     BEGIN,
     BEST,
     BEYOND,
@@ -40,12 +43,17 @@ from diffkin.kernels.ik.layout import (
     FIRST_POINT,
     FLOOR,
     FOUND,
+    FRAME_POINT,
     FRESH,
     GRACE,
+    GREATEST,
     GROW,
     GROWTH,
     HAS_Q0,
+    HOPE2,
     JOINTS,
+    LEAST,
+    LIMIT,
     MOST,
     MOST_ITERATIONS,
     MOVING,
@@ -54,6 +62,7 @@ from diffkin.kernels.ik.layout import (
     PATIENCE,
     PATIENT,
     POSITION2,
+    PROVEN,
     RANK,
     ROTATION2,
     RUNNING,
@@ -81,6 +90,8 @@ from diffkin.kernels.vectors.memory import uncounted
 from diffkin.kernels.vectors.strict import W, any_, fma, load, maximum, minimum, select, splat, store
 
 __all__ = ["search"]
+
+_hopeless = inline(hope.hopeless)
 
 
 @exact
@@ -235,7 +246,7 @@ def finish(s, desk, call, q0, out_q, out_whole):
                 d += call.nearness[c] * (t * t)
             if d < least:
                 least, pick = d, k
-    rank = answers[s, pick, VALUE] if found > 0 else min(slots[s, BEST], switches[STARTS] - 1)
+    rank = min(int(answers[s, pick, VALUE]), slots[s, LIMIT]) if found > 0 else min(slots[s, BEST], slots[s, LIMIT] - 1)
     out_whole[ANSWER_RANK, b] = rank
     for c in range(m):
         v = answers[s, pick, COORDINATES + c]
@@ -252,7 +263,36 @@ def finish(s, desk, call, q0, out_q, out_whole):
 
 
 @inline
-def pick_slot(desk, starts):
+def go_on(s, desk, starts, wanted, hope2):
+    """When the starts of a slot that were to be looked at together are through: allow more, or none but the last."""
+    slots = desk.slots
+    tried = slots[s, LIMIT]
+    if slots[s, NEXT] != tried or tried == starts or slots[s, BOUND] < starts:
+        return
+    lost = slots[s, FOUND] == 0 and _hopeless(tried, desk.answers[s, wanted, VALUE], hope2)
+    if lost or slots[s, PROVEN] > 0:
+        slots[s, NEXT] = starts
+        for r in range(tried, starts):
+            desk.counts[s, r] = 0
+    else:
+        slots[s, LIMIT] = min(tried + ROUND, starts)
+
+
+@inline
+def apart(l, target, span):
+    """Whether the target in lane ``l`` wants two points nearer to each other, or farther apart, than they can be."""
+    square = 0.0
+    for i in range(3):
+        d = target[9 + i, l] - span[BASE_POINT + i]
+        for j in range(3):
+            d += target[3 * j + i, l] * span[FRAME_POINT + j]
+        square += d * d
+    distance = np.sqrt(square)
+    return distance < span[LEAST] or distance > span[GREATEST]
+
+
+@inline
+def pick_slot(desk, starts, limit):
     """The slot whose target a free lane shall serve, its target taken up if it is new; -1 if there is nothing to do."""
     chunk, slots = desk.chunk, desk.slots
     pick, free = -1, -1
@@ -270,6 +310,8 @@ def pick_slot(desk, starts):
         slots[pick, RUNNING] = 0
         slots[pick, CELL] = -1
         slots[pick, BEST] = -1
+        slots[pick, LIMIT] = limit
+        slots[pick, PROVEN] = 0
         desk.counts[pick, starts] = 0
         chunk[CURSOR] += 1
         chunk[BUSY] += 1
@@ -277,7 +319,7 @@ def pick_slot(desk, starts):
         for s in range(W):
             if (
                 slots[s, TARGET] >= 0
-                and slots[s, NEXT] < min(slots[s, BOUND], starts)
+                and slots[s, NEXT] < min(slots[s, BOUND], slots[s, LIMIT])
                 and (pick < 0 or slots[s, NEXT] < slots[pick, NEXT])
             ):
                 pick = s
@@ -372,6 +414,7 @@ def search(
     out_errors, out_success = uncounted(out_errors), uncounted(out_success)
     settings, switches = call.settings, call.switches
     begin_frame, joints, column, first = call.start, call.joints, call.column, call.first
+    span = call.span
     lower, upper, last, length, cells = call.lower, call.upper, call.last, call.length[0], call.cells
     block = open_block(uncounted(rows), switches[JOINTS], switches[MOVING])
     state, target, frame, axes, new, residual = (
@@ -384,6 +427,7 @@ def search(
     weights = settings[WEIGHTS:]
     x = np.empty(FEATURES, np.float32)
     swapped = False
+    first_limit = min(ROUND, switches[STARTS]) if settings[HOPE2] < np.inf else switches[STARTS]
     while True:
         if chunk[BUSY] == 0:  # no target taken up yet, or any more
             if chunk[CURSOR] >= chunk[END]:
@@ -412,18 +456,22 @@ def search(
                 for s in range(W):
                     if slots[s, TARGET] < 0 or slots[s, RUNNING] > 0:
                         continue
+                    go_on(s, desk, switches[STARTS], switches[WANTED], settings[HOPE2])
                     enough = min(slots[s, BOUND], switches[STARTS]) + (slots[s, FOUND] == 0)
                     if slots[s, NEXT] >= enough:
                         finish(s, desk, call, q0, out_q, out_whole)
             for l in range(W):
                 if lanes[l, SLOT] >= 0:
                     continue
-                pick = pick_slot(desk, switches[STARTS])
+                pick = pick_slot(desk, switches[STARTS], first_limit)
                 if pick >= 0:
                     load_target(l, slots[pick, TARGET], targets, last, length, target)
                     if slots[pick, CELL] < 0:
                         features(target, l, x)
                         slots[pick, CELL] = find_cell(x, grid_low, grid_inverse, cells)
+                        if apart(l, target, span):
+                            slots[pick, LIMIT] = min(PROVEN_STARTS, switches[STARTS])
+                            slots[pick, PROVEN] = 1
                         distances(x, table, slots[pick, CELL], grid_weights, near[pick])
                     begin(l, pick, block, desk, call, ids, q0)
             if chunk[BUSY] == 0:

@@ -125,3 +125,38 @@ def test_bad_tasks(iiwa):
         dk.solve_ik(iiwa, ik.PoseTask("link_7", T))
     with pytest.raises(NotImplementedError, match="residual"):
         ik.Task().residual(T, T, T)
+
+
+def test_what_a_pose_holds_is_what_its_weights_hold(iiwa):
+    T = iiwa.forward_kinematics(iiwa.sample(4))
+    whole = ik.PoseTask(None, T).held()
+    assert torch.equal(whole.position, T[:, :3, 3])
+    assert torch.equal(whole.rotation, T[:, :3, :3])
+    spin = ik.PoseTask(None, T, weight=torch.tensor([1.0, 1, 0, 1, 0, 1])).held()
+    assert spin.position is None and spin.rotation is None
+    assert spin.axis.tolist() == [0, 1, 0]
+    assert torch.equal(spin.direction, T[:, :3, 1])
+    loose = ik.PoseTask(None, T, weight=torch.tensor([1.0, 1, 1, 1, 0, 0])).held()
+    assert (loose.rotation, loose.axis) == (None, None)
+    assert torch.equal(loose.position, T[:, :3, 3])
+    assert torch.equal(ik.OrientationTask(None, T[:, :3, :3]).held().rotation, T[:, :3, :3])
+    assert torch.equal(ik.PositionTask(None, T[:, :3, 3]).held().position, T[:, :3, 3])
+    down = ik.RayDirectionTask(None, (0.0, 3.0, 0.0), 2.0 * T[:, :3, 0], within=0.1).held()
+    assert down.axis.tolist() == [0, 1, 0]
+    torch.testing.assert_close(down.direction, T[:, :3, 0])
+    assert down.spread == 0.1
+
+    class Own(ik.PoseTask):
+        """Might mean anything."""
+
+    link = iiwa.link_names[3]
+    nothing = [
+        Own(None, T),
+        ik.PoseTask(None, T, reference=link),
+        ik.PositionTask(None, T[:, :3, 3], weight=torch.tensor([1.0, 1, 0])),
+        ik.PositionTask(None, T[:, :3, 3], reference=link),
+        ik.OrientationTask(None, T[:, :3, :3], reference=link),
+        ik.RayDirectionTask(None, (0.0, 0.0, 1.0), T[:, :3, 0], weight=torch.tensor([1.0, 1, 0])),
+        ik.PostureTask(iiwa.sample(4)),
+    ]
+    assert [task.held() for task in nothing] == [None] * len(nothing)

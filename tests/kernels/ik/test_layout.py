@@ -8,7 +8,10 @@ from numba import njit
 
 from diffkin.errors import OptionError
 from diffkin.kernels.ik import layout
+from diffkin.kernels.ik.chain import SLIDE, TURN
+from diffkin.kernels.ik.hope import HOPE
 from diffkin.kernels.ik.layout import Workspace, new_rows, open_block, open_call, open_desk, open_grid, pack_call
+from diffkin.kernels.ik.reach import Span
 from diffkin.kernels.vectors.strict import W
 from tests.kernels import ik_robots
 
@@ -25,7 +28,8 @@ def packed(robot, **changes):
     program = robot.program()
     settings = ik_robots.settings(**changes)
     cells = np.array([1, 2, 3, 24])
-    reals, integers = pack_call(program.chain, program.ranges, settings, cells, 16, 99)
+    span = Span(np.array([0.1, 0.2, 0.3]), np.array([0.0, 0.0, -0.5]), 0.25, 0.75)
+    reals, integers = pack_call(program.chain, program.ranges, settings, cells, 16, 99, span)
     return program, settings, reals, integers
 
 
@@ -63,6 +67,37 @@ def test_what_is_packed_is_found():
     assert call.switches[[layout.WEIGHTED, layout.PARTIAL, layout.SINGLE, layout.HAS_Q0]].tolist() == [1, 1, 0, 0]
     assert call.switches[[layout.STARTS, layout.TABLE_STARTS, layout.FIRST_POINT]].tolist() == [100, 16, 99]
     assert call.cells.tolist() == [1, 2, 3, 24]
+    assert call.span[: layout.LEAST].tolist() == [0.1, 0.2, 0.3, 0.0, 0.0, -0.5]
+    slack = 1e-3 / chain.length + 0.5 * settings.rotation_tolerance
+    np.testing.assert_allclose(call.span[layout.LEAST :], [0.25 - slack, 0.75 + slack], rtol=0, atol=2e-9)
+    assert call.settings[layout.HOPE2] == np.inf
+
+
+def test_who_gives_up_does_so_in_the_units_of_the_residual():
+    panda, slide = ik_robots.load("panda"), ik_robots.load("panda").program()
+    _, _, reals, integers = packed(panda, gives_up=True)
+    assert open_call(reals, integers).settings[layout.HOPE2] == HOPE**2
+    _, _, reals, integers = packed(panda, gives_up=True, weights=(3.0,) * 6)
+    assert open_call(reals, integers).settings[layout.HOPE2] == (3.0 * HOPE) ** 2
+    # the same chain, its first joint a slide of two lengths of the chain
+    joints = slide.chain.joints.copy()
+    joints[0, [TURN, SLIDE]] = 0.0, 1.0 / slide.chain.length
+    ranges = slide.ranges._replace(upper=slide.ranges.upper.copy())
+    ranges.upper[0] = ranges.lower[0] + 2.0 * slide.chain.length
+    for top, hope in ((ranges.upper[0], 3.0 * HOPE), (np.inf, np.inf)):
+        ranges.upper[0] = top
+        made = pack_call(
+            slide.chain._replace(joints=joints),
+            ranges,
+            ik_robots.settings(gives_up=True),
+            np.ones(4, np.int64),
+            16,
+            99,
+            None,
+        )
+        call = open_call(*made)
+        np.testing.assert_allclose(call.settings[layout.HOPE2], hope**2)
+        assert call.span[layout.LEAST :].tolist() == [-np.inf, np.inf]
 
 
 def test_the_parts_of_blocks_desks_and_grids_cover_their_arrays():

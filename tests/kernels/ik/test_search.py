@@ -7,6 +7,7 @@ import pinocchio as pin
 from numba import njit
 
 from diffkin.kernels.ik import layout, program
+from diffkin.kernels.ik.hope import PROVEN_STARTS
 from diffkin.kernels.ik.layout import Workspace, open_block, open_desk
 from diffkin.kernels.ik.search import keep_refused, keep_residual, propose, search, verdict
 from diffkin.kernels.vectors.strict import W
@@ -127,6 +128,57 @@ def test_the_books_are_closed_when_all_is_done():
     assert desk.chunk[layout.BUSY] == 0
     for ours, theirs in zip(out, whole, strict=True):
         assert np.array_equal(ours, theirs)
+
+
+def test_who_gives_up_does_so_after_whole_rounds_and_the_same_in_any_batch():
+    robot = ik_robots.load("xarm6")
+    q = robot.sample(60, seed=4)
+    targets = robot.poses(q)
+    targets[::2, :3, :3] = targets[::2, :3, :3] @ np.diag(
+        [1.0, -1.0, -1.0]
+    )  # half of them turned round, hard or impossible
+    near = ik_robots.solve(robot.program(), targets, starts=101)
+    told = ik_robots.solve(robot.program(), targets, starts=101, gives_up=True)
+    assert np.array_equal(told.success, near.success)
+    assert np.array_equal(told.q[told.success], near.q[near.success])
+    assert np.array_equal(told.whole[:, told.success], near.whole[:, near.success])
+    lost = ~told.success
+    assert 3 < lost.sum() < 50
+    assert (told.rank[lost] < 101).all()
+    assert (told.iterations[lost] <= near.iterations[lost]).all()
+    for some in (slice(0, 1), slice(7, 12), slice(None, None, 3), slice(None, None, -1)):
+        part = ik_robots.solve(robot.program(), targets[some], starts=101, gives_up=True)
+        for ours, whole in zip((part.q, part.rank, part.iterations), (told.q, told.rank, told.iterations), strict=True):
+            assert np.array_equal(ours, whole[some])
+
+
+def test_a_target_far_from_all_that_its_starts_reach_is_given_up():
+    robot = ik_robots.load("iiwa")
+    targets = robot.poses(robot.sample(300, seed=4))
+    program = robot.program(lower=robot.lower / 3, upper=robot.upper / 3)  # most of them are out of these limits
+    near = ik_robots.solve(program, targets, starts=101)
+    told = ik_robots.solve(program, targets, starts=101, gives_up=True)
+    far = ~near.success & (near.rotation_error + near.position_error / program.chain.length > 0.6)
+    far &= near.iterations > 1000  # no proof
+    assert far.sum() > 3
+    assert (told.rank[far] < 32).all()  # the best of a few rounds of starts, or the last, that goes on from there
+    assert (told.iterations[far] < near.iterations[far] / 2).all()
+    within = robot.poses(robot.sample(60, seed=5) / 3)
+    assert ik_robots.solve(program, within, starts=101, gives_up=True).success.all()
+
+
+def test_what_is_proven_to_be_out_of_reach_gets_few_starts_whatever_was_asked_for():
+    robot = ik_robots.load("iiwa")
+    targets = robot.poses(robot.sample(9, seed=2))
+    targets[::2, :3, 3] *= 4.0
+    found = ik_robots.solve(robot.program(), targets, starts=1001)
+    assert found.success.tolist() == [False, True] * 4 + [False]
+    lost = ~found.success
+    assert (found.rank[lost] < PROVEN_STARTS).all()
+    assert (found.iterations[lost] < 250).all()
+    single = ik_robots.solve(robot.program(), targets[:1], starts=2)
+    assert not single.success.any()
+    assert (single.rank < 2).all()
 
 
 def test_targets_go_into_lanes_in_the_terms_of_the_chain():
