@@ -11,6 +11,7 @@ import torch
 
 from diffkin import aircraft, rotations
 from diffkin.ik import solve_ik
+from diffkin.motion.layers import best_way
 from diffkin.robot import Robot, load_robot
 
 __all__ = ["compile_kernels", "jobs"]
@@ -31,6 +32,7 @@ def jobs() -> dict[str, Callable[[], object]]:
         made[f"inverse kinematics, {kind}"] = partial(_inverse, robot)
         made[f"attitude dynamics, {kind}"] = partial(_dynamics, dtype)
     made["attitude from vectors"] = _wahba
+    made["ways through layers"] = _ways
     return made
 
 
@@ -83,6 +85,10 @@ def _dynamics(dtype: torch.dtype) -> None:
     omega0 = torch.ones(2, 3, dtype=dtype, requires_grad=True)
     R, omega = aircraft.simulate_attitude(R0, omega0, torch.tensor([1.0, 2.0, 3.0], dtype=dtype), dt=0.01, steps=2)
     (R.sum() + omega.sum()).backward()
+
+
+def _ways() -> None:
+    best_way([torch.zeros(1, 2, dtype=torch.float64)] * 2, torch.ones(2, dtype=torch.float64))
 
 
 def _wahba() -> None:
