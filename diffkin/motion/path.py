@@ -28,6 +28,7 @@ __all__ = ["PathResult", "solve_path"]
 
 _CANDIDATES = 32  # where a path without a start may start
 _EFFORTS = (1, 4)  # starts of the layers, as long as the path still strides
+_SMOOTHED = 1.5  # as ENOUGH, of a way smoothed from one that strode: what it asks for may itself be too much
 _PARTS = 16  # of a step that is looked at more finely
 _SAME = 1e-9
 
@@ -66,11 +67,12 @@ def solve_path(
 ) -> PathResult:
     """Find coordinates for every pose of a path whose largest step is small.
 
-    First the path is followed, every pose solved from the last answer. That is the answer, smoothed if need be, if its
-    largest step is at most twice what the poses ask for: the least steps ``J^+ r`` by which the answers would have met
-    the next pose, their 90 % quantile. Else many solutions are found at up to a hundred poses (random starts, and the
-    neighbours' solutions followed there and back), dynamic programming takes the sequence with the smallest largest
-    step, then the smallest sum, and every pose between is filled in and smoothed. The better of both is returned.
+    First the path is followed, every pose solved from the last answer. That is the answer if its largest step is at
+    most twice what the poses ask for (one and a half times, if it had to be smoothed): the least steps ``J^+ r`` by
+    which the answers would have met the next pose, their 90 % quantile. Else many solutions are found at up to a hundred
+    poses (random starts, and the neighbours' solutions followed there and back), dynamic programming takes the sequence
+    with the smallest largest step, then the smallest sum, and every pose between is filled in and smoothed. The better
+    of both is returned.
 
     A continuous path that exists is found if the random starts meet its neighbourhood; a failure is no proof that there
     is none.
@@ -114,8 +116,8 @@ def solve_path(
     goal = Goal(exact, problem, poses, count, weights, limit_weight, closed, seed)
     with torch.no_grad():
         firsts = _firsts(goal, begin)
-        best = _followed(goal, firsts)
-        if best is None or goal.chooses or not _is_enough(goal, best):
+        best, enough = _followed(goal, firsts)
+        if best is None or goal.chooses or not enough:
             best = _better(goal, firsts, best, allow_reconfigurations)
         return _judged(robot, goal, best, OWN * goal.asked(best))
 
@@ -129,24 +131,28 @@ def _firsts(goal: Goal, begin: Tensor | None) -> Tensor:
     return some.q[0][: max(1, int(some.count))]
 
 
-def _is_enough(goal: Goal, q: Tensor) -> bool:
-    return largest_step(q) <= ENOUGH * goal.asked(q)
+def _is_enough(goal: Goal, q: Tensor, times: float = ENOUGH) -> bool:
+    return largest_step(q) <= times * goal.asked(q)
 
 
-def _followed(goal: Goal, firsts: Tensor) -> Tensor | None:
-    """The best of following from the first start, and if need be from all; None where that does not get through."""
+def _followed(goal: Goal, firsts: Tensor) -> tuple[Tensor | None, bool]:
+    """The best of following from the first start, and if need be from all, and whether it will do; None where none gets
+    through.
+    """
     best = None
     for candidates in (firsts[:1], firsts) if len(firsts) > 1 else (firsts,):
         way = followed_way(goal, candidates)
         if way is None:
             continue
-        if not _is_enough(goal, way):
+        enough = _is_enough(goal, way)
+        if not enough:
             way = straightened(goal, way)
+            enough = _is_enough(goal, way, _SMOOTHED)
         if best is None or largest_step(way) < largest_step(best):
             best = way
-        if _is_enough(goal, best):
-            break
-    return best
+        if enough:
+            return best, True
+    return best, False
 
 
 def _better(goal: Goal, firsts: Tensor, best: Tensor | None, fewest: bool) -> Tensor:

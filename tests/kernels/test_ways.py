@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, shortest_path
 
 from diffkin.kernels.ways import JUMP, cheapest_way
-from tests.kernels.widths import run_at_other_width
 
 SIZES = (1, 7, 4, 13, 2, 9)
 
@@ -69,16 +66,3 @@ def test_a_layer_without_points_has_no_way() -> None:
     assert cheapest_way(q, bounds, np.ones(3)) == (None, np.inf)
     rows, cost = cheapest_way(q[:3], np.array([0, 3]), np.ones(3))
     assert len(rows) == 1 and cost == 0.0
-
-
-def test_the_other_vector_width_gives_the_same(tmp_path: Path) -> None:
-    q, bounds = layers(3, dof=7)
-    rows, cost = cheapest_way(q, bounds, np.ones(7))
-    code = f"""
-import numpy as np
-from diffkin.kernels.ways import cheapest_way
-q = np.random.default_rng(3).standard_normal(({len(q)}, 7))
-rows, cost = cheapest_way(q, np.array({bounds.tolist()}), np.ones(7))
-assert rows.tolist() == {rows.tolist()} and cost == {cost!r}
-"""
-    run_at_other_width(code, tmp_path)
