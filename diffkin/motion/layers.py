@@ -15,7 +15,7 @@ from diffkin.ik import solve_ik
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
-__all__ = ["Targets", "best_way", "layers_of"]
+__all__ = ["Targets", "best_way", "layers_of", "narrowest_step"]
 
 Targets = Callable[[Tensor], Any]
 """Gives the targets of some ticks (m,), as ``solve_ik`` takes them."""
@@ -113,13 +113,21 @@ def best_way(
     return q[rows], float(steps.max()) if len(steps) else 0.0
 
 
+def narrowest_step(layers: list[Tensor], reach: float = torch.inf) -> float:
+    """The smallest largest step of any sequence of one solution a layer, (k, dof) each; infinite if above ``reach``."""
+    bounds = torch.tensor([0, *(len(layer) for layer in layers)]).cumsum(0)
+    q = torch.cat(layers)
+    cheapest = _by_kernel if kernels_apply(q) else _by_torch
+    return cheapest(q, bounds, torch.ones_like(q[0]), reach, torch.inf, None)[1]
+
+
 def _by_kernel(
     q: Tensor, bounds: Tensor, weights: Tensor, reach: float, jump: float, cost: Tensor | None
-) -> tuple[Tensor, float]:
+) -> tuple[Tensor | None, float]:
     extra = None if cost is None else array(cost)
     way = kernel("ways.cheapest_way")
     rows, least = way(array(q), bounds.numpy(), array(weights), jump, extra is not None, extra, reach)
-    return torch.from_numpy(rows), least
+    return None if rows is None else torch.from_numpy(rows), least
 
 
 def _by_torch(

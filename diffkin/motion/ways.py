@@ -8,7 +8,7 @@ from torch import Tensor
 
 from diffkin.ik import solve_ik
 from diffkin.motion.goal import ENOUGH, OWN, Goal, largest_step
-from diffkin.motion.layers import best_way, layers_of
+from diffkin.motion.layers import best_way, layers_of, narrowest_step
 from diffkin.motion.smoothing import filled, smoothed
 
 __all__ = ["chosen_way", "followed_way", "straightened"]
@@ -16,7 +16,7 @@ __all__ = ["chosen_way", "followed_way", "straightened"]
 _LAYERS = 100
 _REPAIRS = 4
 _AROUND = 16  # ticks before and behind a step that is repaired
-_STARTS = 4  # of a closed path without a start: so many ends are tried
+_STARTS = 16  # of a closed path without a start: so many ends are tried
 
 
 def followed_way(goal: Goal, firsts: Float[Tensor, "k dof"]) -> Float[Tensor, "n dof"] | None:
@@ -72,19 +72,23 @@ def chosen_way(
     first = found.q[found.success]
     if not len(first):
         return None
-    best = None
-    for begin in first[:_STARTS].split(1) if goal.closed else [first]:
-        end = begin if goal.closed and goal.count > 1 else None
-        layers = layers_of(goal.robot, goal.targets, ticks, begin, end, goal.seed, effort)
-        if known is not None:
-            inner = range(1, len(ticks) - goal.closed)
-            layers = [torch.cat((layer, known[ticks[k]][None])) if k in inner else layer
-                      for k, layer in enumerate(layers)]  # fmt: skip
-        way = _through(goal, layers, ticks, fewest, effort)
-        if best is None or largest_step(way) < largest_step(best):
-            best = way
-        if largest_step(best) <= ENOUGH * goal.asked(best):
-            break
+    ends = first[:: -(-len(first) // _STARTS)] if goal.closed and goal.count > 1 else None
+    layers = layers_of(goal.robot, goal.targets, ticks, first if ends is None else ends, ends, goal.seed, effort)
+    if known is not None:
+        inner = range(1, len(ticks) - (ends is not None))
+        layers = [torch.cat((layer, known[ticks[k]][None])) if k in inner else layer for k, layer in enumerate(layers)]
+    if ends is not None:
+        layers[0] = layers[-1] = _best_end(layers, ends)
+    return _through(goal, layers, ticks, fewest, effort)
+
+
+def _best_end(layers: list[Tensor], ends: Tensor) -> Tensor:
+    """(1, dof) the one of some ends (k, dof) from which a closed way through layers takes the smallest largest step."""
+    inner, least, best = [layer for layer in layers[1:-1] if len(layer)], torch.inf, ends[:1]
+    for end in ends.split(1):
+        step = narrowest_step([end, *inner, end], least)
+        if step < least:
+            least, best = step, end
     return best
 
 

@@ -7,7 +7,7 @@ import torch
 
 import diffkin as dk
 from diffkin.motion import layers as module
-from diffkin.motion.layers import best_way, layers_of
+from diffkin.motion.layers import best_way, layers_of, narrowest_step
 
 DOUBLE = torch.float64
 
@@ -35,7 +35,8 @@ def test_the_best_sequence_is_that_of_trying_all(by_kernel: bool, monkeypatch: p
     every = [torch.stack(rows) for rows in itertools.product(*(layer.unbind() for layer in layers))]
     way, largest = best_way(layers, weights)
     least = min(float(steps(each).max()) for each in every)
-    assert largest == float(steps(way).max()) == least
+    assert largest == float(steps(way).max()) == least == narrowest_step(layers)
+    assert narrowest_step(layers, least) == least and narrowest_step(layers, 0.99 * least) == torch.inf
     good = [each for each in every if float(steps(each).max()) <= least]
     assert total(way) == pytest.approx(min(total(each) for each in good))
     few, _ = best_way(layers, weights, most=1.5)
