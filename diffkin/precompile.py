@@ -13,6 +13,7 @@ from diffkin import aircraft, rotations
 from diffkin._checks import check_finite
 from diffkin.ik import solve_ik
 from diffkin.motion import servo_step
+from diffkin.motion.layers import best_way
 from diffkin.robot import Robot, load_robot
 
 __all__ = ["compile_kernels", "jobs"]
@@ -36,6 +37,7 @@ def jobs() -> dict[str, Callable[[], object]]:
     made["attitude from vectors"] = _wahba
     made["servo step"] = _servo
     made["all solutions"] = _all_solutions
+    made["ways through layers"] = _ways
     return made
 
 
@@ -102,6 +104,10 @@ def _dynamics(dtype: torch.dtype) -> None:
     omega0 = torch.ones(2, 3, dtype=dtype, requires_grad=True)
     R, omega = aircraft.simulate_attitude(R0, omega0, torch.tensor([1.0, 2.0, 3.0], dtype=dtype), dt=0.01, steps=2)
     (R.sum() + omega.sum()).backward()
+
+
+def _ways() -> None:
+    best_way([torch.zeros(1, 2, dtype=torch.float64)] * 2, torch.ones(2, dtype=torch.float64))
 
 
 def _wahba() -> None:

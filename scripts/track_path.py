@@ -40,6 +40,7 @@ class FollowerConfig:
     damping: Optional[float] = None
     when_limited: Optional[str] = None
     allow_reconfigurations: Optional[bool] = None
+    limit_weight: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,11 @@ def target_at(T: Tensor, orientation: bool) -> Any:
 
 
 def follow_path(robot: dk.Robot, T: Tensor, near: Tensor, closed: bool, dt: float, config: TrackPathConfig) -> Tracked:
-    """All ticks at once."""
+    """All ticks at once. A path from a file starts where it likes, a figure where it was drawn."""
     found = motion.solve_path(
-        robot, target_at(T, config.orientation), q_start=dk.solve_ik(robot, T[0], q0=near, seed=config.seed).q,
-        closed=closed, allow_reconfigurations=bool(config.follower.allow_reconfigurations), seed=config.seed,
+        robot, target_at(T, config.orientation), q_start=None if config.path.kind == "csv" else near, closed=closed,
+        allow_reconfigurations=bool(config.follower.allow_reconfigurations), seed=config.seed,
+        limit_weight=config.follower.limit_weight or 0.0,
     )  # fmt: skip
     return Tracked(found.q, found.position_error, found.rotation_error, found.reconfigurations)
 

@@ -1,27 +1,28 @@
-"""Ways through many solutions of each pose: layers, the best sequence by dynamic programming, and its smoothing."""
+"""Many solutions at some ticks of a path, and the best sequence through them by dynamic programming."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from diffkin._gate import array, kernel, kernels_apply
 from diffkin.ik import solve_ik
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
-__all__ = ["Targets", "best_way", "filled", "layers_of", "smoothed"]
+__all__ = ["Targets", "best_way", "layers_of", "narrowest_step"]
 
 Targets = Callable[[Tensor], Any]
 """Gives the targets of some ticks (m,), as ``solve_ik`` takes them."""
 
 _FRESH = 256  # starts of every layer
 _CARRIED = 192  # solutions of a layer followed into the next
-_SUM = 1e-3  # weight of the sum of steps beside the largest
-_STRIDES = (16, 8, 4, 2, 1, 1)  # of the averages, from long waves to short ones
+_JUMP = 1e6  # what a step that counts as a jump costs, as in the kernel
 
 
 def layers_of(
@@ -80,99 +81,73 @@ def _followed(robot: Robot, targets: Targets, tick: Tensor, q: Tensor) -> Tensor
     return found.q[found.success]
 
 
-def best_way(layers: list[Tensor], weights: Tensor, most: float | None = None) -> tuple[Tensor, float]:
+def best_way(
+    layers: list[Tensor],
+    weights: Tensor,
+    most: float | None = None,
+    slack: float = 0.0,
+    extra: list[Tensor] | None = None,
+) -> tuple[Tensor, float]:
     """The sequence of one solution a layer with the smallest largest step, then the smallest sum of steps.
 
     Args:
         layers: (k, dof) solutions each, none of them empty.
-        weights: (dof,) factors on the coordinates of a step, which is measured by its largest.
+        weights: (dof,) factors on the coordinates of a step in the sum. A step is as long as its largest coordinate.
         most: If given, first the fewest steps larger than this instead, then the smallest sum.
+        slack: Steps up to this are as good as smaller ones; in the sum they count.
+        extra: (k,) each, what a solution costs by itself, in the sum; nothing if None.
 
     Returns:
         (m, dof) the sequence, and its largest step.
     """
-    cost, back = layers[0].new_zeros(len(layers[0])), []
-    for before, now in zip(layers, layers[1:], strict=False):
-        step = torch.cdist(now * weights, before * weights, p=torch.inf)
-        if most is None:
-            total = torch.maximum(cost, step) + _SUM * step
-        else:
-            total = cost + step + torch.where(step > most, 1e6, 0.0)
-        cost, from_which = total.min(-1)
-        back.append(from_which)
-    at = cost.argmin()
-    way = [at]
-    for from_which in reversed(back):
-        way.append(from_which[way[-1]])
-    q = torch.stack([layer[k] for layer, k in zip(layers, reversed(way), strict=True)])
-    steps = ((q[1:] - q[:-1]).abs() * weights).amax(-1)
-    return q, float(steps.max()) if len(steps) else 0.0
-
-
-def filled(
-    robot: Robot, targets: Targets, ticks: Tensor, way: Tensor, count: int, broken: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Solutions of every tick, from the straight lines between those of some ticks.
-
-    Args:
-        robot: The robot.
-        targets: Of the path.
-        ticks: (m,) which ticks are known; the first is 0.
-        way: (m, dof) solutions there.
-        count: How many ticks there are.
-        broken: (m - 1,) between which of them the way jumps: there, the earlier is followed.
-
-    Returns:
-        (count, dof) the best found and (count,) whether it is a solution.
-    """
-    time = torch.arange(count)
-    after = torch.searchsorted(ticks, time, right=True).clamp(1, max(1, len(ticks) - 1))
-    if len(ticks) == 1:
-        guess = way.expand(count, -1)
+    bounds = torch.tensor([0, *(len(layer) for layer in layers)]).cumsum(0)
+    q = torch.cat(layers)
+    cost = q.new_zeros(len(q)) if extra is None else torch.cat(extra)
+    cheapest = _by_kernel if kernels_apply(q) else _by_torch
+    if most is None:
+        _, least = cheapest(q, bounds, weights, torch.inf, torch.inf, None)
+        rows, _ = cheapest(q, bounds, weights, max(least, slack), torch.inf, cost)
     else:
-        share = (time - ticks[after - 1]).double() / (ticks[after] - ticks[after - 1])
-        share = torch.where(broken[after - 1], (share >= 1.0).double(), share.clamp(0.0, 1.0))[:, None]
-        guess = (1.0 - share) * way[after - 1] + share * way[after]
-    found = solve_ik(robot, targets(time), q0=guess, max_restarts=0)
-    q, success = found.q.clone(), found.success.clone()
-    q[ticks], success[ticks] = way, True
-    return q, success
+        rows, _ = cheapest(q, bounds, weights, torch.inf, most, cost)
+    steps = q[rows].diff(dim=0).abs().amax(-1)
+    return q[rows], float(steps.max()) if len(steps) else 0.0
 
 
-def smoothed(robot: Robot, targets: Targets, q: Tensor, fixed: Tensor, rounds: int = 4) -> Tensor:
-    """The path with shorter steps, by averages of neighbours brought back onto the poses, as long as that helps.
-
-    Args:
-        robot: The robot.
-        targets: Of the path.
-        q: (n, dof) a solution of every tick.
-        fixed: (n,) which ticks stay, and which others are not averaged across.
-        rounds: How often it goes from long averages to short ones, at most.
-
-    Returns:
-        (n, dof) solutions.
-    """
-    count = len(q)
-    time = torch.arange(count)
-    marks = fixed.nonzero().flatten()
-    place = torch.searchsorted(marks, time, right=True)
-    left, right = marks[(place - 1).clamp(min=0)], marks[place.clamp(max=len(marks) - 1)]
-    best = q
-    for _ in range(rounds):
-        before = _cost(best)
-        for stride in _STRIDES:
-            reach = torch.minimum(torch.full_like(time, stride), torch.minimum(time - left, right - time)).clamp(min=0)
-            reach = torch.where(fixed, 0, reach)
-            guess = 0.5 * (best[time - reach] + best[(time + reach).clamp(max=count - 1)])
-            found = solve_ik(robot, targets(time), q0=guess, max_restarts=0, max_iterations=10)
-            moved = torch.where((found.success & ~fixed)[:, None], found.q, best)
-            if _cost(moved) < _cost(best):
-                best = moved
-        if _cost(best) > 0.98 * before:
-            break
-    return best
+def narrowest_step(layers: list[Tensor], reach: float = torch.inf) -> float:
+    """The smallest largest step of any sequence of one solution a layer, (k, dof) each; infinite if above ``reach``."""
+    bounds = torch.tensor([0, *(len(layer) for layer in layers)]).cumsum(0)
+    q = torch.cat(layers)
+    cheapest = _by_kernel if kernels_apply(q) else _by_torch
+    return cheapest(q, bounds, torch.ones_like(q[0]), reach, torch.inf, None)[1]
 
 
-def _cost(q: Tensor) -> float:
-    step = (q[1:] - q[:-1]).abs().amax(-1)
-    return float(step.max() + _SUM * step.sum()) if len(step) else 0.0
+def _by_kernel(
+    q: Tensor, bounds: Tensor, weights: Tensor, reach: float, jump: float, cost: Tensor | None
+) -> tuple[Tensor | None, float]:
+    extra = None if cost is None else array(cost)
+    way = kernel("ways.cheapest_way")
+    rows, least = way(array(q), bounds.numpy(), array(weights), jump, extra is not None, extra, reach)
+    return None if rows is None else torch.from_numpy(rows), least
+
+
+def _by_torch(
+    q: Tensor, bounds: Tensor, weights: Tensor, reach: float, jump: float, cost: Tensor | None
+) -> tuple[Tensor, float]:
+    """As ``diffkin.kernels.ways.cheapest_way``, summed where ``cost`` is given."""
+    parts = [slice(first, end) for first, end in itertools.pairwise(bounds.tolist())]
+    best, back = q.new_zeros(parts[0].stop) if cost is None else cost[parts[0]], []
+    for before, now in itertools.pairwise(parts):
+        step = torch.cdist(q[now], q[before], p=torch.inf)
+        if cost is None:
+            total = torch.maximum(step, best)
+        else:
+            weighed = torch.cdist(weights * q[now], weights * q[before], p=torch.inf)
+            total = weighed + best + torch.where(step > jump, _JUMP, 0.0)
+        best, from_which = total.where(step <= reach, torch.inf).min(-1)
+        best = best if cost is None else best + cost[now]
+        back.append(from_which)
+    way = [int(best.argmin())]
+    for from_which in reversed(back):
+        way.append(int(from_which[way[-1]]))
+    rows = torch.tensor([part.start + k for part, k in zip(parts, reversed(way), strict=True)])
+    return rows, float(best.min())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from diffkin import rotations, transforms
 from diffkin._checks import as_tensor, check_finite, check_last, check_pose
+from diffkin._given import real
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik import PoseTask, Task, solve_all, solve_ik
 from diffkin.ik.problem import Problem, State, make_problem
-from diffkin.motion.layers import Targets, best_way, filled, layers_of, smoothed
+from diffkin.motion.goal import ENOUGH, OWN, Goal, largest_step
+from diffkin.motion.ways import chosen_way, followed_way, straightened
 from diffkin.robot.robot import check_robot_given
 
 if TYPE_CHECKING:
@@ -23,13 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PathResult", "solve_path"]
 
-_ENOUGH = 2.0  # times what the poses ask for: following alone is good enough
-_OWN = 3.0  # a step is the path's own if it is at most so many times what its poses ask for
-_LAYERS = 100
 _CANDIDATES = 32  # where a path without a start may start
 _EFFORTS = (1, 4)  # starts of the layers, as long as the path still strides
-_REPAIRS = 4
-_AROUND = 16  # ticks before and behind a step that is repaired
+_SMOOTHED = 1.5  # as ENOUGH, of a way smoothed from one that strode: what it asks for may itself be too much
 _PARTS = 16  # of a step that is looked at more finely
 _SAME = 1e-9
 
@@ -64,14 +63,16 @@ def solve_path(
     allow_reconfigurations: bool = False,
     joint_weights: Float[Tensor, " dof"] | None = None,
     seed: int = 0,
+    limit_weight: float = 0.0,
 ) -> PathResult:
     """Find coordinates for every pose of a path whose largest step is small.
 
     First the path is followed, every pose solved from the last answer. That is the answer if its largest step is at
-    most twice what the poses ask for: the least steps ``J^+ r`` by which the answers would have met the next pose,
-    their 90 % quantile. Else many solutions are found at up to a hundred poses (random starts, and the neighbours'
-    solutions followed there and back), dynamic programming takes the sequence with the smallest largest step, then the
-    smallest sum, and every pose between is filled in and smoothed. The better of both is returned.
+    most twice what the poses ask for (one and a half times, if it had to be smoothed): the least steps ``J^+ r`` by
+    which the answers would have met the next pose, their 90 % quantile. Else many solutions are found at up to a hundred
+    poses (random starts, and the neighbours' solutions followed there and back), dynamic programming takes the sequence
+    with the smallest largest step, then the smallest sum, and every pose between is filled in and smoothed. The better
+    of both is returned.
 
     A continuous path that exists is found if the random starts meet its neighbourhood; a failure is no proof that there
     is none.
@@ -83,8 +84,14 @@ def solve_path(
         closed: Whether the last answer is to be that of the beginning; the first and last pose must be equal then.
         allow_reconfigurations: Where a jump remains, give the way with the fewest jumps, instead of the one with the
             smallest largest step.
-        joint_weights: (dof,) above 0, factors on the joints' steps in the choice of a sequence; ones if None.
+        joint_weights: (dof,) above 0, factors on the joints' steps in the sum: joints that weigh more move less. Ones if
+            None. Weights that differ ask for a choice, see below.
         seed: A whole number from 0 on, of the random starts.
+        limit_weight: From 0 on [rad or m]; what being near limits costs in the sum, beside the steps:
+            ``max_j |2 q_j - u_j - l_j| / (u_j - l_j)``, 0 in the middle of all ranges and 1 on a limit, times this, for
+            every pose that has a choice. Above 0 it asks for a choice, as ``joint_weights`` do that differ: then a
+            sequence is always chosen, and steps up to twice what the poses ask for are as good as smaller ones, so that
+            the sum decides.
 
     Returns:
         The coordinates.
@@ -93,51 +100,89 @@ def solve_path(
         diffkin.errors.ShapeError: ``T`` is not (n, 4, 4), or ``q_start`` or ``joint_weights`` not (dof,).
         diffkin.errors.RotationError: A matrix of ``T`` is no pose.
         diffkin.errors.NonFiniteError: NaN or infinity.
-        diffkin.errors.OptionError: Weights not above 0, or a path to be closed whose ends differ.
+        diffkin.errors.OptionError: ``joint_weights`` not above 0, ``limit_weight`` below 0, or a path to be closed whose
+            ends differ.
     """
     check_robot_given(robot)
     exact = robot.to(torch.float64)
-    targets, problem, poses, count = _path(exact, T)
+    problem, poses, count = _path(exact, T)
     weights = _vector(robot, joint_weights, "joint_weights", torch.ones(robot.dof))
     if not bool((weights > 0).all()):
         raise OptionError(f"joint_weights must be above 0, got {weights.tolist()}.")
+    limit_weight = real(limit_weight, "limit_weight", least=0.0)
     begin = None if q_start is None else _vector(robot, q_start, "q_start", weights)
     if closed and not _meets_itself(poses, count):
         raise OptionError("closed=True needs a path whose last pose is its first: append T[:1] to it.")
+    goal = Goal(exact, problem, poses, count, weights, limit_weight, closed, seed)
     with torch.no_grad():
-        start, one = torch.zeros(1, dtype=torch.long), torch.zeros(robot.dof, dtype=torch.float64)
-        if begin is None:
-            some = solve_all(exact, targets(start), max_solutions=_CANDIDATES, seed=seed)
-            firsts = some.q[0][: max(1, int(some.count))]
-        else:
-            found = solve_ik(exact, targets(start), q0=begin[None], seed=seed)
-            firsts = found.q
-        best, bound = None, torch.inf
-        for candidates in (firsts[:1], firsts) if len(firsts) > 1 else (firsts,):
-            followed = _follow(exact, targets, candidates, count, closed)
-            if followed is not None:
-                best = followed if best is None or _largest(followed) < _largest(best) else best
-                bound = _OWN * _asked(problem, best)
-                if _largest(best) <= bound * _ENOUGH / _OWN:
-                    return _judged(robot, problem, poses, best, bound)
-        for effort in _EFFORTS:
-            layered = _layered(
-                exact, targets, problem, firsts, count, closed, allow_reconfigurations, weights, seed, best, effort
-            )
-            if layered is None:
-                break
-            if best is None or _largest(layered) < _largest(best):
-                best = layered
-            bound = _OWN * _asked(problem, best)
-            if _largest(best) <= bound:
-                break
-        if best is None:
-            best = solve_ik(exact, targets(torch.arange(count)), q0=(one + firsts[0]).expand(count, -1), seed=seed).q
-        return _judged(robot, problem, poses, best, _OWN * _asked(problem, best))
+        firsts = _firsts(goal, begin)
+        best, enough = _followed(goal, firsts)
+        if best is None or goal.chooses or not enough:
+            best = _better(goal, firsts, best, allow_reconfigurations)
+        return _judged(robot, goal, best, OWN * goal.asked(best))
 
 
-def _path(robot: Robot, T: Any) -> tuple[Targets, Problem, Tensor | None, int]:
-    """What gives the targets of ticks, the path as one problem, its poses if it is made of them, and its length."""
+def _firsts(goal: Goal, begin: Tensor | None) -> Tensor:
+    """(k, dof) where the path may begin."""
+    start = torch.zeros(1, dtype=torch.long)
+    if begin is not None:
+        return solve_ik(goal.robot, goal.targets(start), q0=begin[None], seed=goal.seed).q
+    some = solve_all(goal.robot, goal.targets(start), max_solutions=_CANDIDATES, seed=goal.seed)
+    return some.q[0][: max(1, int(some.count))]
+
+
+def _is_enough(goal: Goal, q: Tensor, times: float = ENOUGH) -> bool:
+    return largest_step(q) <= times * goal.asked(q)
+
+
+def _followed(goal: Goal, firsts: Tensor) -> tuple[Tensor | None, bool]:
+    """The best of following from the first start, and if need be from all, and whether it will do; None where none gets
+    through.
+    """
+    best = None
+    for candidates in (firsts[:1], firsts) if len(firsts) > 1 else (firsts,):
+        way = followed_way(goal, candidates)
+        if way is None:
+            continue
+        enough = _is_enough(goal, way)
+        if not enough:
+            way = straightened(goal, way)
+            enough = _is_enough(goal, way, _SMOOTHED)
+        if best is None or largest_step(way) < largest_step(best):
+            best = way
+        if enough:
+            return best, True
+    return best, False
+
+
+def _better(goal: Goal, firsts: Tensor, best: Tensor | None, fewest: bool) -> Tensor:
+    """The best way that can be found, whatever the effort; ``best`` itself if that is it."""
+    for effort in _EFFORTS:
+        way = chosen_way(goal, firsts, best, fewest, effort)
+        if way is None:
+            break
+        preferred = goal.chooses and largest_step(way) <= OWN * goal.asked(way)
+        if best is None or preferred or _rank(goal, way, fewest) < _rank(goal, best, fewest):
+            best = way
+        if preferred or _is_enough(goal, best):
+            break
+    if goal.chooses and best is not None and largest_step(best) > OWN * goal.asked(best):
+        plain = dataclasses.replace(goal, weights=torch.ones_like(goal.weights), limit_weight=0.0)
+        return _better(plain, firsts, best, fewest)
+    if best is not None:
+        return best
+    every = torch.arange(goal.count)
+    return solve_ik(goal.robot, goal.targets(every), q0=firsts[:1].expand(goal.count, -1), seed=goal.seed).q
+
+
+def _rank(goal: Goal, q: Tensor, fewest: bool) -> tuple[int, float]:
+    """What is less for the better of two ways: jumps first where they count, then the largest step."""
+    jumps = int((q.diff(dim=0).abs().amax(-1) > OWN * goal.asked(q)).sum()) if fewest else 0
+    return jumps, largest_step(q)
+
+
+def _path(robot: Robot, T: Any) -> tuple[Problem, Tensor | None, int]:
+    """The path as one problem, its poses if it is made of them, and its length."""
     poses, everything = None, torch.ones(robot.dof, dtype=torch.bool)
     if isinstance(T, Task) or (isinstance(T, (list, tuple)) and len(T) and isinstance(T[0], Task)):
         tasks = [T] if isinstance(T, Task) else list(T)
@@ -148,10 +193,7 @@ def _path(robot: Robot, T: Any) -> tuple[Targets, Problem, Tensor | None, int]:
         tasks, batch = [PoseTask(None, poses)], poses.shape[:-2]
     if len(batch) != 1 or not batch[0]:
         raise ShapeError(f"A path must be (n, 4, 4) poses, or tasks with n targets, n > 0; got batch {tuple(batch)}.")
-    problem = make_problem(robot, tasks, batch, everything)
-    if poses is not None:
-        return lambda rows: poses[rows], problem, poses, batch[0]
-    return lambda rows: [task.exact_at(rows) for task in problem.tasks], problem, None, batch[0]
+    return make_problem(robot, tasks, batch, everything), poses, batch[0]
 
 
 def _vector(robot: Robot, value: Any, name: str, default: Tensor) -> Tensor:
@@ -169,147 +211,25 @@ def _meets_itself(poses: Tensor | None, count: int) -> bool:
     return poses is None or bool((poses[0] - poses[-1]).abs().max() < 1e-6)
 
 
-def _follow(robot: Robot, targets: Targets, firsts: Tensor, count: int, closed: bool) -> Tensor | None:
-    """(n, dof) every tick solved from the last, from the start of which the largest step is least; None if all fail."""
-    q, good = firsts, torch.ones(len(firsts), dtype=torch.bool)
-    path, longest = [q], torch.zeros(len(firsts), dtype=torch.float64)
-    for tick in range(count):
-        found = solve_ik(robot, targets(torch.full((len(q),), tick)), q0=q, max_restarts=0)
-        good = good & found.success
-        if not bool(good.any()):
-            return None
-        if tick:
-            longest = torch.maximum(longest, (found.q - q).abs().amax(-1))
-            path.append(found.q)
-        else:
-            path = [found.q]
-        q = found.q
-    if closed:
-        good &= (q - path[0]).abs().amax(-1) < 1e-4
-        if not bool(good.any()):
-            return None
-    chosen = int(longest.where(good, torch.inf).argmin())
-    whole = torch.stack([row[chosen] for row in path])
-    if closed:
-        whole[-1] = whole[0]
-    return whole
-
-
-def _layered(
-    robot: Robot,
-    targets: Targets,
-    problem: Problem,
-    firsts: Tensor,
-    count: int,
-    closed: bool,
-    fewest: bool,
-    weights: Tensor,
-    seed: int,
-    followed: Tensor | None,
-    effort: int,
-) -> Tensor | None:
-    """(n, dof) the best sequence through layers, filled in and smoothed; None where nothing is to be found."""
-    ticks = torch.linspace(0, count - 1, min(count, _LAYERS)).round().long().unique()
-    found = solve_ik(robot, targets(torch.zeros(len(firsts), dtype=torch.long)), q0=firsts, max_restarts=0)
-    first = found.q[found.success]
-    if not len(first):
-        return None
-    ways = []
-    for begin in [first[k : k + 1] for k in range(min(4, len(first)))] if closed else [first]:
-        layers = layers_of(robot, targets, ticks, begin, begin if closed and count > 1 else None, seed, effort)
-        if followed is not None:
-            layers = [layers[0]] + [torch.cat((layers[k], followed[tick][None])) if not (closed and k == len(ticks) - 1)
-                      else layers[k] for k, tick in enumerate(ticks.tolist()) if k]  # fmt: skip
-        there = [k for k, layer in enumerate(layers) if len(layer)]
-        kept = [layers[k] for k in there]
-        way, _ = best_way(kept, weights)
-        known = ticks[there]
-        most = _jump(problem, way, known)
-        steps = (way[1:] - way[:-1]).abs().amax(-1)
-        if fewest and bool((steps > most).any()):
-            way, _ = best_way(kept, weights, most * float(weights.min()))
-            steps = (way[1:] - way[:-1]).abs().amax(-1)
-        broken = steps > most
-        q, good = filled(robot, targets, known, way, count, broken)
-        fixed = ~good
-        fixed[0] = fixed[-1] = True
-        edges = known[1:][broken]
-        fixed[edges] = fixed[(edges - 1).clamp(min=0)] = True
-        q = smoothed(robot, targets, q, fixed)
-        ways.append(_repaired(robot, targets, problem, q, fixed, weights, seed, effort))
-    return min(ways, key=_largest)
-
-
-def _repaired(
-    robot: Robot,
-    targets: Targets,
-    problem: Problem,
-    q: Tensor,
-    fixed: Tensor,
-    weights: Tensor,
-    seed: int,
-    effort: int,
-) -> Tensor:
-    """The path with its longest steps gone through anew, a layer at every tick around them."""
-    bound = _OWN * _asked(problem, q)
-    for _ in range(_REPAIRS):
-        step = (q[1:] - q[:-1]).abs().amax(-1)
-        worst = int(step.argmax())
-        if float(step[worst]) <= bound:
-            break
-        ticks = torch.arange(max(0, worst - _AROUND), min(len(q), worst + 2 + _AROUND))
-        layers = layers_of(robot, targets, ticks, q[ticks[:1]], q[ticks[-1:]], seed, effort)
-        way, _ = best_way(
-            [torch.cat((layer, q[tick][None])) for layer, tick in zip(layers, ticks, strict=True)], weights
-        )
-        tried = q.clone()
-        tried[ticks[1:-1]] = way[1:-1]
-        tried = smoothed(robot, targets, tried, fixed, rounds=2)
-        if _largest(tried) >= float(step[worst]):
-            break
-        q = tried
-    return q
-
-
-def _jump(problem: Problem, way: Tensor, ticks: Tensor) -> float:
-    """The step between waypoints beyond which it must be a jump: several times what their targets ask for."""
-    return max(0.3, 2.0 * _OWN * _asked(problem, way, ticks))
-
-
-def _largest(q: Tensor) -> float:
-    return float((q[1:] - q[:-1]).abs().max()) if len(q) > 1 else 0.0
-
-
-def _asked(problem: Problem, q: Tensor, ticks: Tensor | None = None) -> float:
-    """The 90 % quantile over ticks of the largest coordinate of the least step that meets the next target."""
-    ticks = torch.arange(len(q)) if ticks is None else ticks
-    if len(q) < 2:
-        return 0.0
-    state = State(q[:-1], None, ticks[1:])
-    residual, jacobian = problem.linearize(state)
-    step = (torch.linalg.pinv(jacobian, rtol=1e-3) @ residual[..., None]).squeeze(-1)
-    return float(step.abs().amax(-1).quantile(0.9))
-
-
-def _judged(robot: Robot, problem: Problem, poses: Tensor | None, q: Tensor, bound: float) -> PathResult:
+def _judged(robot: Robot, goal: Goal, q: Tensor, bound: float) -> PathResult:
     q = torch.minimum(torch.maximum(q.to(robot.dtype), robot.lower.detach()), robot.upper.detach())
-    position, rotation = problem.errors(State(q.double(), None, torch.arange(len(q))))
+    position, rotation = goal.problem.errors(State(q.double(), None, torch.arange(len(q))))
     tolerance = 1e-6 if robot.dtype == torch.float64 else 1e-5
     met = bool(((position <= tolerance) & (rotation <= tolerance)).all())
-    jumps = _jumps(robot.to(torch.float64), poses, q.double(), bound)
-    return PathResult(q, met and not jumps, jumps, _largest(q), position, rotation)
+    jumps = _jumps(goal, q.double(), bound)
+    return PathResult(q, met and not jumps, jumps, largest_step(q), position, rotation)
 
 
-def _jumps(robot: Robot, poses: Tensor | None, q: Tensor, bound: float) -> tuple[int, ...]:
+def _jumps(goal: Goal, q: Tensor, bound: float) -> tuple[int, ...]:
     """Of the steps above the bound those that stay long when the poses between are gone through finely."""
     step = (q[1:] - q[:-1]).abs().amax(-1)
     long = (step > max(bound, _SAME)).nonzero().flatten()
-    if poses is None or not len(long):
+    if goal.poses is None or not len(long):
         return tuple(long.tolist())
     share = torch.linspace(0.0, 1.0, _PARTS + 1, dtype=torch.float64)[:, None]
-    between = _between(poses[long, None], poses[long + 1, None], share)
+    between = _between(goal.poses[long, None], goal.poses[long + 1, None], share)
     guess = q[long, None] + share * (q[long + 1] - q[long])[:, None]
-    found = solve_ik(robot, between, q0=guess, max_restarts=0)
+    found = solve_ik(goal.robot, between, q0=guess, max_restarts=0)
     finest = (found.q[:, 1:] - found.q[:, :-1]).abs().amax((-1, -2))
     smooth = (finest <= 0.5 * step[long]) & found.success.all(-1)
     return tuple(long[~smooth].tolist())

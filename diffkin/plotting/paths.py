@@ -52,7 +52,7 @@ def path_figure(
     for label, error in errors.items():
         above.plot(time, error.detach().cpu().double().clamp(min=_LEAST).numpy(), label=label)
     above.set(yscale="log", ylabel="error")
-    above.legend(loc="upper right", fontsize=8)
+    above.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
     bounded = torch.isfinite(limits)
     shares = (speeds / torch.where(bounded, limits, torch.ones_like(limits))).detach().cpu().numpy()
     for k, name in enumerate(joints):

@@ -1,11 +1,13 @@
-"""Layers of solutions: the best sequence against going through all, gaps filled, and steps made shorter."""
+"""Layers of solutions, and the best sequence through them against going through all."""
 
 import itertools
 
+import pytest
 import torch
 
 import diffkin as dk
-from diffkin.motion.layers import best_way, filled, layers_of, smoothed
+from diffkin.motion import layers as module
+from diffkin.motion.layers import best_way, layers_of, narrowest_step
 
 DOUBLE = torch.float64
 
@@ -18,19 +20,38 @@ def circle(robot: dk.Robot, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return q, robot.forward_kinematics(q)
 
 
-def test_the_best_sequence_is_that_of_trying_all() -> None:
+@pytest.mark.parametrize("by_kernel", [True, False])
+def test_the_best_sequence_is_that_of_trying_all(by_kernel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "kernels_apply", lambda q: by_kernel)
     layers = [torch.randn(k, 3, generator=torch.Generator().manual_seed(k), dtype=DOUBLE) for k in (2, 4, 3, 4)]
     weights = torch.tensor([1.0, 2.0, 0.5], dtype=DOUBLE)
 
     def steps(way: torch.Tensor) -> torch.Tensor:
-        return ((way[1:] - way[:-1]).abs() * weights).amax(-1)
+        return (way[1:] - way[:-1]).abs().amax(-1)
+
+    def total(way: torch.Tensor) -> float:
+        return float(((way[1:] - way[:-1]).abs() * weights).amax(-1).sum())
 
     every = [torch.stack(rows) for rows in itertools.product(*(layer.unbind() for layer in layers))]
     way, largest = best_way(layers, weights)
-    assert abs(largest - min(float(steps(each).max()) for each in every)) < 0.01 * largest
-    assert largest == float(steps(way).max())
+    least = min(float(steps(each).max()) for each in every)
+    assert largest == float(steps(way).max()) == least == narrowest_step(layers)
+    assert narrowest_step(layers, least) == least and narrowest_step(layers, 0.99 * least) == torch.inf
+    good = [each for each in every if float(steps(each).max()) <= least]
+    assert total(way) == pytest.approx(min(total(each) for each in good))
     few, _ = best_way(layers, weights, most=1.5)
     assert int((steps(few) > 1.5).sum()) == min(int((steps(each) > 1.5).sum()) for each in every)
+    loose, _ = best_way(layers, weights, slack=100.0)
+    assert total(loose) == pytest.approx(min(total(each) for each in every))
+    cost = [0.5 * layer.square().sum(-1) for layer in layers]
+    cheap, _ = best_way(layers, weights, slack=100.0, extra=cost)
+
+    def price(way: torch.Tensor) -> float:
+        return total(way) + 0.5 * float(way.square().sum())
+
+    assert price(cheap) == pytest.approx(min(price(each) for each in every))
+    one, none = best_way(layers[:1], weights)
+    assert len(one) == 1 and none == 0.0
 
 
 def test_layers_hold_solutions_within_limits_and_join_up() -> None:
@@ -46,32 +67,3 @@ def test_layers_hold_solutions_within_limits_and_join_up() -> None:
     assert min(len(layer) for layer in layers[1:-1]) > 100
     _, largest = best_way(layers, torch.ones(7, dtype=DOUBLE))
     assert largest < 1.0  # from 2 to 3 where branches do not meet
-
-
-def test_every_tick_is_filled_and_smoothing_shortens_what_is_rough() -> None:
-    robot = dk.load_robot("franka_panda")
-    q, T = circle(robot, 61)
-    ticks = torch.tensor([0, 20, 40, 60])
-    whole, good = filled(robot, lambda rows: T[rows], ticks, q[ticks], 61, torch.zeros(3, dtype=torch.bool))
-    assert bool(good.all())
-    torch.testing.assert_close(robot.forward_kinematics(whole), T, atol=2e-6, rtol=0.0)
-    rough = dk.solve_ik(robot, T, q0=whole + 0.05 * torch.randn(61, 7, generator=torch.Generator().manual_seed(1)))
-    fixed = torch.zeros(61, dtype=torch.bool)
-    fixed[0] = fixed[-1] = fixed[30] = True
-    smooth = smoothed(robot, lambda rows: T[rows], rough.q, fixed)
-    assert torch.equal(smooth[fixed], rough.q[fixed])
-    torch.testing.assert_close(robot.forward_kinematics(smooth), T, atol=2e-6, rtol=0.0)
-    assert float(smooth.diff(dim=0).abs().max()) < float(rough.q.diff(dim=0).abs().max())
-    ways = [float(each.diff(dim=0).abs().sum()) for each in (q, smooth, rough.q)]
-    assert ways[1] - ways[0] < 0.5 * (ways[2] - ways[0])
-
-
-def test_a_break_is_followed_from_before_and_not_crossed() -> None:
-    robot = dk.load_robot("franka_panda")
-    q, T = circle(robot, 21)
-    other = dk.solve_ik(robot, T[20], q0=q[20] + torch.tensor([0.8, 0, -0.8, 0, 0.8, 0, 0], dtype=DOUBLE)).q
-    ticks = torch.tensor([0, 20])
-    whole, good = filled(robot, lambda r: T[r], ticks, torch.stack((q[0], other)), 21, torch.tensor([True]))
-    assert bool(good.all())
-    steps = whole.diff(dim=0).abs().amax(-1)
-    assert int(steps.argmax()) == 19 and float(steps[:19].max()) < 0.2 * float(steps[19])

@@ -96,6 +96,41 @@ def test_a_closed_path_ends_where_it_began_and_starts_where_it_likes() -> None:
         solve_path(robot, T[:100], closed=True)
 
 
+def margin(robot: dk.Robot, q: torch.Tensor) -> torch.Tensor:
+    """(n,) the least room to a limit as a share of half the range."""
+    room = torch.minimum(q - robot.lower, robot.upper - q)
+    return (2.0 * room / (robot.upper - robot.lower)).amin(-1)
+
+
+@pytest.mark.parametrize(("name", "seed"), [("kuka_iiwa", 5), ("franka_panda", 7)])
+def test_a_limit_weight_keeps_away_from_limits(name: str, seed: int) -> None:
+    robot = dk.load_robot(name)
+    q = motion(robot, seed, 200)
+    T = robot.forward_kinematics(q)
+    plain, none = solve_path(robot, T), solve_path(robot, T, limit_weight=0.0)
+    assert torch.equal(plain.q, none.q)
+    wary = solve_path(robot, T, limit_weight=1.0)
+    assert plain.success and wary.success
+    assert wary.largest_step <= 3.0 * largest(q)
+    before, after = margin(robot, plain.q), margin(robot, wary.q)
+    assert float(after.mean()) > float(before.mean())
+    assert float(after.min()) > float(before.min()) + 0.1
+
+
+def test_heavy_joints_move_less() -> None:
+    robot = dk.load_robot("kuka_iiwa")
+    q = motion(robot, 5, 200)
+    T = robot.forward_kinematics(q)
+    weights = torch.ones(7, dtype=DOUBLE)
+    weights[2] = 20.0
+    plain, ones = solve_path(robot, T, q_start=q[0]), solve_path(robot, T, q_start=q[0], joint_weights=torch.ones(7))
+    assert torch.equal(plain.q, ones.q)
+    heavy = solve_path(robot, T, q_start=q[0], joint_weights=weights)
+    assert heavy.success and heavy.largest_step <= 3.0 * largest(q)
+    travel = [float(path.q[:, 2].diff().abs().sum()) for path in (plain, heavy)]
+    assert travel[1] < 0.8 * travel[0]
+
+
 def test_a_jump_that_cannot_be_avoided_is_named() -> None:
     robot = dk.load_robot("planar_2r")
     first = torch.stack((torch.full((12,), 0.3), torch.linspace(0.4, 0.8, 12)), dim=-1).double()
@@ -146,3 +181,5 @@ def test_bad_inputs_are_named() -> None:
         solve_path(robot, T, q_start=torch.full((7,), torch.nan))
     with pytest.raises(OptionError, match="joint_weights"):
         solve_path(robot, T, joint_weights=torch.zeros(7))
+    with pytest.raises(OptionError, match="limit_weight"):
+        solve_path(robot, T, limit_weight=-1.0)

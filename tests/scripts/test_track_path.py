@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from common.paths import PathConfig, make_path
 
 import diffkin as dk
+from diffkin import simulation
+from diffkin.motion import servo_step, solve_path
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
@@ -56,9 +59,59 @@ def test_the_servo_keeps_its_limits_where_the_path_is_too_fast(tmp_path: Path) -
     assert found["reached"] < 60 and found["worst_position_error_m"] > 1e-3
 
 
+@pytest.mark.skipif(not simulation.is_installed(), reason="needs pybullet")
+@pytest.mark.parametrize("name", ["kuka_iiwa", "franka_panda", "xarm6"])
+@pytest.mark.parametrize("kind", ["line", "circle", "lissajous"])
+def test_pybullet_plays_every_path(name: str, kind: str) -> None:
+    robot, dt = dk.load_robot(name), 0.02
+    T, near, closed = make_path(robot, PathConfig(kind, 200, 4.0, 0.15), seed=0)
+    found = solve_path(robot, T, q_start=near, closed=closed)
+    assert found.success
+    q, dq, ticks = found.q[0], torch.zeros(robot.dof, dtype=torch.float64), [found.q[0]]
+    for pose in T[1:]:
+        step = servo_step(robot, q, dq, pose, dt)
+        q, dq = step.q, step.dq
+        ticks.append(q)
+    with simulation.open_world() as client:
+        arm = simulation.load(client, robot)
+        for way in (found.q, torch.stack(ticks)):
+            played = simulation.play_path(arm, way, dt)
+            assert float((played.T - T)[:, :3, 3].norm(dim=-1).max()) < 0.005
+            assert float((played.T - T)[:, :3, :3].abs().max()) < 0.02
+            assert bool(((played.q > robot.lower - 0.01) & (played.q < robot.upper + 0.01)).all())
+
+
+def test_a_path_from_a_file_starts_where_it_likes(tmp_path: Path) -> None:
+    robot = dk.load_robot("planar_3r")
+    angle = torch.linspace(0.0, 1.0, 20, dtype=torch.float64)
+    q = torch.stack((angle, 0.5 + 0.2 * angle, 0.4 - angle), dim=-1)
+    points = robot.forward_kinematics(q)[:, :3, 3]
+    with (tmp_path / "poses.csv").open("w", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["x_m", "y_m", "z_m", "quat_x", "quat_y", "quat_z", "quat_w"])
+        writer.writerows([[*point, 0.0, 0.0, 0.0, 1.0] for point in points.tolist()])
+    options = ("robot=planar_3r", "path=csv", f"path.file={tmp_path / 'poses.csv'}", "path.seconds=4", "play=false")
+    done = run(tmp_path, *options, "orientation=false", "follower.limit_weight=0.1")
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.rglob("results.json")
+    found = json.loads(file.read_text())
+    assert (found["ticks"], found["reached"], found["reconfigurations"]) == (20, 20, [])
+    assert found["largest_step_rad"] < 0.2 and found["velocity_violations"] == 0
+
+
 @pytest.mark.parametrize(
     ("argument", "said"),
-    [("path=square", "circle"), ("path.ticks=1", "path.ticks"), ("follower.name=fly", "servo"), ("path=csv", "file")],
+    [
+        ("path=square", "circle"),
+        ("path.ticks=1", "path.ticks"),
+        ("follower.name=fly", "servo"),
+        ("path=csv", "file"),
+        ("path.size=-1", "path.size"),
+        ("path.seconds=0", "path.seconds"),
+        ("follower.limit_weight=-1", "limit_weight"),
+        ("robot=kuka", "kuka_iiwa"),
+        ("+path.radius=1", "radius"),
+    ],
 )
 def test_mistakes_end_in_a_message(tmp_path: Path, argument: str, said: str) -> None:
     done = run(tmp_path, argument)
