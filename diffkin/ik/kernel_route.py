@@ -24,7 +24,7 @@ from diffkin.kinematics.ranges import sampling_range
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
-__all__ = ["SLICE", "program_of", "settings_of", "solve", "solve_poses", "takes"]
+__all__ = ["SLICE", "expresses", "program_of", "settings_of", "solve", "solve_poses", "takes"]
 
 SLICE = 16384
 """Targets solved at a time, and between two progress reports."""
@@ -35,7 +35,7 @@ _ONES = (1.0,) * 6
 
 def takes(options: Options, problem: Problem, robot: Robot, based: bool) -> bool:
     """Whether the kernel solves these tasks as they are meant; ``based`` says whether a base pose is given."""
-    if not dispatch.kernel_applies(options.backend, robot.tree) or not _expresses(options):
+    if not dispatch.kernel_applies(options.backend, robot.tree) or not expresses(options):
         return False
     if problem.free_base or len(problem.tasks) != 1 or not bool(problem.movable.all()) or not robot.dof:
         return False
@@ -78,7 +78,7 @@ def solve_poses(
     Returns:
         The result; None where the kernel does not apply or the long way has to say what is wrong.
     """
-    if not dispatch.kernel_applies(options.backend, robot.tree) or not _expresses(options):
+    if not dispatch.kernel_applies(options.backend, robot.tree) or not expresses(options):
         return None
     if target.dtype not in DTYPES or not target.is_cpu or (options.nearest_of != 1 and q0 is None):
         return None
@@ -177,7 +177,7 @@ def _ready(robot: Robot, link: int) -> _Ready:
     return entry
 
 
-def _expresses(options: Options) -> bool:
+def expresses(options: Options) -> bool:
     """Whether the kernel can do what the options say."""
     return type(options.method) is LevenbergMarquardt and options.dtype in DTYPES and not options.history
 

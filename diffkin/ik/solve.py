@@ -17,7 +17,7 @@ from torch import Tensor
 
 from diffkin._checks import as_tensor, check_broadcast, check_finite, check_last, check_pose, ordinary
 from diffkin.errors import OptionError, ShapeError, closest
-from diffkin.ik import kernel_route
+from diffkin.ik import kernel_route, list_route
 from diffkin.ik.descent import Method
 from diffkin.ik.gradients import attach_gradient, without_gradient
 from diffkin.ik.options import Options, make_options
@@ -141,7 +141,10 @@ def solve_ik(
     batch = _batch(tasks, q0, base, robot)
     with _plainly(robot), torch.no_grad():
         movable = _movable(robot, locked, q0)
-        result = _solve(plain, tasks, options, q0, base, free_base, movable, batch, progress, deadline)
+        arguments = (plain, tasks, options, q0, base, free_base, movable, batch, progress, deadline)
+        result = list_route.solve_tasks(*arguments)
+        if result is None:
+            result = _solve(*arguments)
     if not free_base:
         object.__setattr__(result, "out_of_reach", partial(out_of_reach, plain, tasks, base, batch))
     if not differentiated:

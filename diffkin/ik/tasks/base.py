@@ -14,6 +14,7 @@ from torch import Tensor
 from diffkin._checks import as_tensor, check_broadcast, ordinary
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik.tasks.kinds import Kind
+from diffkin.kernels.lists.pieces import Piece
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
@@ -124,6 +125,22 @@ class Task:
         """
         return None
 
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        """What a kernel for lists of tasks has to bring to zero for this very task, or None if it cannot.
+
+        Links are numbered by their places in ``links``, targets begin where they do in ``kernel_numbers``. Two tasks of
+        the same pieces and links are the same but for their targets.
+        """
+        return None
+
+    def kernel_numbers(self) -> Tensor:
+        """(*batch, numbers) the targets of ``kernel_pieces``."""
+        raise NotImplementedError(f"{type(self).__name__} has kernel_pieces, but no kernel_numbers.")
+
+    def kernel_bodies(self) -> list[tuple[int, float, tuple[float, ...]]]:
+        """Masses whose centre ``kernel_pieces`` ask for: place in ``links``, share of all mass, centre in the link [m]."""
+        return []
+
     def for_robot(self: TaskT, robot: Robot) -> TaskT:
         """The task with what it takes from the robot that it is solved for, such as limits or masses; itself if nothing.
 
@@ -217,6 +234,13 @@ class Task:
     def seen_from(self: TaskT, base: Tensor) -> TaskT:
         """The task with its flat targets as seen from bases (n, 4, 4)."""
         return self._with({name: kind.seen_from(self._target(name), base) for name, kind in self.batched.items()})
+
+    def _row_weights(self, rows: int) -> tuple[float, ...]:
+        """The weight as one number a row."""
+        if not isinstance(self.weight, Tensor):
+            return (float(self.weight),) * rows
+        weights = self.weight.tolist()
+        return tuple(weights) if isinstance(weights, list) else (weights,) * rows
 
     def _target(self, name: str) -> Tensor:
         target: Tensor = getattr(self, name)

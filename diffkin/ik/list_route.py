@@ -1,0 +1,254 @@
+"""Inverse kinematics of lists of tasks by a fused kernel: several links, locked joints, free bases, on the CPU."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffkin._gate import is_plain, kernel
+from diffkin.ik import kernel_route
+from diffkin.ik.options import Options
+from diffkin.ik.problem import Problem, State, make_problem
+from diffkin.ik.result import IKResult
+from diffkin.ik.search import Progress
+from diffkin.ik.tasks import Task
+from diffkin.kernels.lists.pieces import PLACE, POINT, TURN, Piece
+from diffkin.kinematics import dispatch
+from diffkin.kinematics.kept import Cache
+from diffkin.kinematics.ranges import sampling_range
+
+if TYPE_CHECKING:
+    from diffkin.robot import Robot
+
+__all__ = ["solve_tasks"]
+
+Floats = NDArray[np.float64]
+
+_TIMED_SLICE = 32  # problems that the kernel solves between two looks at the clock
+_LISTS = 32  # lists of tasks kept ready for a robot
+_CALLS = 16  # sets of options kept ready for a list
+_ONES = (1.0,) * 6
+_NOTHING = np.zeros((0, 0))
+
+
+def solve_tasks(
+    robot: Robot,
+    tasks: Sequence[Task],
+    options: Options,
+    q0: Tensor | None,
+    base: Tensor | None,
+    free_base: str | None,
+    movable: Tensor,
+    batch: torch.Size,
+    progress: Progress | None,
+    deadline: float,
+) -> IKResult | None:
+    """Solve checked tasks in one go: single problems take microseconds, so what depends on their targets alone is done in
+    NumPy and in kernels, and all else once for a robot and a kind of list.
+
+    Args:
+        robot: The robot.
+        tasks: The tasks as the caller gave them.
+        options: How to solve.
+        q0: (*batch, dof) first starts, or None.
+        base: (*batch, 4, 4) poses of the base, or None.
+        free_base: As in ``solve_ik``.
+        movable: (dof,) False for locked coordinates.
+        batch: Leading axes of the problems.
+        progress: Called after each slice.
+        deadline: When ``time.monotonic()`` is past it, no further slice is begun.
+
+    Returns:
+        The result; None where the kernel does not apply.
+    """
+    pieces = _pieces(tasks)
+    if pieces is None or not kernel_route.expresses(options) or not dispatch.kernel_applies(options.backend, robot.tree):
+        return None
+    count = batch.numel()
+    numbers = [task.kernel_numbers() for task in tasks]
+    given = [part for part in (*numbers, q0, base) if part is not None]
+    if not count or not all(map(is_plain, given)) or (free_base and options.nearest_of > 1):
+        return None
+    ready = _ready(robot, tasks, pieces, base, free_base, movable, batch)
+    shape, dof = tuple(batch), robot.tree.dof
+    single = options.dtype == torch.float32
+    targets = np.empty((count, sum(number.shape[-1] for number in numbers)))
+    spread, at = targets.reshape(*shape, -1), 0
+    for number in numbers:
+        spread[..., at : at + number.shape[-1]] = number.detach().numpy()
+        at += number.shape[-1]
+    first = _NOTHING if q0 is None else _rows(q0.detach().numpy(), shape, dof)
+    placed = _NOTHING if base is None else _rows(_columns(base.detach().numpy()), shape, 12)
+    whole, groups = ready.calls_for(options, q0 is not None)
+    kernel("lists.program.ready")(whole, targets)
+    q = np.empty((count, dof))
+    q[:] = 0.0 if q0 is None else first
+    np.clip(q, ready.lower, ready.upper, out=q)
+    found = np.array(placed) if free_base else _NOTHING
+    counts = np.zeros((count, 2), np.int64)
+    solve = kernel("lists.program.solve")
+    size = _TIMED_SLICE if deadline < float("inf") else kernel_route.SLICE
+    for start in range(0, count, size):
+        if start and time.monotonic() > deadline:
+            break
+        rows = slice(start, min(start + size, count))
+        for call in groups:
+            solve(call, targets[rows], placed[rows], first[rows], q[rows], found[rows], counts[rows])
+        if progress is not None:
+            progress(rows.stop, count)
+    errors, success = kernel("lists.program.judge_all")(whole, targets, found if free_base else placed, q)
+    as_tensor = torch.from_numpy
+    poses = as_tensor(_matrices(found).reshape(*shape, 4, 4)).to(robot.dtype) if free_base else None
+    return IKResult(
+        as_tensor((q.astype(np.float32) if single else q).reshape(*shape, dof)),
+        as_tensor(success.reshape(shape)),
+        as_tensor(errors[0].reshape(shape)),
+        as_tensor(errors[1].reshape(shape)),
+        as_tensor(counts[:, 1].reshape(shape)),
+        as_tensor(counts[:, 0].reshape(shape)),
+        poses,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """The programs of a kind of list: of all tasks, by which answers are judged, and of those that can be solved by
+    themselves; their calls made ready for options, which are told apart by identity.
+    """
+
+    whole: Any
+    groups: Sequence[Any]
+    lower: Floats
+    upper: Floats
+    calls: Cache = field(default_factory=lambda: Cache(_CALLS))
+
+    def calls_for(self, options: Options, has_q0: bool) -> tuple[Any, list[Any]]:
+        key = (options, has_q0)
+        made: tuple[Any, list[Any]] | None = self.calls.get(key)
+        if made is None:
+            settings = kernel_route.settings_of(options, _ONES, has_q0)
+            whole = self.whole.call(settings)
+            groups = [whole if program is self.whole else program.call(settings) for program in self.groups]
+            made = self.calls[key] = (whole, groups)
+        return made
+
+
+def _pieces(tasks: Sequence[Task]) -> list[tuple[Piece, ...]] | None:
+    """What each task asks of the kernel; None if one cannot be asked of it."""
+    found = []
+    for task in tasks:
+        pieces = None if task.priority else task.kernel_pieces()
+        if pieces is None:
+            return None
+        found.append(pieces)
+    return found
+
+
+def _ready(
+    robot: Robot,
+    tasks: Sequence[Task],
+    pieces: Sequence[tuple[Piece, ...]],
+    base: Tensor | None,
+    free_base: str | None,
+    movable: Tensor,
+    batch: torch.Size,
+) -> _Ready:
+    lists: Cache | None = robot.cache.get("ik lists")
+    if lists is None:
+        lists = robot.cache["ik lists"] = Cache(_LISTS)
+    links = tuple(task.links for task in tasks)
+    key = (tuple(pieces), links, free_base, None if bool(movable.all()) else tuple(movable.tolist()))
+    entry: _Ready | None = lists.get(key)
+    if entry is None:
+        problem = make_problem(robot, tasks, batch, movable, free_base)
+        middle = torch.zeros(1, robot.dof, dtype=torch.float64).clamp(problem.lower, problem.upper)
+        place = None if base is None else base.detach().double().expand(*batch, 4, 4).reshape(-1, 4, 4)[:1]
+        problem = problem.tried(State(middle, place, torch.zeros(1, dtype=torch.long)), batch.numel())
+        entry = _make_ready(robot, problem)
+        learnt = any(part.requires_grad for part in (robot.link_masses, robot.link_centers))
+        if problem.keeps and not (learnt and any(task.kernel_bodies() for task in problem.tasks)):
+            lists[key] = entry
+    return entry
+
+
+def _make_ready(robot: Robot, problem: Problem) -> _Ready:
+    """The programs of a problem's tasks."""
+    low, high = sampling_range(problem.tree, problem.lower, problem.upper)
+    rounding, moves = problem.rounding, problem.moves
+    arrays = [part.numpy() for part in (problem.lower, problem.upper, low, high, problem.turns)]
+    ranges = kernel("lists.program.Ranges")(
+        *arrays,
+        bool(problem.slides.any()),
+        rounding.turns.numpy(),
+        rounding.slides.numpy(),
+        rounding.constant,
+        rounding.length,
+    )
+    freedom = kernel("lists.pack.Freedom")(problem.movable.numpy(), moves.shifts, moves.turns, moves.world)
+    mechanism = dispatch.mechanism(problem.tree)
+    begins, at = [], 0
+    for task in problem.tasks:
+        begins.append(at)
+        at += task.kernel_numbers().shape[-1]
+
+    def program(group: Sequence[int]) -> Any:
+        pieces: list[Piece] = []
+        bodies = []
+        for k in group:
+            links, begin = problem.links[k], begins[k]
+            own = problem.tasks[k].kernel_pieces() or ()
+            pieces += [_numbered(piece, links, begin) for piece in own]
+            body = kernel("lists.pack.Body")
+            bodies += [body(links[place], share, center) for place, share, center in problem.tasks[k].kernel_bodies()]
+        placed = [] if problem.free_base else _placed(robot, pieces)
+        return kernel("lists.program.make_program")(mechanism, pieces, bodies, freedom, ranges, placed)
+
+    every = list(range(len(problem.tasks)))
+    whole = program(every)
+    groups = problem.groups()
+    parts = [whole if len(group) == len(every) else program(group) for group in groups]
+    return _Ready(whole, parts, arrays[0], arrays[1])
+
+
+def _numbered(piece: Piece, links: Sequence[int], begin: int) -> Piece:
+    """A piece with the robot's numbers of links and its place among the targets of all tasks."""
+    link, reference = (-1 if place < 0 else links[place] for place in (piece.link, piece.reference))
+    return piece._replace(link=link, reference=reference, target=begin + piece.target)
+
+
+def _placed(robot: Robot, pieces: Sequence[Piece]) -> list[Any]:
+    """The links that pieces place in the world, in the order of the tasks."""
+    made = []
+    for piece, after in zip(pieces, [*pieces[1:], None], strict=True):
+        if piece.reference >= 0 or any(one.target == piece.target for one in made):
+            continue
+        if piece.kind in (PLACE, POINT, TURN):
+            turn = piece.kind == TURN or (after is not None and after.target == piece.target)
+            program = kernel_route.program_of(robot, piece.link)
+            made.append(kernel("lists.starts.Placed")(program, piece.target, piece.kind != TURN, turn))
+    return made
+
+
+def _rows(array: NDArray[Any], shape: tuple[int, ...], width: int) -> Floats:
+    """(count, width) float64 and C-contiguous, of an array (*batch, width) that broadcasts with the batch."""
+    return np.ascontiguousarray(np.broadcast_to(array, (*shape, width)).reshape(-1, width), np.float64)
+
+
+def _columns(poses: NDArray[Any]) -> NDArray[Any]:
+    """(*batch, 12) columns x, y, z and origin of poses (*batch, 4, 4)."""
+    return np.swapaxes(poses[..., :3, :], -1, -2).reshape(*poses.shape[:-2], 12)
+
+
+def _matrices(columns: Floats) -> Floats:
+    """Poses (count, 4, 4) of their columns (count, 12)."""
+    poses = np.zeros((len(columns), 4, 4))
+    poses[:, :3] = np.swapaxes(columns.reshape(-1, 4, 3), -1, -2)
+    poses[:, 3, 3] = 1.0
+    return poses
