@@ -69,7 +69,11 @@ def solve_tasks(
         The result; None where the kernel does not apply.
     """
     pieces = _pieces(tasks)
-    if pieces is None or not kernel_route.expresses(options) or not dispatch.kernel_applies(options.backend, robot.tree):
+    if (
+        pieces is None
+        or not kernel_route.expresses(options)
+        or not dispatch.kernel_applies(options.backend, robot.tree)
+    ):
         return None
     count = batch.numel()
     numbers = [task.kernel_numbers() for task in tasks]

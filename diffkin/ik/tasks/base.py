@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -171,6 +172,8 @@ class Task:
                 f"priority of {type(self).__name__} must be 0, to be met, or 1, 2, ..., as near as those before allow; "
                 f"got {self.priority!r}. Tasks of one priority are weighed against each other by their weight."
             )
+        if type(self.weight) is float and 0.0 < self.weight < math.inf:
+            return
         weight = as_tensor(self.weight, f"weight of {type(self).__name__}").detach()
         if not isinstance(self.weight, Tensor):
             object.__setattr__(self, "weight", weight if weight.ndim else float(weight))

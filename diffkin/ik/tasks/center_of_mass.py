@@ -72,7 +72,10 @@ class CenterOfMassTask(Task):
 
     def kernel_bodies(self) -> list[tuple[int, float, tuple[float, ...]]]:
         share, centers = self._shares(torch.zeros(0, dtype=torch.float64))
-        return [(k, float(part), tuple(center.tolist())) for k, (part, center) in enumerate(zip(share, centers, strict=True))]
+        return [
+            (k, float(part), tuple(center.tolist()))
+            for k, (part, center) in enumerate(zip(share, centers, strict=True))
+        ]
 
     def _shares(self, poses: Tensor) -> tuple[Tensor, Tensor]:
         """Each link's share (links,) of the mass, and its centre (links, 3)."""

@@ -70,4 +70,6 @@ def judge(rows, reals, integers, targets, bases, q, out_errors, out_success, sta
                 extent += np.sqrt(bases[b + l, 9] ** 2 + bases[b + l, 10] ** 2 + bases[b + l, 11] ** 2)
             doubt = ROUNDING * turned
             out_errors[0, b + l], out_errors[1, b + l] = position, rotation
-            out_success[b + l] = (position + doubt * extent <= settings[POSITION]) & (rotation + doubt <= settings[ROTATION])
+            out_success[b + l] = (position + doubt * extent <= settings[POSITION]) & (
+                rotation + doubt <= settings[ROTATION]
+            )

@@ -43,7 +43,9 @@ FACTOR, VALUE0, MOMENT, SHARE, CARRIED, PLACE_COLUMNS = 12, 13, 14, 17, 18, 19
 # column, whether it turns, whether it is the first of its piece in that column
 WAY_NODE, WAY_AXIS, WAY_COLUMN, WAY_TURNS, WAY_FIRST, WAY_COLUMNS = range(6)
 # columns of Call.pieces
-(KIND, LINK, REFERENCE, TARGET, ROW0, ROW1, ROW2, METRE, CLOSES, WAY_BEGIN, WAY_END, LINEAR_ROW, PIECE_COLUMNS) = range(13)
+(KIND, LINK, REFERENCE, TARGET, ROW0, ROW1, ROW2, METRE, CLOSES, WAY_BEGIN, WAY_END, LINEAR_ROW, PIECE_COLUMNS) = range(
+    13
+)
 # columns of Call.shapes: three weights, axis, offset, angle
 WEIGHT, AXIS, OFFSET, ANGLE, SHAPE_COLUMNS = 0, 3, 6, 9, 10
 
@@ -240,7 +242,9 @@ class Desk(NamedTuple):
     lanes: Any  # (W, LANE_COLUMNS)
     slots: Any  # (W, SLOT_COLUMNS)
     counts: Any  # (W, starts + 1) steps of every start
-    answers: Any  # (W, wanted + 1, COORDINATES + m, + 12 for a free base) starts that converged by rank; last the best other
+    answers: (
+        Any  # (W, wanted + 1, COORDINATES + m, + 12 for a free base) starts that converged by rank; last the best other
+    )
 
 
 def new_books() -> NDArray[np.int64]:

@@ -85,7 +85,9 @@ def pack(
     node_of = {-1: 0, **{joint: 2 + k for k, joint in enumerate(joints)}}
     link_node = {frame: 2 + len(joints) + k for k, frame in enumerate(frames)}
     ways = [_way(mechanism, piece, bodies, freedom, node_of) for piece in pieces]
-    coordinates = [int(mechanism.coordinate[joint]) for joint in joints if mechanism.kind[joint] in (REVOLUTE, PRISMATIC)]
+    coordinates = [
+        int(mechanism.coordinate[joint]) for joint in joints if mechanism.kind[joint] in (REVOLUTE, PRISMATIC)
+    ]
     asked = {entry.coordinate for way in ways for entry in way if entry.coordinate < mechanism.dof}
     asked |= {c for piece in pieces for c, factor in enumerate(piece.factors) if factor}
     moving = sorted(c for c in asked if freedom.movable[c])

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["AIM", "DISTANCE", "KEEP_OUT", "LINEAR", "MASS", "METRES", "NUMBERS", "PLACE", "POINT", "RAY", "TURN", "Piece"]
+__all__ = [
+    "AIM",
+    "DISTANCE",
+    "KEEP_OUT",
+    "LINEAR",
+    "MASS",
+    "METRES",
+    "NUMBERS",
+    "PLACE",
+    "POINT",
+    "RAY",
+    "TURN",
+    "Piece",
+]
 
 POINT, PLACE, TURN, RAY, AIM, KEEP_OUT, DISTANCE, MASS, LINEAR = range(9)
 METRES = frozenset({POINT, PLACE, DISTANCE, MASS})

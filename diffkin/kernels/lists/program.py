@@ -72,6 +72,9 @@ class ListCall(NamedTuple):
     integers: NDArray[np.int64]
     steps: int  # of the kernel between two looks for an interrupt
     placed: list[Placed]
+    sizes: NDArray[np.int64]
+    size: tuple[int, ...]  # of the workspace: its sizes, starts, solutions to choose from
+    exact: tuple[NDArray[np.int64], NDArray[np.int64]]  # where targets begin, and of which kind they are
 
 
 class ListProgram:
@@ -117,12 +120,19 @@ class ListProgram:
         }
         call.settings[list(values)] = list(values.values())
         samples = max((one.program.table(one.position, one.rotation).samples for one in self.placed), default=0)
-        call.switches[[layout.STARTS, layout.WANTED, layout.HAS_Q0, layout.SINGLE]] = s.starts, s.nearest, s.has_q0, s.single
+        call.switches[[layout.STARTS, layout.WANTED, layout.HAS_Q0, layout.SINGLE]] = (
+            s.starts,
+            s.nearest,
+            s.has_q0,
+            s.single,
+        )
         call.switches[layout.RANKED] = RANKED if self.placed else 0
         call.switches[layout.FIRST_POINT] = samples + _SEED_STRIDE * s.seed
         rows, columns = int(call.sizes[layout.ROWS]), int(call.sizes[layout.FREE] + call.sizes[layout.BASE])
         seconds = 2e-6 + 0.1e-6 * nodes + 1e-9 * rows * rows * (columns + rows)
-        return ListCall(reals, integers, int(STEP_SECONDS / seconds) + 1, self.placed)
+        size = (*call.sizes.tolist(), s.starts, s.nearest)
+        exact = np.ascontiguousarray(call.pieces[:, layout.TARGET]), call.exact
+        return ListCall(reals, integers, int(STEP_SECONDS / seconds) + 1, self.placed, call.sizes, size, exact)
 
 
 def make_program(
@@ -179,21 +189,18 @@ _local = threading.local()
 
 def _workspace(call: ListCall) -> tuple[NDArray[Any], ...]:
     """This thread's memory for a search of that size: rows, books, counts, answers; it keeps the last one."""
-    parts = open_call(call.reals, call.integers)
-    sizes, starts, wanted = parts.sizes, int(parts.switches[layout.STARTS]), int(parts.switches[layout.WANTED])
-    key = (*sizes.tolist(), starts, wanted)
-    if getattr(_local, "key", None) != key:
+    if getattr(_local, "size", None) != call.size:
+        sizes, (starts, wanted) = call.sizes, call.size[-2:]
         width = layout.COORDINATES + int(sizes[layout.FREE]) + 12 * bool(sizes[layout.BASE])
         counts, answers = np.zeros((layout.W, starts + 1), np.int32), np.zeros((layout.W, wanted + 1, width))
         _local.arrays = (new_rows(sizes), new_books(), counts, answers)
-        _local.key = key
+        _local.size = call.size
     return _local.arrays  # type: ignore[no-any-return]
 
 
 def ready(call: ListCall, targets: Floats) -> None:
     """Make targets (B, NUMBERS) exact, in their place."""
-    parts = open_call(call.reals, call.integers)
-    make_exact(targets, np.ascontiguousarray(parts.pieces[:, layout.TARGET]), parts.exact)
+    make_exact(targets, *call.exact)
 
 
 def solve(
@@ -243,10 +250,9 @@ def judge_all(call: ListCall, targets: Floats, bases: Floats, q: Floats) -> tupl
     """
     count = len(q)
     errors, success = np.empty((2, count)), np.empty(count, np.bool_)
-    sizes = open_call(call.reals, call.integers).sizes
 
     def work(start: int, stop: int) -> None:
-        judge(new_rows(sizes), call.reals, call.integers, targets, bases, q, errors, success, start, stop)
+        judge(new_rows(call.sizes), call.reals, call.integers, targets, bases, q, errors, success, start, stop)
 
     run_batch(work, (), count, _JUDGED)
     return errors, success

@@ -17,7 +17,6 @@ from diffkin.kernels.lists.layout import (
     COORDINATE,
     FACTOR,
     FREE,
-    HELD,
     KIND,
     LINEAR_ROW,
     LINK,
@@ -31,7 +30,6 @@ from diffkin.kernels.lists.layout import (
     ROW0,
     ROWS,
     SHARE,
-    SIZES,
     SLIDES,
     STILL,
     TARGET,
@@ -235,7 +233,9 @@ def _ray(kind, link, reference, target, shape, block, s):
         g0, g1, g2 = inverse * g0, inverse * g1, inverse * g2
     t0, t1, t2, angle = turn_between(g0, g1, g2, d0, d1, d2)
     slope_of_turn(g0, g1, g2, d0, d1, d2, angle, slopes, s + 9)
-    if kind == AIM:  # the direction of the point turns as well, by w_g = -(g x v) / |gap| with the velocity v of the origin
+    if (
+        kind == AIM
+    ):  # the direction of the point turns as well, by w_g = -(g x v) / |gap| with the velocity v of the origin
         u0, u1, u2 = splat(0.0), -1.0 * t2, t1  # rows of [t]
         for i in range(3):
             if i == 1:
@@ -426,9 +426,7 @@ def jacobian(call, block, out):
                 if turns:
                     o0, o1, o2 = _three(frames, 12 * node + 9)
                     m0, m1, m2 = _three(block.moments, 3 * node)
-                    v0, v1, v2 = cross3(
-                        z0, z1, z2, fma(o0, -share, m0), fma(o1, -share, m1), fma(o2, -share, m2)
-                    )
+                    v0, v1, v2 = cross3(z0, z1, z2, fma(o0, -share, m0), fma(o1, -share, m1), fma(o2, -share, m2))
                 else:
                     v0, v1, v2 = share * z0, share * z1, share * z2
             elif turns and not by_turn:

@@ -199,11 +199,11 @@ def slope_of_turn(g0, g1, g2, d0, d1, d2, angle, out, to):
     n0, n1, n2, square = normal_between(g0, g1, g2, d0, d1, d2)
     m0, m1, m2 = cross3(d0, d1, d2, n0, n1, n2)
     cosine, sine = dot3(g0, g1, g2, d0, d1, d2), sqrt(square)
-    straight = select(
-        sine < 1e-6, select(cosine > 0.0, splat(1.0), splat(-3e6)), angle * cosine / maximum(sine, 1e-6)
-    )
-    r0, r1, r2 = fma(straight, m0, -1.0 * (angle * d0)), fma(straight, m1, -1.0 * (angle * d1)), fma(
-        straight, m2, -1.0 * (angle * d2)
+    straight = select(sine < 1e-6, select(cosine > 0.0, splat(1.0), splat(-3e6)), angle * cosine / maximum(sine, 1e-6))
+    r0, r1, r2 = (
+        fma(straight, m0, -1.0 * (angle * d0)),
+        fma(straight, m1, -1.0 * (angle * d1)),
+        fma(straight, m2, -1.0 * (angle * d2)),
     )
     store(out, to, fma(n0, n0, r0 * m0))
     store(out, to + 1, fma(n0, n1, r0 * m1))
