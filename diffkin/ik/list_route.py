@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ _LISTS = 32  # lists of tasks kept ready for a robot
 _CALLS = 16  # sets of options kept ready for a list
 _ONES = (1.0,) * 6
 _NOTHING = np.zeros((0, 0))
+_Solve = Callable[..., None]  # of targets, bases, first starts, and the arrays that get coordinates, bases and counts
 
 
 def solve_tasks(
@@ -97,14 +99,13 @@ def solve_tasks(
     np.clip(q, ready.lower, ready.upper, out=q)
     found = np.array(placed) if free_base else _NOTHING
     counts = np.zeros((count, 2), np.int64)
-    solve = kernel("lists.program.solve")
     size = _TIMED_SLICE if deadline < float("inf") else kernel_route.SLICE
     for start in range(0, count, size):
         if start and time.monotonic() > deadline:
             break
         rows = slice(start, min(start + size, count))
-        for call in groups:
-            solve(call, targets[rows], placed[rows], first[rows], q[rows], found[rows], counts[rows])
+        for solve in groups:
+            solve(targets[rows], placed[rows], first[rows], q[rows], found[rows], counts[rows])
         if progress is not None:
             progress(rows.stop, count)
     errors, success = kernel("lists.program.judge_all")(whole, targets, found if free_base else placed, q)
@@ -128,19 +129,18 @@ class _Ready:
     """
 
     whole: Any
-    groups: Sequence[Any]
+    groups: Sequence[Callable[[Options, bool], _Solve]]
     lower: Floats
     upper: Floats
     calls: Cache = field(default_factory=lambda: Cache(_CALLS))
 
-    def calls_for(self, options: Options, has_q0: bool) -> tuple[Any, list[Any]]:
+    def calls_for(self, options: Options, has_q0: bool) -> tuple[Any, list[_Solve]]:
+        """What the judge takes, and what solves each group."""
         key = (options, has_q0)
-        made: tuple[Any, list[Any]] | None = self.calls.get(key)
+        made: tuple[Any, list[_Solve]] | None = self.calls.get(key)
         if made is None:
             settings = kernel_route.settings_of(options, _ONES, has_q0)
-            whole = self.whole.call(settings)
-            groups = [whole if program is self.whole else program.call(settings) for program in self.groups]
-            made = self.calls[key] = (whole, groups)
+            made = self.calls[key] = (self.whole.call(settings), [group(options, has_q0) for group in self.groups])
         return made
 
 
@@ -168,22 +168,22 @@ def _ready(
     if lists is None:
         lists = robot.cache["ik lists"] = Cache(_LISTS)
     links = tuple(task.links for task in tasks)
-    key = (tuple(pieces), links, free_base, None if bool(movable.all()) else tuple(movable.tolist()))
+    key = (tuple(pieces), links, free_base, base is not None, None if bool(movable.all()) else tuple(movable.tolist()))
     entry: _Ready | None = lists.get(key)
     if entry is None:
         problem = make_problem(robot, tasks, batch, movable, free_base)
         middle = torch.zeros(1, robot.dof, dtype=torch.float64).clamp(problem.lower, problem.upper)
         place = None if base is None else base.detach().double().expand(*batch, 4, 4).reshape(-1, 4, 4)[:1]
         problem = problem.tried(State(middle, place, torch.zeros(1, dtype=torch.long)), batch.numel())
-        entry = _make_ready(robot, problem)
+        entry = _make_ready(robot, problem, base is not None)
         learnt = any(part.requires_grad for part in (robot.link_masses, robot.link_centers))
         if problem.keeps and not (learnt and any(task.kernel_bodies() for task in problem.tasks)):
             lists[key] = entry
     return entry
 
 
-def _make_ready(robot: Robot, problem: Problem) -> _Ready:
-    """The programs of a problem's tasks."""
+def _make_ready(robot: Robot, problem: Problem, based: bool) -> _Ready:
+    """The programs of a problem's tasks; ``based`` says whether poses of the base are given."""
     low, high = sampling_range(problem.tree, problem.lower, problem.upper)
     rounding, moves = problem.rounding, problem.moves
     arrays = [part.numpy() for part in (problem.lower, problem.upper, low, high, problem.turns)]
@@ -216,9 +216,54 @@ def _make_ready(robot: Robot, problem: Problem) -> _Ready:
 
     every = list(range(len(problem.tasks)))
     whole = program(every)
-    groups = problem.groups()
-    parts = [whole if len(group) == len(every) else program(group) for group in groups]
-    return _Ready(whole, parts, arrays[0], arrays[1])
+    groups: list[Callable[[Options, bool], _Solve]] = []
+    for group in problem.groups():
+        task = problem.tasks[group[0]]
+        weights = task.kernel_weights(turned=based) if len(group) == 1 and not problem.free_base else None
+        if weights is not None and bool(problem.movable.all()):
+            last = begins[group[0]] + task.kernel_numbers().shape[-1]
+            groups.append(partial(_by_chain, robot, problem.links[group[0]][0], weights, begins[group[0]], last - 3))
+        else:
+            groups.append(partial(_by_list, whole if len(group) == len(every) else program(group)))
+    return _Ready(whole, groups, arrays[0], arrays[1])
+
+
+def _by_list(program: Any, options: Options, has_q0: bool) -> _Solve:
+    """What solves tasks that belong together."""
+    call = program.call(kernel_route.settings_of(options, _ONES, has_q0))
+    return partial(kernel("lists.program.solve"), call)
+
+
+def _by_chain(
+    robot: Robot, link: int, weights: tuple[float, ...], turn: int, place: int, options: Options, has_q0: bool
+) -> _Solve:
+    """What solves one task that places one link: the kernel for poses. Its target's columns begin at ``turn``, its position
+    at ``place``.
+    """
+    program = kernel_route.program_of(robot, link)
+    call = program.call(kernel_route.settings_of(options, weights, has_q0))
+    moving = program.chain.moving
+    position, rotation = any(weights[:3]), any(weights[3:])
+    answer = kernel("ik.program.solve")
+
+    def solve(targets: Floats, bases: Floats, q0: Floats, q: Floats, found: Floats, counts: NDArray[np.int64]) -> None:
+        poses = np.zeros((len(targets), 4, 4))
+        poses[:] = np.eye(4)
+        if rotation:
+            poses[:, :3, :3] = np.swapaxes(targets[:, turn : turn + 9].reshape(-1, 3, 3), -1, -2)
+        if position:
+            poses[:, :3, 3] = targets[:, place : place + 3]
+        if len(bases):
+            placed = _matrices(bases)
+            back = np.swapaxes(placed[:, :3, :3], -1, -2)
+            poses[:, :3, 3] -= placed[:, :3, 3]
+            poses[:, :3] = back @ poses[:, :3]
+        done = answer(call, poses, q0 if has_q0 else None)
+        q[:, moving] = done.q[:, moving]
+        counts[:, 0] = np.maximum(counts[:, 0], done.rank)
+        counts[:, 1] += done.iterations
+
+    return solve
 
 
 def _numbered(piece: Piece, links: Sequence[int], begin: int) -> Piece:
@@ -229,14 +274,15 @@ def _numbered(piece: Piece, links: Sequence[int], begin: int) -> Piece:
 
 def _placed(robot: Robot, pieces: Sequence[Piece]) -> list[Any]:
     """The links that pieces place in the world, in the order of the tasks."""
-    made = []
+    made: list[Any] = []
     for piece, after in zip(pieces, [*pieces[1:], None], strict=True):
-        if piece.reference >= 0 or any(one.target == piece.target for one in made):
+        if piece.reference >= 0 or piece.target in (one.turn for one in made):
             continue
         if piece.kind in (PLACE, POINT, TURN):
-            turn = piece.kind == TURN or (after is not None and after.target == piece.target)
+            turns = piece.kind == TURN or (after is not None and after.target == piece.target)
+            place = {PLACE: piece.target + 9, POINT: piece.target, TURN: -1}[piece.kind]
             program = kernel_route.program_of(robot, piece.link)
-            made.append(kernel("lists.starts.Placed")(program, piece.target, piece.kind != TURN, turn))
+            made.append(kernel("lists.starts.Placed")(program, place, piece.target if turns else -1))
     return made
 
 

@@ -98,6 +98,20 @@ def _confirm(robot: dk.Robot, tasks: list[ik.Task], result: ik.IKResult, base: t
     assert torch.equal(result.success, met)
 
 
+@pytest.mark.parametrize("free", ["turning", "moving", "nothing"])
+def test_poses_of_which_a_half_is_free(iiwa, free):
+    weight = {"turning": (1.0, 1, 1, 0, 0, 0), "moving": (0.0, 0, 0, 1, 1, 1), "nothing": (1.0,) * 6}[free]
+    q = iiwa.sample(COUNT, seed=11)
+    base = transforms.pose(rotations.random_rotation(COUNT, seed=2, dtype=torch.float64), torch.ones(COUNT, 3).double())
+    tip, elbow = iiwa.forward_kinematics(q, links=["lbr_iiwa_link_7", ELBOW], base=base).unbind(-3)
+    pose = ik.PoseTask(None, tip, weight=torch.tensor(weight))
+    for tasks in ([pose], [pose, ik.RayDirectionTask(ELBOW, (0.0, 0.0, 1.0), elbow[:, :3, 2], within=0.5)]):
+        result = dk.solve_ik(iiwa, tasks, base=base, max_restarts=20)
+        assert result.success.double().mean() > 0.97
+        assert float(result.iterations.double().mean()) < 20.0  # starts are near
+        _confirm(iiwa, tasks, result, base)
+
+
 def test_two_hands_that_hold_one_thing():
     robot = baxter()
     q = robot.sample(40, seed=3)

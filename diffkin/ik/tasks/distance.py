@@ -68,8 +68,8 @@ class DistanceTask(Task):
     def kernel_pieces(self) -> tuple[Piece, ...] | None:
         if type(self) is not DistanceTask:
             return None
-        points = [tuple(map(float, point)) for point in (self.point_a, self.point_b)]
-        return (Piece(DISTANCE, self._row_weights(1), 0, 1, 0, *points),)
+        a, b = (tuple(map(float, point)) for point in (self.point_a, self.point_b))
+        return (Piece(DISTANCE, self._row_weights(1), 0, 1, axis=a, offset=b),)
 
     def kernel_numbers(self) -> Tensor:
         return self._target("distance").unsqueeze(-1)

@@ -119,7 +119,7 @@ class ListProgram:
             layout.LENGTH: ranges.length,
         }
         call.settings[list(values)] = list(values.values())
-        samples = max((one.program.table(one.position, one.rotation).samples for one in self.placed), default=0)
+        samples = max((one.program.table(*one.asked).samples for one in self.placed), default=0)
         call.switches[[layout.STARTS, layout.WANTED, layout.HAS_Q0, layout.SINGLE]] = (
             s.starts,
             s.nearest,
@@ -195,7 +195,7 @@ def _workspace(call: ListCall) -> tuple[NDArray[Any], ...]:
         counts, answers = np.zeros((layout.W, starts + 1), np.int32), np.zeros((layout.W, wanted + 1, width))
         _local.arrays = (new_rows(sizes), new_books(), counts, answers)
         _local.size = call.size
-    return _local.arrays  # type: ignore[no-any-return]
+    return _local.arrays
 
 
 def ready(call: ListCall, targets: Floats) -> None:

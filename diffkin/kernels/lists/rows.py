@@ -337,11 +337,11 @@ def _piece(k, call, block):
     kind, link, reference, target = pieces[k, KIND], pieces[k, LINK], pieces[k, REFERENCE], pieces[k, TARGET]
     s = 18 * k
     r0, r1, r2 = splat(0.0), splat(0.0), splat(0.0)
-    if kind == POINT or kind == PLACE:
+    if kind in (POINT, PLACE):
         r0, r1, r2 = _place(kind, link, reference, target, block, s)
     elif kind == TURN:
         r0, r1, r2 = _turn(link, reference, target, block, s)
-    elif kind == RAY or kind == AIM:
+    elif kind in (RAY, AIM):
         r0, r1, r2 = _ray(kind, link, reference, target, shape, block, s)
     elif kind == KEEP_OUT:
         r0 = _keep_out(link, reference, target, shape, block, s)
@@ -409,8 +409,8 @@ def jacobian(call, block, out):
             for c in range(call.sizes[FREE]):
                 store(out, c * rows + row, shape[WEIGHT] * linear[c])
             continue
-        by_place = kind == POINT or kind == PLACE or kind == MASS
-        by_turn = kind == TURN or kind == RAY or kind == KEEP_OUT
+        by_place = kind in (POINT, PLACE, MASS)
+        by_turn = kind in (TURN, RAY, KEEP_OUT)
         if kind != MASS:
             p0, p1, p2 = _three(frames, 12 * pieces[k, LINK] + 9)
         else:

@@ -30,15 +30,18 @@ class Placed(NamedTuple):
 
     Attributes:
         program: Of the link, which keeps the samples.
-        target: Where its target begins among the numbers of a problem.
-        position: Whether its position is asked for, in numbers 9 to 11 of a pose, or 0 to 2 of a point.
-        rotation: Whether its rotation is, in numbers 0 to 8.
+        place: Where its position begins among the numbers of a problem; -1 if it is not asked for.
+        turn: Where the columns of its rotation do; likewise.
     """
 
     program: IkProgram
-    target: int
-    position: bool
-    rotation: bool
+    place: int
+    turn: int
+
+    @property
+    def asked(self) -> tuple[bool, bool]:
+        """Whether its position and its rotation are asked for."""
+        return self.place >= 0, self.turn >= 0
 
 
 def rank_starts(
@@ -53,9 +56,9 @@ def rank_starts(
         count: How many problems.
     """
     out = np.zeros((count, len(placed) * RANKED), np.int32)
-    for k, (program, at, position, rotation) in enumerate(placed):
-        table, chain = program.table(position, rotation), program.chain
-        where = np.array([at, k * RANKED, position, rotation])
+    for k, one in enumerate(placed):
+        table, chain = one.program.table(*one.asked), one.program.chain
+        where = np.array([k * RANKED, one.place, one.turn])
         arguments = (
             table.grid, table.counts, table.frames, table.ids, chain.last, chain.length, targets, bases, where, out
         )  # fmt: skip
@@ -67,17 +70,16 @@ def rank_starts(
 def _rank(grid, cells, frames, ids, last, length, targets, bases, where, out, start, stop):
     frames, ids = uncounted(frames), uncounted(ids)
     low, inverse, weights = open_grid(uncounted(grid))
-    at, to, position, rotation = where[0], where[1], where[2], where[3]
+    to, place, turn = where[0], where[1], where[2]
     pose, near, x = np.empty((12, 1)), np.empty(ids.shape[1], np.float32), np.empty(FEATURES, np.float32)
     c, s = last[0], last[1]
-    place = at + 9 if rotation else at
     for b in range(start, stop):
         for i in range(12):
             pose[i, 0] = 1.0 if i == 0 or i == 4 or i == 8 else 0.0
-        if rotation:
+        if turn >= 0:
             for i in range(9):
-                pose[i, 0] = targets[b, at + i]
-        if position:
+                pose[i, 0] = targets[b, turn + i]
+        if place >= 0:
             for i in range(3):
                 pose[9 + i, 0] = targets[b, place + i]
         if bases.shape[0]:  # as seen from the base

@@ -52,7 +52,7 @@ def ask(
     """A list of tasks for ``count`` problems, with the defaults of the solver, some settings changed."""
     movable = torch.ones(robot.dof, dtype=torch.bool) if movable is None else movable
     problem = make_problem(robot, tasks, torch.Size((count,)), movable, free_base)
-    call = list_route._make_ready(robot, problem).whole.call(settings(**changes))
+    call = list_route._make_ready(robot, problem, base is not None).whole.call(settings(**changes))
     targets = np.concatenate([task.kernel_numbers().double().numpy() for task in problem.tasks], axis=-1)
     program.ready(call, targets)
     bases = NOTHING if base is None else np.ascontiguousarray(list_route._columns(base.numpy()))

@@ -60,7 +60,7 @@ def test_first_starts_come_first(iiwa):
 
 def test_settings_are_checked(iiwa):
     asked, _ = asked_of(iiwa)
-    ready = ik.list_route._make_ready(iiwa, asked.problem).whole
+    ready = ik.list_route._make_ready(iiwa, asked.problem, False).whole
     with pytest.raises(OptionError, match="at least 1"):
         ready.call(settings(starts=0))
     assert ready.heaviest == 1.0
