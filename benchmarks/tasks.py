@@ -1,7 +1,7 @@
 """Lists of tasks beside a pose of the same robot: one call, a batch, and how many times slower.
 
-    python -m benchmarks.tasks                    # everything, about a minute
-    python -m benchmarks.tasks --count 20 --plain # a short run; with --plain the torch route as well
+python -m benchmarks.tasks                    # everything, about a minute
+python -m benchmarks.tasks --count 20 --plain # a short run; with --plain the torch route as well
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _of_two_arms(count: int) -> list[Case]:
             ik.PoseTask(left, between[k], reference=right), ik.PoseTask(right, b[k])
         ],
     }  # fmt: skip
-    one = robot.replace(tip=left) if hasattr(robot, "tip") else robot
+    one = robot.replace(tip=left)
     return [_case("baxter", name, robot, make, a, {}, one) for name, make in kinds.items()]
 
 
@@ -124,7 +124,7 @@ def _of_a_whole_body(count: int) -> list[Case]:
 
     poses = robot.forward_kinematics(robot.sample(count, seed=1), links=[hand])[:, 0]
     options = {"q0": rest.expand(count, -1), "base": base.expand(count, 4, 4), "free_base": "pose"}
-    one = robot.replace(tip=hand) if hasattr(robot, "tip") else robot
+    one = robot.replace(tip=hand)
     return [_case("talos", "two feet, centre of mass, hand, base free", robot, make, poses, options, one)]
 
 

@@ -85,7 +85,8 @@ def solve_tasks(
     ready = _ready(robot, tasks, pieces, base, free_base, movable, batch)
     shape, dof = tuple(batch), robot.tree.dof
     single = options.dtype == torch.float32
-    targets = np.empty((count, sum(number.shape[-1] for number in numbers)))
+    width = sum(number.shape[-1] for number in numbers)
+    targets = np.empty((count, width + 12 * len(ready.derived)))
     spread, at = targets.reshape(*shape, -1), 0
     for number in numbers:
         spread[..., at : at + number.shape[-1]] = number.detach().numpy()
@@ -94,6 +95,8 @@ def solve_tasks(
     placed = _NOTHING if base is None else _rows(_columns(base.detach().numpy()), shape, 12)
     whole, groups = ready.calls_for(options, q0 is not None)
     kernel("lists.program.ready")(whole, targets)
+    for k, (own, other) in enumerate(ready.derived):
+        targets[:, width + 12 * k : width + 12 * (k + 1)] = _product(targets[:, other:], targets[:, own:])
     q = np.empty((count, dof))
     q[:] = 0.0 if q0 is None else first
     np.clip(q, ready.lower, ready.upper, out=q)
@@ -125,13 +128,15 @@ def solve_tasks(
 @dataclass(frozen=True, eq=False)
 class _Ready:
     """The programs of a kind of list: of all tasks, by which answers are judged, and of those that can be solved by
-    themselves; their calls made ready for options, which are told apart by identity.
+    themselves; their calls made ready for options, which are told apart by identity. ``derived`` are places of two poses
+    among the targets whose product, the second first, says where a link is wanted: it follows the targets.
     """
 
     whole: Any
     groups: Sequence[Callable[[Options, bool], _Solve]]
     lower: Floats
     upper: Floats
+    derived: Sequence[tuple[int, int]]
     calls: Cache = field(default_factory=lambda: Cache(_CALLS))
 
     def calls_for(self, options: Options, has_q0: bool) -> tuple[Any, list[_Solve]]:
@@ -198,6 +203,7 @@ def _make_ready(robot: Robot, problem: Problem, based: bool) -> _Ready:
     freedom = kernel("lists.pack.Freedom")(problem.movable.numpy(), moves.shifts, moves.turns, moves.world)
     mechanism = dispatch.mechanism(problem.tree)
     begins, at = [], 0
+    derived: list[tuple[int, int]] = []
     for task in problem.tasks:
         begins.append(at)
         at += task.kernel_numbers().shape[-1]
@@ -211,7 +217,7 @@ def _make_ready(robot: Robot, problem: Problem, based: bool) -> _Ready:
             pieces += [_numbered(piece, links, begin) for piece in own]
             body = kernel("lists.pack.Body")
             bodies += [body(links[place], share, center) for place, share, center in problem.tasks[k].kernel_bodies()]
-        placed = [] if problem.free_base else _placed(robot, pieces)
+        placed = [] if problem.free_base else _placed(robot, pieces, at, derived)
         return kernel("lists.program.make_program")(mechanism, pieces, bodies, freedom, ranges, placed)
 
     every = list(range(len(problem.tasks)))
@@ -225,7 +231,7 @@ def _make_ready(robot: Robot, problem: Problem, based: bool) -> _Ready:
             groups.append(partial(_by_chain, robot, problem.links[group[0]][0], weights, begins[group[0]], last - 3))
         else:
             groups.append(partial(_by_list, whole if len(group) == len(every) else program(group)))
-    return _Ready(whole, groups, arrays[0], arrays[1])
+    return _Ready(whole, groups, arrays[0], arrays[1], derived)
 
 
 def _by_list(program: Any, options: Options, has_q0: bool) -> _Solve:
@@ -272,18 +278,34 @@ def _numbered(piece: Piece, links: Sequence[int], begin: int) -> Piece:
     return piece._replace(link=link, reference=reference, target=begin + piece.target)
 
 
-def _placed(robot: Robot, pieces: Sequence[Piece]) -> list[Any]:
-    """The links that pieces place in the world, in the order of the tasks."""
+def _placed(robot: Robot, pieces: Sequence[Piece], width: int, derived: list[tuple[int, int]]) -> list[Any]:
+    """The links that pieces place in the world, in the order of the tasks; then those that are placed as seen from one of
+    them. What these are derived from is added to ``derived``, and so are they to the ``width`` numbers of all targets.
+    """
+    wholes = {piece.target for piece in pieces if piece.kind == PLACE} & {p.target for p in pieces if p.kind == TURN}
     made: list[Any] = []
-    for piece, after in zip(pieces, [*pieces[1:], None], strict=True):
-        if piece.reference >= 0 or piece.target in (one.turn for one in made):
-            continue
-        if piece.kind in (PLACE, POINT, TURN):
-            turns = piece.kind == TURN or (after is not None and after.target == piece.target)
-            place = {PLACE: piece.target + 9, POINT: piece.target, TURN: -1}[piece.kind]
-            program = kernel_route.program_of(robot, piece.link)
-            made.append(kernel("lists.starts.Placed")(program, place, piece.target if turns else -1))
+    kind, program = kernel("lists.starts.Placed"), partial(kernel_route.program_of, robot)
+    for piece in pieces:
+        if piece.reference < 0 and piece.kind in (PLACE, POINT, TURN):
+            turns = piece.kind == TURN or piece.target in wholes
+            if piece.kind != TURN or piece.target not in wholes:
+                place = {PLACE: piece.target + 9, POINT: piece.target, TURN: -1}[piece.kind]
+                made.append(kind(program(piece.link), place, piece.target if turns else -1))
+    for piece in pieces:
+        if piece.kind == PLACE and piece.reference >= 0 and piece.target in wholes:
+            known = [p.target for p in pieces if p.kind == PLACE and p.reference < 0 and p.link == piece.reference]
+            if known and known[0] in wholes:
+                pair = (piece.target, known[0])
+                if pair not in derived:
+                    derived.append(pair)
+                at = width + 12 * derived.index(pair)
+                made.append(kind(program(piece.link), at + 9, at))
     return made
+
+
+def _product(first: Floats, second: Floats) -> Floats:
+    """(count, 12) columns of the products of poses given by theirs."""
+    return _columns(_matrices(first[:, :12]) @ _matrices(second[:, :12]))
 
 
 def _rows(array: NDArray[Any], shape: tuple[int, ...], width: int) -> Floats:

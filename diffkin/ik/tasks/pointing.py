@@ -46,7 +46,9 @@ class _AxisTask(ReferredTask):
         """(n, 3) the axis in the world or the reference, of unit length, for poses (n, 4, 4) of the link there."""
         return apply(pose[:, :3, :3], unit(pose.new_tensor(self.axis)))
 
-    def _kernel_piece(self, kind: int, rows: int, angle: float, offset: tuple[float, ...] = (0.0, 0.0, 0.0)) -> tuple[Piece, ...]:
+    def _kernel_piece(
+        self, kind: int, rows: int, angle: float, offset: tuple[float, ...] = (0.0, 0.0, 0.0)
+    ) -> tuple[Piece, ...]:
         """The task as one piece of a kernel."""
         largest = max(map(abs, self.axis))
         size = largest * math.hypot(*(part / largest for part in self.axis))
