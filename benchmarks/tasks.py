@@ -1,6 +1,6 @@
 """Lists of tasks beside a pose of the same robot: one call, a batch, and how many times slower.
 
-python -m benchmarks.tasks                    # everything, about a minute
+python -m benchmarks.tasks                    # everything, about two minutes
 python -m benchmarks.tasks --count 20 --plain # a short run; with --plain the torch route as well
 """
 
@@ -40,12 +40,14 @@ class Case:
         tasks: What they are called.
         solve: Called with a slice of problems, or the number of one, and a backend.
         pose: Likewise, of a pose alone, given as a tensor.
+        most: Problems in a batch, at most.
     """
 
     robot: str
     tasks: str
     solve: Callable[[slice | int, str | None], ik.IKResult]
     pose: Callable[[slice | int], ik.IKResult]
+    most: int = 1000
 
 
 @cache
@@ -141,11 +143,13 @@ def _case(
         given = {key: part[which] if isinstance(part, Tensor) else part for key, part in options.items()}
         return dk.solve_ik(robot, make(which), backend=backend, **given)
 
-    return Case(name, tasks, solve, lambda which: dk.solve_ik(one or robot, poses[which]))
+    slow = "preferred" in tasks  # by torch
+    return Case(name, tasks, solve, lambda which: dk.solve_ik(one or robot, poses[which]), 20 if slow else 1000)
 
 
 def measure(case: Case, count: int, plain: bool = False, repeats: int = 5) -> dict[str, Any]:
     """Seconds of one call and of each of a batch, by the kernel, of a pose, and by torch where ``plain`` asks for it."""
+    count = min(count, case.most)
     batch = slice(0, count)
     ones = {
         "tasks": lambda: [case.solve(k, None) for k in range(min(10, count))],

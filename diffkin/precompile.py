@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from diffkin import aircraft, rotations
-from diffkin.ik import solve_ik
+from diffkin.ik import PositionTask, RayDirectionTask, solve_ik
 from diffkin.robot import Robot, load_robot
 
 __all__ = ["compile_kernels", "jobs"]
@@ -30,6 +30,7 @@ def jobs() -> dict[str, Callable[[], object]]:
         made[f"gradients of poses, {kind}"] = partial(_gradients, robot)
         made[f"inverse kinematics, {kind}"] = partial(_inverse, robot)
         made[f"attitude dynamics, {kind}"] = partial(_dynamics, dtype)
+    made["inverse kinematics of lists of tasks"] = partial(_lists, load_robot(_ROBOT))
     made["attitude from vectors"] = _wahba
     return made
 
@@ -76,6 +77,11 @@ def _inverse(robot: Robot) -> None:
     T = robot.forward_kinematics(q)
     solve_ik(robot, T)
     solve_ik(robot, T, q0=q)
+
+
+def _lists(robot: Robot) -> None:
+    T = robot.forward_kinematics(robot.sample(2))
+    solve_ik(robot, [PositionTask(None, T[:, :3, 3]), RayDirectionTask(None, (1.0, 0.0, 0.0), T[:, :3, 0])])
 
 
 def _dynamics(dtype: torch.dtype) -> None:

@@ -309,8 +309,10 @@ def _product(first: Floats, second: Floats) -> Floats:
 
 
 def _rows(array: NDArray[Any], shape: tuple[int, ...], width: int) -> Floats:
-    """(count, width) float64 and C-contiguous, of an array (*batch, width) that broadcasts with the batch."""
-    return np.ascontiguousarray(np.broadcast_to(array, (*shape, width)).reshape(-1, width), np.float64)
+    """(count, width) of an array (*batch, width) that broadcasts with the batch, in memory of its own: kernels are compiled
+    for arrays that may be written.
+    """
+    return np.array(np.broadcast_to(array, (*shape, width)), np.float64, order="C").reshape(-1, width)
 
 
 def _columns(poses: NDArray[Any]) -> NDArray[Any]:

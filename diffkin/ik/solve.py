@@ -26,7 +26,7 @@ from diffkin.ik.reach import out_of_reach
 from diffkin.ik.result import IKResult
 from diffkin.ik.search import Found, Progress, joined, search
 from diffkin.ik.starts import Starts
-from diffkin.ik.tasks import PoseTask, Task
+from diffkin.ik.tasks import POSE, PoseTask, Task
 from diffkin.kernels.ik.scales import farthest_turn
 from diffkin.kinematics.kept import outside_modes
 from diffkin.robot import Robot
@@ -329,7 +329,7 @@ def _batch(tasks: Sequence[Task], q0: Tensor | None, base: Tensor | None, robot:
         check_finite(q0, "q0")
         shapes["q0"] = tuple(q0.shape[:-1])
     if base is not None:
-        check_pose(base, "base")
+        POSE.check(base, "base")
         shapes["base"] = tuple(base.shape[:-2])
     check_broadcast(**shapes)
     return torch.broadcast_shapes(*shapes.values())

@@ -214,8 +214,8 @@ class Task:
         """Leading axes of the task's targets."""
         targets = {name: self._target(name) for name in self.batched}
         leading = {name: targets[name].shape[: targets[name].ndim - kind.axes] for name, kind in self.batched.items()}
-        if not leading:
-            return torch.Size()
+        if len(leading) < 2:
+            return next(iter(leading.values()), torch.Size())
         check_broadcast(**leading)
         return torch.broadcast_shapes(*leading.values())
 
