@@ -140,7 +140,9 @@ def _case(
     one: dk.Robot | None = None,
 ) -> Case:
     def solve(which: slice | int, backend: str | None) -> ik.IKResult:
-        given = {key: part[which] if isinstance(part, Tensor) else part for key, part in options.items()}
+        given: dict[str, Any] = {
+            key: part[which] if isinstance(part, Tensor) else part for key, part in options.items()
+        }
         return dk.solve_ik(robot, make(which), backend=backend, **given)
 
     slow = "preferred" in tasks  # by torch
@@ -151,13 +153,13 @@ def measure(case: Case, count: int, plain: bool = False, repeats: int = 5) -> di
     """Seconds of one call and of each of a batch, by the kernel, of a pose, and by torch where ``plain`` asks for it."""
     count = min(count, case.most)
     batch = slice(0, count)
-    ones = {
+    ones: dict[str, Callable[[], object]] = {
         "tasks": lambda: [case.solve(k, None) for k in range(min(10, count))],
         "pose": lambda: [case.pose(k) for k in range(min(10, count))],
     }
-    many = {"tasks": lambda: case.solve(batch, None), "pose": lambda: case.pose(batch)}
+    many: dict[str, Callable[[], object]] = {"tasks": lambda: case.solve(batch, None), "pose": lambda: case.pose(batch)}
     one, each = interleaved(ones, repeats, 0.02), interleaved(many, repeats, 0.02)
-    found = {
+    found: dict[str, Any] = {
         "solved": float(case.solve(batch, None).success.double().mean()),
         "one": {name: seconds / min(10, count) for name, seconds in one.items()},
         "each": {name: seconds / count for name, seconds in each.items()},
