@@ -73,7 +73,7 @@ def _gradients(robot: Robot) -> None:
 
 
 def _inverse(robot: Robot) -> None:
-    q = robot.sample(2)
+    q = robot.sample(8)  # numbers enough to be checked by a kernel
     T = robot.forward_kinematics(q)
     solve_ik(robot, T)
     solve_ik(robot, T, q0=q)
