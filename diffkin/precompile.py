@@ -11,7 +11,7 @@ import torch
 
 from diffkin import aircraft, rotations
 from diffkin._checks import check_finite
-from diffkin.ik import solve_ik
+from diffkin.ik import PositionTask, RayDirectionTask, solve_ik
 from diffkin.motion import servo_step
 from diffkin.motion.layers import best_way
 from diffkin.robot import Robot, load_robot
@@ -34,6 +34,7 @@ def jobs() -> dict[str, Callable[[], object]]:
         made[f"gradients of poses, {kind}"] = partial(_gradients, robot)
         made[f"inverse kinematics, {kind}"] = partial(_inverse, robot)
         made[f"attitude dynamics, {kind}"] = partial(_dynamics, dtype)
+    made["inverse kinematics of lists of tasks"] = partial(_lists, load_robot(_ROBOT))
     made["attitude from vectors"] = _wahba
     made["servo step"] = _servo
     made["all solutions"] = _all_solutions
@@ -79,7 +80,7 @@ def _gradients(robot: Robot) -> None:
 
 
 def _inverse(robot: Robot) -> None:
-    q = robot.sample(2)
+    q = robot.sample(8)  # numbers enough to be checked by a kernel
     T = robot.forward_kinematics(q)
     solve_ik(robot, T)
     solve_ik(robot, T, q0=q)
@@ -97,6 +98,11 @@ def _all_solutions() -> None:
     robot = Robot.from_dh([*rows, [0.0, 0.0, 0.1, 0.0]])
     q = robot.sample(2)
     solve_ik(robot, robot.forward_kinematics(q), q0=q, nearest_of=2)
+
+
+def _lists(robot: Robot) -> None:
+    T = robot.forward_kinematics(robot.sample(2))
+    solve_ik(robot, [PositionTask(None, T[:, :3, 3]), RayDirectionTask(None, (1.0, 0.0, 0.0), T[:, :3, 0])])
 
 
 def _dynamics(dtype: torch.dtype) -> None:

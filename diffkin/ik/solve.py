@@ -17,7 +17,7 @@ from torch import Tensor
 
 from diffkin._checks import as_tensor, check_broadcast, check_finite, check_last, check_pose, ordinary
 from diffkin.errors import OptionError, ShapeError, closest
-from diffkin.ik import kernel_route
+from diffkin.ik import kernel_route, list_route
 from diffkin.ik.descent import Method
 from diffkin.ik.gradients import attach_gradient, without_gradient
 from diffkin.ik.options import Options, make_options
@@ -27,7 +27,7 @@ from diffkin.ik.result import IKResult
 from diffkin.ik.search import Found, Progress, joined, search
 from diffkin.ik.solvers.complete import nearest_of_all
 from diffkin.ik.starts import Starts
-from diffkin.ik.tasks import PoseTask, Task
+from diffkin.ik.tasks import POSE, PoseTask, Task
 from diffkin.ik.turns import check_joint_weights
 from diffkin.kernels.ik.scales import farthest_turn
 from diffkin.kinematics.kept import outside_modes
@@ -153,7 +153,10 @@ def solve_ik(
     batch = _batch(tasks, q0, base, robot)
     with _plainly(robot), torch.no_grad():
         movable = _movable(robot, locked, q0)
-        result = _solve(plain, tasks, options, q0, base, free_base, movable, batch, progress, deadline)
+        arguments = (plain, tasks, options, q0, base, free_base, movable, batch, progress, deadline)
+        result = list_route.solve_tasks(*arguments)
+        if result is None:
+            result = _solve(*arguments)
     if not free_base:
         tolerances = options.position_tolerance, options.rotation_tolerance
         object.__setattr__(result, "out_of_reach", partial(out_of_reach, plain, tasks, base, batch, *tolerances))
@@ -364,7 +367,7 @@ def _batch(tasks: Sequence[Task], q0: Tensor | None, base: Tensor | None, robot:
         check_finite(q0, "q0")
         shapes["q0"] = tuple(q0.shape[:-1])
     if base is not None:
-        check_pose(base, "base")
+        POSE.check(base, "base")
         shapes["base"] = tuple(base.shape[:-2])
     check_broadcast(**shapes)
     return torch.broadcast_shapes(*shapes.values())

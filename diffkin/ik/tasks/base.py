@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from torch import Tensor
 from diffkin._checks import as_tensor, check_broadcast, ordinary
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik.tasks.kinds import Kind
+from diffkin.kernels.lists.pieces import Piece
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
@@ -149,6 +151,22 @@ class Task:
         """
         return None
 
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        """What a kernel for lists of tasks has to bring to zero for this very task, or None if it cannot.
+
+        Links are numbered by their places in ``links``, targets begin where they do in ``kernel_numbers``. Two tasks of
+        the same pieces and links are the same but for their targets.
+        """
+        return None
+
+    def kernel_numbers(self) -> Tensor:
+        """(*batch, numbers) the targets of ``kernel_pieces``."""
+        raise NotImplementedError(f"{type(self).__name__} has kernel_pieces, but no kernel_numbers.")
+
+    def kernel_bodies(self) -> list[tuple[int, float, tuple[float, ...]]]:
+        """Masses whose centre ``kernel_pieces`` ask for: place in ``links``, share of all mass, centre in the link [m]."""
+        return []
+
     def for_robot(self: TaskT, robot: Robot) -> TaskT:
         """The task with what it takes from the robot that it is solved for, such as limits or masses; itself if nothing.
 
@@ -179,6 +197,8 @@ class Task:
                 f"priority of {type(self).__name__} must be 0, to be met, or 1, 2, ..., as near as those before allow; "
                 f"got {self.priority!r}. Tasks of one priority are weighed against each other by their weight."
             )
+        if type(self.weight) is float and 0.0 < self.weight < math.inf:
+            return
         weight = as_tensor(self.weight, f"weight of {type(self).__name__}").detach()
         if not isinstance(self.weight, Tensor):
             object.__setattr__(self, "weight", weight if weight.ndim else float(weight))
@@ -219,8 +239,8 @@ class Task:
         """Leading axes of the task's targets."""
         targets = {name: self._target(name) for name in self.batched}
         leading = {name: targets[name].shape[: targets[name].ndim - kind.axes] for name, kind in self.batched.items()}
-        if not leading:
-            return torch.Size()
+        if len(leading) < 2:
+            return next(iter(leading.values()), torch.Size())
         check_broadcast(**leading)
         return torch.broadcast_shapes(*leading.values())
 
@@ -242,6 +262,13 @@ class Task:
     def seen_from(self: TaskT, base: Tensor) -> TaskT:
         """The task with its flat targets as seen from bases (n, 4, 4)."""
         return self._with({name: kind.seen_from(self._target(name), base) for name, kind in self.batched.items()})
+
+    def _row_weights(self, rows: int) -> tuple[float, ...]:
+        """The weight as one number a row."""
+        if not isinstance(self.weight, Tensor):
+            return (float(self.weight),) * rows
+        weights = self.weight.tolist()
+        return tuple(weights) if isinstance(weights, list) else (weights,) * rows
 
     def _target(self, name: str) -> Tensor:
         target: Tensor = getattr(self, name)

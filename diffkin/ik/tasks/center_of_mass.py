@@ -14,6 +14,7 @@ from diffkin._algebra import apply
 from diffkin.errors import ModelFileError, OptionError
 from diffkin.ik.tasks.base import Task
 from diffkin.ik.tasks.kinds import POINT, Kind
+from diffkin.kernels.lists.pieces import MASS, Piece
 from diffkin.rotations import hat
 
 if TYPE_CHECKING:
@@ -62,6 +63,19 @@ class CenterOfMassTask(Task):
         linear = (jacobians[..., :3, :] * share[:, None, None]).sum(1)
         turning = jacobians[..., 3:, :].flatten(1, 2)  # one product for all links: [-hat(arm_1) ... -hat(arm_k)]
         return linear - hat(arms.squeeze(-2)).transpose(1, 2).flatten(2) @ turning
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        return (Piece(MASS, self._row_weights(3)),) if type(self) is CenterOfMassTask else None
+
+    def kernel_numbers(self) -> Tensor:
+        return self.target
+
+    def kernel_bodies(self) -> list[tuple[int, float, tuple[float, ...]]]:
+        share, centers = self._shares(torch.zeros(0, dtype=torch.float64))
+        return [
+            (k, float(part), tuple(center.tolist()))
+            for k, (part, center) in enumerate(zip(share, centers, strict=True))
+        ]
 
     def _shares(self, poses: Tensor) -> tuple[Tensor, Tensor]:
         """Each link's share (links,) of the mass, and its centre (links, 3)."""

@@ -14,6 +14,7 @@ from diffkin._algebra import apply
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik.tasks.base import Task
 from diffkin.ik.tasks.kinds import NUMBER, Kind
+from diffkin.kernels.lists.pieces import DISTANCE, Piece
 from diffkin.rotations import hat
 
 __all__ = ["DistanceTask"]
@@ -63,6 +64,15 @@ class DistanceTask(Task):
         along = gap / torch.linalg.vector_norm(gap, dim=-1, keepdim=True).clamp_min(1e-12)
         points = jacobians[..., :3, :] - hat(arms) @ jacobians[..., 3:, :]
         return along.unsqueeze(-2) @ (points[:, 0] - points[:, 1])
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not DistanceTask:
+            return None
+        a, b = (tuple(map(float, point)) for point in (self.point_a, self.point_b))
+        return (Piece(DISTANCE, self._row_weights(1), 0, 1, axis=a, offset=b),)
+
+    def kernel_numbers(self) -> Tensor:
+        return self._target("distance").unsqueeze(-1)
 
     def _gap(self, poses: Tensor) -> tuple[Tensor, Tensor]:
         """The way (n, 3) from the second point to the first, and the points (n, 2, 3) from their links' origins."""

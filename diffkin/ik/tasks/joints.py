@@ -15,6 +15,7 @@ from diffkin.errors import OptionError, ShapeError
 from diffkin.ik.tasks.base import Task
 from diffkin.ik.tasks.kinds import NUMBERS, Kind
 from diffkin.ik.turns import turning
+from diffkin.kernels.lists.pieces import LINEAR, Piece
 from diffkin.kinematics import PRISMATIC
 
 if TYPE_CHECKING:
@@ -111,6 +112,20 @@ class CouplingTask(Task):
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         return self.matrix.to(q.dtype).expand(len(q), -1, -1)
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not CouplingTask:
+            return None
+        rows = self.matrix.detach().tolist()
+        units = (self.unit,) * len(rows) if isinstance(self.unit, str) else self.unit
+        parts = zip(rows, units, self._row_weights(len(rows)), strict=True)
+        return tuple(
+            Piece(LINEAR, (weight,), target=k, metres=unit == "m", factors=tuple(row), closes=k == len(rows) - 1)
+            for k, (row, unit, weight) in enumerate(parts)
+        )
+
+    def kernel_numbers(self) -> Tensor:
+        return self.value
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from diffkin.errors import OptionError, RotationError
 from diffkin.ik.tasks.base import Held, LinkTask
 from diffkin.ik.tasks.kinds import DIRECTION, POINT, Kind
 from diffkin.ik.tasks.relative import ReferredTask
+from diffkin.kernels.lists.pieces import AIM, KEEP_OUT, RAY, Piece
 from diffkin.rotations import hat
 
 __all__ = ["BankPitchLimitTask", "KeepOutConeTask", "RayAtPointTask", "RayDirectionTask", "WingsLevelTask", "turn_to"]
@@ -44,6 +45,15 @@ class _AxisTask(ReferredTask):
     def _direction(self, pose: Tensor) -> Tensor:
         """(n, 3) the axis in the world or the reference, of unit length, for poses (n, 4, 4) of the link there."""
         return apply(pose[:, :3, :3], unit(pose.new_tensor(self.axis)))
+
+    def _kernel_piece(
+        self, kind: int, rows: int, angle: float, offset: tuple[float, ...] = (0.0, 0.0, 0.0)
+    ) -> tuple[Piece, ...]:
+        """The task as one piece of a kernel."""
+        largest = max(map(abs, self.axis))
+        size = largest * math.hypot(*(part / largest for part in self.axis))
+        axis = tuple(part / size for part in self.axis)
+        return (Piece(kind, self._row_weights(rows), 0, self._place_of_reference, 0, axis, offset, angle),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +91,12 @@ class RayDirectionTask(_AxisTask):
         goal, direction = unit(self.target[problem]), self._direction(self.pose(poses))
         derivative = _turn_derivative(goal, direction) @ self.motion(poses, jacobians)[:, 3:]
         return _outside_derivative(goal, direction, self.within, derivative)
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        return self._kernel_piece(RAY, 3, _allowed(self.within)) if type(self) is RayDirectionTask else None
+
+    def kernel_numbers(self) -> Tensor:
+        return self.target
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +138,14 @@ class RayAtPointTask(_AxisTask):
         turning = -hat(toward) @ origin / distance.unsqueeze(-1)
         derivative = by_ray @ (motion[:, 3:] - turning) - hat(turn_to(toward, direction)) @ turning
         return _outside_derivative(toward, direction, self.within, derivative)
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not RayAtPointTask:
+            return None
+        return self._kernel_piece(AIM, 3, _allowed(self.within), tuple(map(float, self.offset)))
+
+    def kernel_numbers(self) -> Tensor:
+        return self.target
 
     def _toward(self, pose: Tensor, problem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit direction from the ray's origin to the point, their distance (n, 1), and the origin from the link's."""
@@ -166,6 +190,14 @@ class KeepOutConeTask(_AxisTask):
         normal = _normal(center, direction)
         inside = self.residual(poses, q, problem) > 0.0
         return -(normal.unsqueeze(-2) @ self.motion(poses, jacobians)[:, 3:]) * inside.unsqueeze(-1)
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not KeepOutConeTask:
+            return None
+        return self._kernel_piece(KEEP_OUT, 1, self.half_angle + self.margin)
+
+    def kernel_numbers(self) -> Tensor:
+        return self.target
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,7 +345,7 @@ def _outside(turn: Tensor, within: float) -> Tensor:
     if not within:
         return turn
     square = turn.square().sum(-1, keepdim=True)
-    allowed = max(within - _INSIDE, 0.5 * within)
+    allowed = _allowed(within)
     out = square > allowed**2
     angle = torch.where(out, square, 1.0).sqrt()
     return torch.where(out, turn * (1.0 - allowed / angle), 0.0 * turn)
@@ -328,12 +360,17 @@ def _outside_derivative(start: Tensor, end: Tensor, within: float, derivative: T
         return derivative
     turn = turn_to(start, end)
     angle = torch.linalg.vector_norm(turn, dim=-1)[:, None, None]
-    allowed = max(within - _INSIDE, 0.5 * within)
+    allowed = _allowed(within)
     out = angle > allowed
     share = allowed / angle.clamp_min(allowed)
     normal = (turn.unsqueeze(-1) / angle.clamp_min(allowed)) * out
     lengthwise = normal @ (normal.mT @ derivative)
     return ((1.0 - share) * derivative + share * lengthwise) * out
+
+
+def _allowed(within: float) -> float:
+    """The angle of a cone [rad] that an axis is brought into."""
+    return max(within - _INSIDE, 0.5 * within)
 
 
 def _check_within(value: float) -> None:

@@ -14,6 +14,8 @@ from diffkin._algebra import apply
 from diffkin.ik.tasks.base import Held, Placement
 from diffkin.ik.tasks.kinds import POINT, POSE, ROTATION, Kind
 from diffkin.ik.tasks.relative import ReferredTask
+from diffkin.kernels.lists import pieces
+from diffkin.kernels.lists.pieces import Piece
 
 __all__ = ["OrientationTask", "PoseTask", "PositionTask"]
 
@@ -71,6 +73,17 @@ class PoseTask(ReferredTask):
         even = len(set(weight[:3])) == 1 and len(set(weight[3:])) == 1
         return weight if even and type(self) is PoseTask and not self.reference else None
 
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not PoseTask:
+            return None
+        weights, reference = self._row_weights(6), self._place_of_reference
+        place = Piece(pieces.PLACE, weights[:3], 0, reference, closes=not any(weights[3:]))
+        turn = Piece(pieces.TURN, weights[3:], 0, reference)
+        return tuple(piece for piece in (place, turn) if any(piece.weights))
+
+    def kernel_numbers(self) -> Tensor:
+        return self.target[..., :3, :].mT.flatten(-2)
+
 
 @dataclass(frozen=True, eq=False)
 class PositionTask(ReferredTask):
@@ -107,6 +120,14 @@ class PositionTask(ReferredTask):
         ):  # the weights are the world's axes'
             return None
         return (*weight, 0.0, 0.0, 0.0)
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not PositionTask:
+            return None
+        return (Piece(pieces.POINT, self._row_weights(3), 0, self._place_of_reference),)
+
+    def kernel_numbers(self) -> Tensor:
+        return self.target
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +166,14 @@ class OrientationTask(ReferredTask):
         weight = _six(self.weight, 3)
         even = len(set(weight)) == 1 and not self.reference
         return (0.0, 0.0, 0.0, *weight) if even and type(self) is OrientationTask else None
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not OrientationTask:
+            return None
+        return (Piece(pieces.TURN, self._row_weights(3), 0, self._place_of_reference),)
+
+    def kernel_numbers(self) -> Tensor:
+        return self.target.mT.flatten(-2)
 
 
 def _held_rotation(rotation: Tensor, weight: tuple[float, ...]) -> Held:

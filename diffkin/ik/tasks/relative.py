@@ -30,6 +30,11 @@ class ReferredTask(LinkTask):
         if self.reference is not None:
             object.__setattr__(self, "links", (self.link, self.reference))
 
+    @property
+    def _place_of_reference(self) -> int:
+        """In ``links``; -1 for the world."""
+        return len(self.links) - 1 if self.reference is not None else -1
+
     def seen_from(self: TaskT, base: Tensor) -> TaskT:
         return self if len(self.links) > 1 else super().seen_from(base)
 

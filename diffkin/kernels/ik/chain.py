@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from diffkin.kernels.tree.mechanism import PRISMATIC, Mechanism
 
-__all__ = ["ANGLE", "COLUMNS", "Chain", "pack_chain", "way_to"]
+__all__ = ["ANGLE", "COLUMNS", "Chain", "axis_frame", "pack_chain", "way_to"]
 
 # columns of Chain.joints
 TURN, ANGLE, SLIDE, DISTANCE, SHIFT_X, SHIFT_Y, COS, SIN, COLUMNS = range(9)
@@ -37,7 +37,7 @@ class Chain(NamedTuple):
     length: float  # [m]
 
 
-def _axis_frame(axis: NDArray[np.float64]) -> NDArray[np.float64]:
+def axis_frame(axis: NDArray[np.float64]) -> NDArray[np.float64]:
     """A rotation whose third column is ``axis``, exact for the axes of coordinates."""
     z = axis / np.linalg.norm(axis)
     x = np.zeros(3)
@@ -76,7 +76,7 @@ def pack_chain(mechanism: Mechanism, frame: int) -> Chain:
     turned = np.eye(4)  # from a joint's frame to the one whose z axis is the joint's
     for joint in way:
         inverse, turned = turned.T, np.eye(4)
-        turned[:3, :3] = _axis_frame(np.asarray(mechanism.axis[joint], dtype=np.float64))
+        turned[:3, :3] = axis_frame(np.asarray(mechanism.axis[joint], dtype=np.float64))
         between.append(_split(inverse @ mechanism.origin[joint] @ turned))
     between.append(_split(turned.T @ mechanism.frame_offset[frame]))
     reach = sum(float(np.linalg.norm(shift)) for _, shift, _, _, _ in between)
