@@ -60,13 +60,14 @@ class SolveIKConfig:
 def check_config(config: SolveIKConfig) -> None:
     """Raise for values out of range."""
     choose(config.target.kind, KINDS, "target.kind")
-    choose(config.solver["name"], SOLVERS, "solver")
+    choose(config.solver["name"], SOLVERS, "solver.name")
     check_positive(config, "target.count", *(f"solver.{name}" for name in TOLERANCES), "solver.max_iterations")
     check_positive(config, "solver.learning_rate", "solver.damping", "solver.max_step")
     check_positive(config, "check.configurations", *(f"check.{name}" for name in TOLERANCES))
     check_not_negative(config, "seed", "pictured", "plotted", "check.driven", "check.compared", "solver.max_restarts")
     if not config.check.enabled:
-        unused("check", "check.enabled is false", but=("enabled", "gui", "check"))
+        shown = ("driven",) if config.check.gui else ()  # so many are shown in the window
+        unused("check", "check.enabled is false", but=("enabled", "gui", "check", *shown))
         unused("pictured", "pictures are part of the check, and check.enabled is false", none=True)
 
 

@@ -18,7 +18,7 @@ from common.given import unused
 from common.run import run_main
 from common.settings import require, typed
 from common.tables import say, show_rows
-from common.training import check_objective, draw_curves, finish, prepared, summary
+from common.training import check_going_on, check_objective, draw_curves, finish, prepared, summary
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -80,10 +80,11 @@ def main(cfg: DictConfig) -> float | None:
     check_objective(config.objective, FIGURES, texts=TEXTS, parts=("training",))
     check_unused(run.cfg, controllers)
     trainer = prepared(config.trainer)
-    if not config.score.flights:
-        unused("score.airframes", "nothing is flown in PyBullet, for score.flights is 0")
-        unused("score.pictures", "nothing is flown in PyBullet, for score.flights is 0", none=True)
+    for key in () if config.score.flights else ("score.airframes", "score.pictures"):
+        unused(key, "nothing is flown in PyBullet, for score.flights is 0", none=True)
     require(0.0 < config.flight_s <= SECONDS, "flight_s", config.flight_s, f"above 0 and at most {SECONDS}")
+    learned = {name: each["steps"] for name, each in controllers.items() if each["kind"] not in SET_BY_HAND}
+    check_going_on(run, trainer, {run.folder / name: min(steps, trainer.steps) for name, steps in learned.items()})
     craft = make_craft(config.craft)
     policies: dict[str, Policy] = {}
     reports: dict[str, FitReport] = {}

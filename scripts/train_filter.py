@@ -18,7 +18,7 @@ from common.records import RecordsConfig, read_files, simulated, split
 from common.run import run_main
 from common.settings import typed
 from common.tables import say, show_rows
-from common.training import check_objective, draw_curves, finish, prepared, summary
+from common.training import check_going_on, check_objective, draw_curves, finish, prepared, summary
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -97,6 +97,7 @@ def main(cfg: DictConfig) -> float | None:
     name, starts = config.filter.name, config.filter.starts
     trainer = dataclasses.replace(prepared(config.trainer), monitor="training_rms")
     networks = [LearnedGains(name, start) for start in starts]
+    check_going_on(run, trainer, {run.folder / f"start_{k}": trainer.steps for k in range(len(starts))})
     files = read_files(config.broad, config.csv)
     training, held_out = split(config.records, config.seed, files) if files else simulated(config.records, config.seed)
     say(f"{training.count} records to learn from, {held_out.count} held out, {training.gyro.shape[0]} samples each")

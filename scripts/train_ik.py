@@ -16,7 +16,7 @@ from common.robots import RobotConfig, load_robot
 from common.run import run_main
 from common.settings import typed
 from common.tables import say, show_rows
-from common.training import check_objective, draw_curves, finish, prepared, summary
+from common.training import check_going_on, check_objective, draw_curves, finish, prepared, summary
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -80,6 +80,7 @@ def main(cfg: DictConfig) -> float | None:
     check_config(config, run.cfg)
     score = config.evaluation
     trainer, robot = prepared(config.trainer), load_robot(config.robot)
+    check_going_on(run, trainer, {run.folder: trainer.steps})
     network = learning.make_network(robot, config.network, seed=config.seed)
     pairs = StoredPairs(config.data, robot) if config.data else learning.FreshPairs(robot)
     report = learning.fit(learning.IKProblem(network, pairs), trainer, run.folder, resume=run.resumed)

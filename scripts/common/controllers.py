@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from common.given import given, unused
 from common.settings import choose
-from diffkin._given import whole
+from diffkin._given import real, whole
 from diffkin.errors import OptionError
 
 __all__ = ["SET_BY_HAND", "check_unused", "chosen"]
@@ -19,9 +19,10 @@ SET_BY_HAND = ("log_pd", "sqrt_cascade")
 
 def chosen(settings: dict[str, Any], kinds: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Settings of the controllers of a run by name: one, or all of ``controller=all``."""
-    settings = {settings["kind"]: settings} if "kind" in settings else settings
-    for each in settings.values():
-        choose(str(each.get("kind") if isinstance(each, dict) else each), kinds, "controller")
+    if "kind" in settings:
+        return {choose(settings["kind"], kinds, "controller.kind"): settings}
+    for name, each in settings.items():
+        choose(each.get("kind") if isinstance(each, dict) else each, kinds, f"controller.{name}.kind")
     return settings
 
 
@@ -46,6 +47,8 @@ def check_unused(cfg: DictConfig, controllers: Mapping[str, Mapping[str, Any]]) 
     if not any("trainer.learning_rate" in str(written[name]) for name in learned):
         own = " and ".join(f"{keys[name]}.learning_rate" for name in learned)
         unused("trainer.learning_rate", f"controllers have rates of their own; give {own}")
+    for name, each in learned.items():
+        real(each.get("learning_rate"), f"{keys[name]}.learning_rate", above=0.0)
     most, steps = cfg.trainer.steps, {n: whole(each.get("steps"), f"{keys[n]}.steps", 1) for n, each in learned.items()}
     if most > max(steps.values()):
         own = " and ".join(f"{keys[name]}.steps" for name in learned)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.given import unused
 from common.results import save_results
 from common.settings import check_positive, choose
 from common.tables import progress_bar, say, show_pairs
 from diffkin.demos.scene import Demo
 from diffkin.demos.stages.play import VIEWERS, play
+from diffkin.simulation.library import display_problem, is_installed
 
 __all__ = ["ViewerConfig", "check_stage", "run_demo"]
 
@@ -37,6 +39,23 @@ def check_stage(config: Any) -> None:
     sizes = ("width", "height", "film_width", "film_height", "fps", "oversampling", "port")
     check_positive(config, "seconds", *(f"viewer.{name}" for name in sizes))
     choose(config.viewer.language, ("en", "zh"), "viewer.language")
+    _check_viewer(config.viewer.name, record=config.record is not None)
+
+
+def _check_viewer(name: str, record: bool) -> None:
+    """Raise for settings of the viewer that were given for another one."""
+    of_window, of_film, of_page = ("width", "height"), ("film_width", "film_height", "fps"), ("port", "language")
+    window = name == "window" and is_installed() and display_problem() is None  # else a film is made in its place
+    groups = [
+        (of_window, name == "film", "a film needs no window"),
+        (of_film, window and not record, "no film is made; give record= too"),
+        (("oversampling",), window, "films of a window are as it is drawn"),
+        ((*of_window, *of_film, "oversampling"), name == "browser", "the browser draws, and nothing is recorded"),
+        (of_page, name != "browser", "it is for viewer=browser"),
+    ]
+    for keys, idle, why in groups:
+        for key in keys if idle else ():
+            unused(f"viewer.{key}", why)
 
 
 def run_demo(

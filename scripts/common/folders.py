@@ -109,6 +109,7 @@ def open_run(cfg: DictConfig, fixed: Iterable[str]) -> Run:
     if not isinstance(saved, DictConfig):
         raise ModelFileError(f"{folder}/config.yaml is not the configuration of a run.")
     fresh = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))
+    choices = HydraConfig.get().runtime.choices
     for override in HydraConfig.get().overrides.task:
         key = override.lstrip("+~").split("=")[0].split("@")[0].replace("/", ".")
         if key == "resume":
@@ -122,6 +123,11 @@ def open_run(cfg: DictConfig, fixed: Iterable[str]) -> Run:
                     f"{name} is {before!r} in {folder} and cannot become {after!r}: that would be another model. Start a "
                     "new run, or leave it out."
                 )
+        if key in choices and key.split(".")[0] not in fixed:
+            raise OptionError(
+                f"{override} cannot be given together with resume=: it would set all of {key} anew. Give the changed numbers "
+                f"themselves, as {key}.NAME=VALUE."
+            )
         OmegaConf.update(saved, key, value)
     return Run(saved, folder, resumed=True)
 

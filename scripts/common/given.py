@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from common.messages import CONFIGS
 from diffkin._given import whole
 from diffkin.errors import OptionError
 
@@ -17,6 +18,9 @@ __all__ = ["check_given", "given", "unused"]
 
 _MODELS = {"robot": "name", "aircraft": "robot"}
 """Groups of mechanisms, and their key for a name, beside ``path`` for a file."""
+
+_CLASSES = {"solver": "name", "network": "name", "filter": "name", "controller": "kind"}
+"""Groups whose choices have settings of their own each, and the key that alone would keep those of another choice."""
 
 _SEEDS = (-(2**63), 2**63 - 1)  # half of what torch takes: seeds of held-out data are counted on from these
 
@@ -70,6 +74,8 @@ def check_given(cfg: DictConfig) -> None:
         for group, name in _MODELS.items():
             if group in cfg:
                 _check_model(cfg, group, name, values)
+        for group, name in _CLASSES.items():
+            _check_class(group, name, values)
 
 
 def _check_hydra(cfg: DictConfig) -> None:
@@ -83,6 +89,14 @@ def _check_hydra(cfg: DictConfig) -> None:
         if key == "hydra.run.dir" and (sweep or cfg.get("resume")):
             why = "a sweep writes to hydra.sweep.dir" if sweep else "a run that goes on writes to its own folder"
             raise OptionError(f"hydra.run.dir would change nothing: {why}.")
+
+
+def _check_class(group: str, name: str, values: dict[str, Any]) -> None:
+    """Raise for a choice of a group that is given as the name in its settings."""
+    wanted, chosen = values.get(f"{group}.{name}"), HydraConfig.get().runtime.choices.get(group)
+    files = [CONFIGS / group, *CONFIGS.glob(f"presets/*/{group}")]  # not for somebody's own file, of any name
+    if isinstance(wanted, str) and wanted != chosen and any((each / f"{chosen}.yaml").is_file() for each in files):
+        raise OptionError(f"{group}.{name}={wanted} would keep the settings of {chosen}. Write {group}={wanted}.")
 
 
 def _check_model(cfg: DictConfig, group: str, name: str, values: dict[str, Any]) -> None:

@@ -59,6 +59,10 @@ def explain(error: Exception, config_name: str) -> str:
             return _unknown_group(given, config_name)
         full = re.search(r"full_key: ([\w.]+)", text)
         return _unknown_key(full.group(1) if full and not unknown.group(1) else given, config_name)
+    merged = re.search(r"Error merging override ([^\n]*)\n\s*([^\n]+)", text)
+    if merged is not None:
+        reason = merged.group(2).replace("Cannot merge DictConfig with ListConfig", "it is a list, in brackets")
+        return f"{merged.group(1)} cannot be taken: {reason}."
     lines = [line.strip() for line in text.splitlines() if line.strip() and "_type=" not in line]
     return "\n  ".join(dict.fromkeys(lines))
 

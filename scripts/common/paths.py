@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import diffkin as dk
+from common.given import unused
 from diffkin import rotations, transforms
 from diffkin.errors import ModelFileError
 
@@ -38,6 +39,11 @@ def make_path(robot: dk.Robot, config: PathConfig, seed: int) -> tuple[Tensor, T
 
     A figure is drawn in the axes of the tip at the best of random coordinates: far from limits and singularities.
     """
+    if config.kind == "csv":
+        for key in ("path.ticks", "path.size"):
+            unused(key, "a file has its own poses, a row a tick", none=True)
+    else:
+        unused("path.file", f"a {config.kind} is drawn; poses of a file are followed with path=csv", none=True)
     middle = _place(robot, seed)
     if config.kind == "csv":
         poses = _read(config.file or "")

@@ -77,7 +77,7 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise _wrong(key, "values by name", value)
-        return value
+        return {name: _convert(inner[1], each, f"{key}.{name}") for name, each in value.items()}
     if kind is Any:
         return value
     if kind is float and type(value) is int:

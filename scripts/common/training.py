@@ -11,14 +11,16 @@ from typing import Any
 import torch
 
 from common.folders import Run, in_sweep
+from common.given import unused
 from common.results import save_results
 from diffkin.errors import OptionError, UnknownNameError, closest
 from diffkin.kernels import threads
 from diffkin.learning import FitReport, FitSettings
+from diffkin.learning.training.checkpoint import load_checkpoint
 from diffkin.learning.training.log import read_metrics
 from diffkin.plotting import curves_figure, save_figure
 
-__all__ = ["check_objective", "draw_curves", "finish", "prepared", "summary"]
+__all__ = ["check_going_on", "check_objective", "draw_curves", "finish", "prepared", "summary"]
 
 
 def prepared(settings: FitSettings) -> FitSettings:
@@ -38,6 +40,33 @@ def prepared(settings: FitSettings) -> FitSettings:
     threads.set_num_threads(count)
     torch.set_num_threads(count)
     return dataclasses.replace(settings, threads=count)
+
+
+def check_going_on(run: Run, trainer: FitSettings, folders: Mapping[Path, int]) -> None:
+    """Raise for settings of the training that were given to go on with one that has ended.
+
+    Args:
+        run: The run.
+        trainer: Settings that it would go on with.
+        folders: Of the trainings of this run, and how many steps each is to take.
+
+    Raises:
+        diffkin.errors.OptionError: All have ended, and such a setting was given.
+    """
+    if not run.resumed:
+        return
+    done = []
+    for folder, steps in folders.items():
+        count = load_checkpoint(folder / "last.pt").get("count", {}) if (folder / "last.pt").is_file() else {}
+        ended = count.get("step", 0) >= steps or 0 < trainer.patience <= count.get("worse", 0)
+        if not ended or not (folder / "best.pt").is_file():
+            return
+        done.append(count["step"])
+    if done:
+        why = f"the training has ended, at step {max(done)}; to go on give trainer.steps=, above that"
+        unused("trainer", why, but=("steps", "accelerator", "devices", "nodes", "seed", "threads", "progress"))
+        if trainer.steps < max(done):
+            unused("trainer.steps", why)
 
 
 def check_objective(objective: str, figures: Iterable[str], texts: Iterable[str], parts: Iterable[str]) -> None:

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
-from common.folders import register, short
+from common.folders import Run, open_run, register, short
 from omegaconf import OmegaConf
+
+from diffkin.errors import OptionError
+from tests.scripts.starting import put_back, start  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +59,34 @@ def test_names_of_folders_are_no_longer_than_file_systems_take(here: Path) -> No
     assert short("a=1,b=x/y") == "a=1,b=x_y"
     config = OmegaConf.create({"hydra": {"job": {"override_dirname": long}}, "dir": "${short_overrides:}"})
     assert config.dir == short(long)
+
+
+def saved_run(here: Path, *overrides: str, fixed: tuple[str, ...] = ("network",)) -> Run:
+    """A run of train_ik in the folder ``run``, gone on with."""
+    folder = here / "run"
+    folder.mkdir()
+    first = start("train_ik", "experiment=demo", "trainer.batch=9", "trainer.devices=1")
+    folder.joinpath("config.yaml").write_text(OmegaConf.to_yaml(first, resolve=True))
+    return open_run(start("train_ik", "resume=run", *overrides), fixed)
+
+
+def test_numbers_of_a_run_that_goes_on_may_change(here: Path) -> None:
+    run = saved_run(here, "trainer.steps=77")
+    assert run.resumed and (run.cfg.trainer.steps, run.cfg.trainer.batch) == (77, 9)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("trainer=gpu", "trainer=gpu cannot be given together with resume=: it would set all of trainer anew"),
+        ("experiment=long", "experiment cannot be given together with resume="),
+        ("network=flow", "network.name is 'chain_flow' in run and cannot become 'flow'"),
+    ],
+)
+def test_a_run_that_goes_on_takes_no_group_anew(here: Path, given: str, said: str) -> None:
+    with pytest.raises(OptionError, match=said):
+        saved_run(here, given)
+
+
+def test_a_group_that_is_as_it_was_may_be_repeated(here: Path) -> None:
+    assert saved_run(here, "network=chain_flow").resumed

@@ -3,35 +3,12 @@
 from pathlib import Path
 
 import pytest
-from common.folders import register
 from common.given import check_given, given, unused
 from common.messages import CONFIGS
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
 from diffkin.errors import OptionError
-
-
-@pytest.fixture(autouse=True)
-def put_back():
-    register()
-    before = HydraConfig.instance().cfg
-    yield
-    HydraConfig.instance().cfg = before
-
-
-def start(script: str, *overrides: str):
-    """The configuration of a script as its job gets it."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
-        cfg = compose(script, overrides=["hydra.mode=RUN", *overrides], return_hydra_config=True)
-    HydraConfig.instance().set_config(cfg)
-    cfg = cfg.copy()
-    OmegaConf.set_struct(cfg, False)
-    del cfg["hydra"]
-    return cfg
+from tests.scripts.starting import put_back, start  # noqa: F401
 
 
 def test_without_hydra_nothing_is_given() -> None:
@@ -69,6 +46,7 @@ def test_what_would_change_nothing() -> None:
         (["seed=9223372036854775808"], "seed must be a whole number from"),
         (["robot=scara", "robot.path=a.urdf"], "Both robot.path=a.urdf and robot.name=scara are given"),
         (["robot.name=scara", "robot.path=a.urdf"], "Leave one of them out"),
+        (["solver.name=adam"], r"solver.name=adam would keep the settings of levenberg_marquardt. Write solver=adam\."),
         (["hydra/launcher=joblib"], "it is for sweeps"),
         (["hydra.sweep.dir=x"], "it is for sweeps"),
     ],
@@ -83,6 +61,7 @@ def test_what_no_script_takes(line: list[str], said: str) -> None:
     ("script", "line"),
     [
         ("solve_ik", []),
+        ("solve_ik", ["solver=adam", "solver.name=adam"]),
         ("solve_ik", ["robot.path=a.urdf", "robot.tip=hand", "seed=-1"]),
         ("point_aircraft", ["aircraft=quadrotor", "aircraft.path=a.urdf"]),  # the group holds limits beside the name
         ("train_ik", ["resume=somewhere"]),

@@ -90,3 +90,8 @@ def test_what_cannot_be_read_is_shown_quoted_twice_and_reads_then(value: str, mo
 
 def test_plain_values_need_no_quotes() -> None:
     assert quoted("resume", "outputs/train_ik/2030-01-31_12-00-00") == "resume=outputs/train_ik/2030-01-31_12-00-00"
+
+
+def test_a_value_that_cannot_stand_where_it_was_given_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = answer("simulate_attitude", "rate_deg_s={a:1}", monkeypatch=monkeypatch)
+    assert said == "rate_deg_s={a:1} cannot be taken: it is a list, in brackets."

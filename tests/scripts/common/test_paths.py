@@ -9,7 +9,8 @@ from common.paths import PathConfig, make_path
 
 import diffkin as dk
 from diffkin import rotations
-from diffkin.errors import ModelFileError
+from diffkin.errors import ModelFileError, OptionError
+from tests.scripts.starting import put_back, start  # noqa: F401
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,17 @@ def test_a_file_is_read_back(tmp_path: Path) -> None:
             make_path(robot, PathConfig("csv", 0, 1.0, 0.0, str(file)), seed=0)
     with pytest.raises(ModelFileError, match="cannot be read"):
         make_path(robot, PathConfig("csv", 0, 1.0, 0.0, str(tmp_path / "none.csv")), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["path=circle", "path.file=a.csv"], "path.file=a.csv would change nothing: a circle is drawn"),
+        (["path=csv", "path.file=a.csv", "path.ticks=5"], "path.ticks=5 would change nothing"),
+        (["path=csv", "path.file=a.csv", "path.size=0.1"], "path.size=0.1 would change nothing"),
+    ],
+)
+def test_what_belongs_to_another_path_is_refused(line: list[str], said: str) -> None:
+    cfg = start("track_path", *line)
+    with pytest.raises(OptionError, match=said):
+        make_path(dk.load_robot("planar_3r"), PathConfig(**cfg.path), seed=0)
