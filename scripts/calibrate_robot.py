@@ -10,7 +10,7 @@ The run folder holds results.json, calibrated.urdf (of the first arm), unidentif
 arm), calibration.png, and the simulated arms in arms/.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -69,7 +69,11 @@ def main(cfg: DictConfig) -> float:
     folder = run_folder()
     tool = torch.eye(4, dtype=torch.float64)
     tool[:3, 3] = torch.tensor(config.tool_m, dtype=torch.float64)
-    model = calibration.calibration_model(load_robot(config.robot), tool, config.parameters)
+    robot = load_robot(config.robot)
+    root = load_robot(replace(config.robot, base=None)).link_names[0]
+    right = config.robot.base in (None, root)
+    require(right, "robot.base", config.robot.base, f"{root}, the root of the file, from which arms are played")
+    model = calibration.calibration_model(robot, tool, config.parameters)
     results: dict[str, Any] = {"robot": model.robot.name, "seed": config.seed}
     results["measurement"] = config.measurement.kind
     results |= {"parameters": model.size, **(from_csv if config.csv else simulated)(folder, config, model)}

@@ -57,7 +57,7 @@ class PointAircraftConfig:
 def check_config(config: PointAircraftConfig) -> None:
     """Raise for values out of range."""
     check_positive(config, "target.count", "tolerance_rad", "check.seconds")
-    check_positive(config, "aircraft.max_bank_deg", "aircraft.max_pitch_deg")
+    config.aircraft.check()
     check_not_negative(config, "check.jacobians", "check.flights", "check.pictures")
     check_unflown(config.check.pybullet, config.check.flights)
 

@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 import torch
 from common.folders import run_folder
-from common.paths import PATHS, PathConfig, make_path
+from common.paths import PATHS, PathConfig, check_follower, make_path
 from common.results import save_results, write_csv
 from common.robots import RobotConfig, load_robot
 from common.run import run_main
@@ -68,7 +68,7 @@ class Tracked:
 def check_config(config: TrackPathConfig) -> None:
     """Raise for values out of range."""
     choose(config.path.kind, PATHS, "path.kind")
-    choose(config.follower.name, FOLLOWERS, "follower")
+    check_follower(choose(config.follower.name, FOLLOWERS, "follower"))
     check_positive(config, "path.seconds", "follower.tolerance")
     check_not_negative(config, "seed")
     if config.path.kind != "csv":

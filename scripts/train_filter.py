@@ -16,7 +16,7 @@ from common.folders import open_run
 from common.given import unused
 from common.records import RecordsConfig, read_files, simulated, split
 from common.run import run_main
-from common.settings import typed
+from common.settings import require, typed
 from common.tables import say, show_rows
 from common.training import check_going_on, check_objective, draw_curves, finish, prepared, summary
 from omegaconf import DictConfig
@@ -78,6 +78,8 @@ class TrainFilterConfig:
 
 def check_config(config: TrainFilterConfig) -> None:
     """Raise for an objective that there will not be, and for settings that would change nothing."""
+    names = config.csv if isinstance(config.csv, list) else [] if config.csv is None else [config.csv]
+    require(all(isinstance(name, str) for name in names), "csv", config.csv, "the name of a file, or a list of them")
     files = bool(config.broad or config.csv)
     check_objective(config.objective, FIGURES, texts=TEXTS if files else (*TEXTS, *OF_FILES), parts=("learned", "grid"))
     if config.trainer.monitor != "training_rms":

@@ -79,7 +79,9 @@ def main(cfg: DictConfig) -> float | None:
     config = typed(TrainIKConfig, run.cfg)
     check_config(config, run.cfg)
     score = config.evaluation
-    trainer, robot = prepared(config.trainer), load_robot(config.robot)
+    exact = () if config.network.get("name") == "chain_flow" else ("64-true",)  # its products are of single precision
+    trainer = prepared(config.trainer, ("32-true", "bf16-mixed", "16-mixed", *exact))
+    robot = load_robot(config.robot)
     check_going_on(run, trainer, {run.folder: trainer.steps})
     network = learning.make_network(robot, config.network, seed=config.seed)
     pairs = StoredPairs(config.data, robot) if config.data else learning.FreshPairs(robot)

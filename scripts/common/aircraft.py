@@ -37,6 +37,12 @@ class AircraftConfig:
     max_pitch_deg: Optional[float] = None
     path: Optional[str] = None
 
+    def check(self) -> None:
+        """Raise for limits out of range."""
+        for name in ("max_bank_deg", "max_pitch_deg"):
+            limit = getattr(self, name)
+            require(limit is None or 0.0 < limit <= 90.0, f"aircraft.{name}", limit, "a number above 0 and at most 90")
+
     def max_bank(self) -> float | None:
         """[rad]."""
         return None if self.max_bank_deg is None else math.radians(self.max_bank_deg)

@@ -42,7 +42,7 @@ class SunConfig:
 
 def make_targets(config: TargetConfig, seed: int) -> tuple[aircraft.RayTarget, Tensor]:
     """Targets, and where the aircraft are (NED) [m]."""
-    choose(config.kind, KINDS, "kind of target for an aircraft:")
+    choose(config.kind, KINDS, "target.kind")
     for other in KINDS:
         for name in NEEDED[other] if other != config.kind else ():
             unused(f"target.{name}", f"it belongs to target={other}, the targets are of the kind {config.kind}")

@@ -19,7 +19,10 @@ __all__ = ["check_given", "given", "unused"]
 _MODELS = {"robot": "name", "aircraft": "robot"}
 """Groups of mechanisms, and their key for a name, beside ``path`` for a file."""
 
-_CLASSES = {"solver": "name", "network": "name", "filter": "name", "controller": "kind"}
+_CLASSES = {
+    "solver": "name", "network": "name", "filter": "name", "follower": "name", "controller": "kind", "path": "kind",
+    "target": "kind",
+}  # fmt: skip
 """Groups whose choices have settings of their own each, and the key that alone would keep those of another choice."""
 
 _SEEDS = (-(2**63), 2**63 - 1)  # half of what torch takes: seeds of held-out data are counted on from these
@@ -93,9 +96,9 @@ def _check_hydra(cfg: DictConfig) -> None:
 
 def _check_class(group: str, name: str, values: dict[str, Any]) -> None:
     """Raise for a choice of a group that is given as the name in its settings."""
-    wanted, chosen = values.get(f"{group}.{name}"), HydraConfig.get().runtime.choices.get(group)
-    files = [CONFIGS / group, *CONFIGS.glob(f"presets/*/{group}")]  # not for somebody's own file, of any name
-    if isinstance(wanted, str) and wanted != chosen and any((each / f"{chosen}.yaml").is_file() for each in files):
+    wanted, chosen = str(values.get(f"{group}.{name}")), HydraConfig.get().runtime.choices.get(group)
+    known = {file.stem for folder in (CONFIGS, *CONFIGS.glob("presets/*")) for file in (folder / group).glob("*.yaml")}
+    if wanted != chosen and {wanted, chosen} <= known:  # somebody's own file may have any name
         raise OptionError(f"{group}.{name}={wanted} would keep the settings of {chosen}. Write {group}={wanted}.")
 
 

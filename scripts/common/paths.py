@@ -16,9 +16,10 @@ from common.given import unused
 from diffkin import rotations, transforms
 from diffkin.errors import ModelFileError
 
-__all__ = ["PATHS", "PathConfig", "make_path"]
+__all__ = ["PATHS", "PathConfig", "check_follower", "make_path"]
 
 PATHS = ("line", "circle", "lissajous", "csv")
+_OF_FOLLOWERS = {"path": ("allow_reconfigurations",), "servo": ("acceleration_limit", "damping", "when_limited")}
 _COLUMNS = ("x_m", "y_m", "z_m", "quat_x", "quat_y", "quat_z", "quat_w")
 _PLACES = 256
 
@@ -32,6 +33,13 @@ class PathConfig:
     seconds: float
     size: float
     file: Optional[str] = None
+
+
+def check_follower(name: str) -> None:
+    """Raise for settings of the follower that were given and belong to the other one."""
+    for other, keys in _OF_FOLLOWERS.items():
+        for key in keys if other != name else ():
+            unused(f"follower.{key}", f"it belongs to follower={other}", none=True)
 
 
 def make_path(robot: dk.Robot, config: PathConfig, seed: int) -> tuple[Tensor, Tensor, bool]:

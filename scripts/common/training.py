@@ -13,6 +13,7 @@ import torch
 from common.folders import Run, in_sweep
 from common.given import unused
 from common.results import save_results
+from common.settings import require
 from diffkin.errors import OptionError, UnknownNameError, closest
 from diffkin.kernels import threads
 from diffkin.learning import FitReport, FitSettings
@@ -23,12 +24,18 @@ from diffkin.plotting import curves_figure, save_figure
 __all__ = ["check_going_on", "check_objective", "draw_curves", "finish", "prepared", "summary"]
 
 
-def prepared(settings: FitSettings) -> FitSettings:
+def prepared(settings: FitSettings, precisions: Iterable[str] = ("32-true",)) -> FitSettings:
     """In a sweep, whose runs stand beside each other, one thread a run unless told otherwise.
 
+    Args:
+        settings: As they were given.
+        precisions: Those that the problem can be trained in.
+
     Raises:
-        diffkin.errors.OptionError: There is no GPU, and one is asked for.
+        diffkin.errors.OptionError: There is no GPU, and one is asked for; or this is not trained in that precision.
     """
+    allowed = " or ".join(precisions)
+    require(settings.precision in precisions, "trainer.precision", settings.precision, f"{allowed} for this training")
     if settings.accelerator in ("cuda", "gpu") and not torch.cuda.is_available():
         raise OptionError(
             f"trainer.accelerator={settings.accelerator} needs a GPU, and torch finds none here. Train on the processor: "

@@ -53,9 +53,22 @@ NO_FIGURES: dict[str, tuple[str, str]] = {
     "viewer.oversampling": ("pictures", "how smooth a film is"),
     "viewer.fps": ("figures", "frames of a film"),
     "record": ("names", "another film"),
+    "point_aircraft:seed": ("printed", "figures are the worst of all targets, and exact ones; the answers are printed"),
     "objective": ("returned", "the figure that a sweeper is told"),
 }
 """Keys that change no figure: what else they change, and the reason."""
+
+ONE_CHOICE = ("trainer.precision", "robot.base")
+"""Keys that some modes take one value of: another one is refused as out of range."""
+
+SHOWN_IN: dict[str, tuple[str, str]] = {
+    "trainer.patience": ("hasty", "it needs a validation that is no better than the one before"),
+    "point_aircraft:aircraft.max_bank_deg": ("free", "a limit that wings kept level do not meet"),
+    "point_aircraft:aircraft.max_pitch_deg": ("free", "a limit that the others need not meet"),
+    "solve_ik:solver.position_tolerance": ("checked", "what cannot be reached misses any tolerance"),
+    "solve_ik:solver.rotation_tolerance": ("checked", "what cannot be reached misses any tolerance"),
+}
+"""Limits that need not bind: the mode in which another value must show, and the reason; elsewhere they may not."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +119,8 @@ class Walk:
         found: dict[str, Any] = {}
         for part in parts:
             found.update(dict(_leaves(part, "")))
-        return found
+        own = dict(_leaves(parts[0], ""))
+        return found | {word.split("=")[0]: own[word.split("=")[0]] for word in self.line if word.split("=")[0] in own}
 
     def groups(self) -> dict[str, list[str]]:
         """Other choices of each group of the script."""
@@ -119,9 +133,7 @@ class Walk:
 
     def others(self, key: str, value: Any) -> list[str]:
         """Other valid values of a key, the most telling first."""
-        named = next(
-            (VALUES[name] for name in (key, key.partition(".")[2], key.rpartition(".")[2]) if name in VALUES), ()
-        )
+        named = VALUES.get(key) or VALUES.get("*." + key.rpartition(".")[2], ())
         own = [each.replace("{inputs}", str(self.inputs)) for each in named]
         return [each for each in (*own, *_generic(value)) if each != _written(value)]
 
@@ -168,18 +180,32 @@ class Walk:
                 yield Fault(self.mode, setting, done.crashed)
                 return
             if done.refused:
-                named = key in done.refused or key.replace(".", " ") in done.refused
-                if "must be" in done.refused and named:  # out of range, which says nothing of its use
-                    said = f"all are out of range, the last one: {done.refused}"
-                    continue
-                self.refused.add(key)
-                if not named:
-                    yield Fault(self.mode, setting, f"refused without its name: {done.refused}")
-                return
+                named = key in done.refused or ("." not in key and setting.partition("=")[2] in done.refused)
+                if named and "would change nothing" not in done.refused and "must be" in done.refused:
+                    said = f"all are out of range, the last one: {done.refused}"  # which says nothing of its use
+                    if key in ONE_CHOICE:
+                        return
+                elif named or self._of_another(key, done.refused):
+                    self.refused.add(key)
+                    return
+                else:
+                    said = f"refused without its name: {done.refused}"
+                continue
             if self.differs(key, setting, value, done, self.drawn() if drawn else self.base):
                 return
             said = "changes nothing"
+        if self._shown_elsewhere(key):
+            return
         yield Fault(self.mode, settings[-1] if settings else key, said)
+
+    def _shown_elsewhere(self, key: str) -> bool:
+        modes = [SHOWN_IN[name][0] for name in (key, f"{self.mode.script}:{key}") if name in SHOWN_IN]
+        return modes != [] and self.mode.name not in modes
+
+    def _of_another(self, key: str, said: str) -> bool:
+        """Whether it is another setting of the command line that is refused, with this one given."""
+        others = {word.split("=")[0] for word in self.line} - {key}
+        return any(said.startswith(f"{other}=") and "would change nothing" in said for other in others)
 
     def drawn(self) -> Done:
         """The base run with its pictures."""
@@ -189,7 +215,7 @@ class Walk:
 
     def differs(self, key: str, setting: str, value: Any, done: Done, base: Done) -> bool:
         """Whether a run shows that a setting was used."""
-        kind, _ = NO_FIGURES.get(key, ("figures", ""))
+        kind, _ = NO_FIGURES.get(f"{self.mode.script}:{key}", NO_FIGURES.get(key, ("figures", "")))
         if kind != "figures":
             return getattr(base, kind) != getattr(done, kind)
         new = OmegaConf.to_container(OmegaConf.create({"x": None}) if value is None else OmegaConf.create({"x": value}))

@@ -76,7 +76,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "sun.half_angle_deg": ("60.0",),
     "sun.azimuth_deg": ("0.0", "90.0"),
     "sun.elevation_deg": ("-60.0", "0.0"),
-    "csv": ("{inputs}/measured.csv", "[{inputs}/flight1.csv]"),
+    "csv": ("{inputs}/again.csv", "[{inputs}/flight1.csv]"),
     "broad": ("{inputs}/broad",),
     "parameters": ("[offsets]", "[offsets,tool]"),
     "loss": ("cauchy", "huber"),
@@ -95,16 +95,15 @@ VALUES: dict[str, tuple[str, ...]] = {
     "objective": ("raw_rotation_error_rad_median", "grid_rms_deg", "-best_cost"),
     "trainer.monitor": ("training_loss", "step"),
     "trainer.accelerator": ("cuda", "tpu"),
-    "trainer.precision": ("64-true", "bf16-mixed"),
+    "trainer.precision": ("bf16-mixed", "64-true"),
     "trainer.warmup": ("0", "1"),
-    "trainer.patience": ("1",),
+    "trainer.patience": ("1",),  # needs a validation that is no better
     "trainer.average": ("0.0", "0.05"),
     "trainer.clip": ("1e-6",),
     "trainer.weight_decay": ("10.0",),
     "trainer.seed": ("5",),
     "trainer.threads": ("2",),
-    "controller_steps": ("1",),
-    "start_from": ("null", "tuned_pd", "hand_set_pd"),
+    "*.start_from": ("null", "tuned_pd", "hand_set_pd"),
     "score.airframes": ("[fixed_wing]",),
     "filter.name": ("madgwick", "mahony"),
     "path.kind": ("line", "circle"),
@@ -124,7 +123,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "record": ("own.gif",),
     "seconds": ("0.6",),
 }
-"""By the whole key, or its end."""
+"""By the whole key, or its last part."""
 
 # -- modes ----------------------------------------------------------------------------------------------------------
 
@@ -135,7 +134,7 @@ _TUMBLE = ("seconds=0.2", "bodies=2")
 _POINT = ("target.count=6", "check.jacobians=1", "check.flights=2", "check.seconds=0.3", "check.pictures=1")
 _MEASURE = ("robot=planar_3r", "arms=2", "poses=12", "held_out=6")
 _DESIGN = ("design.counts=[6]", "design.candidates=30", "design.random=3", "design.arms=2")
-_EXPLORE = ("robot=planar_3r", "targets=1", "starts=300", "postures=60", "pictured=1", "spacing=0.05", "step=0.1")
+_EXPLORE = ("robot=kuka_iiwa", "targets=1", "starts=400", "postures=60", "pictured=1", "spacing=0.05", "step=0.1")
 _TRAINER = (
     "experiment=demo", "trainer.steps=6", "trainer.batch=8", "trainer.validate_every=2", "trainer.checkpoint_every=2",
     "trainer.warmup=2", "trainer.threads=1", "trainer.progress=false",
@@ -192,6 +191,7 @@ MODES: list[Mode] = [
         "no check": ("target.count=6", "check.pybullet=false"),
         "no flights": (*_POINT[:2], "check.flights=0", "check.pictures=0"),
         "sun": ("target.count=6", "check.pybullet=false", "target=direction", "sun.half_angle_deg=50"),
+        "free": ("target.count=6", "check.pybullet=false", "target=direction", "target.max_elevation_deg=60", "roll=free"),
         **{name: (*_POINT, f"controller={name}") for name in ("log_pd", "sqrt_cascade")},
     }),
     *_of("calibrate_robot", {
@@ -225,6 +225,7 @@ MODES: list[Mode] = [
     *_resumed("train_attitude", (*_TRAINER, *_ALONE, "controller=residual", *_ONE)),
     *_of("train_filter", {
         "mahony": (*_SIMULATED, "filter.starts=[[0.3,3.0,0.2]]"),
+        "hasty": (*_SIMULATED, "filter.starts=[[0.3,3.0,0.2]]", "trainer.learning_rate=5.0"),
         "madgwick": (*_SIMULATED, "filter=madgwick", "filter.starts=[[0.12,0.002],[0.5,0.02]]"),
         "csv": (*_FILTER, "filter.starts=[[0.3,3.0,0.2]]", "csv=[{inputs}/flight0.csv,{inputs}/flight1.csv]",
                 "records.training=1", "records.held_out=1"),
@@ -282,15 +283,17 @@ def make_inputs(folder: Path) -> None:
     for name, start in (("poses", 0.4), ("others", 0.5)):
         q = torch.linspace(start, start + 0.3, 8, dtype=torch.float64)[:, None].expand(8, 3)
         _write_poses(folder / f"{name}.csv", robot, q, joints=False, noise=0.0)
-    _write_poses(folder / "measured.csv", robot, robot.sample(40, seed=5), joints=True, noise=1e-3)
+    for name, seed in (("measured", 5), ("again", 6)):
+        _write_poses(folder / f"{name}.csv", robot, robot.sample(40, seed=seed), joints=True, noise=1e-3)
     for shard in range(2):
         write_shard(robot, DatasetSettings(count=40, shards=2), shard, folder / "pairs")
 
 
 def _write_poses(path: Path, robot: dk.Robot, q: torch.Tensor, joints: bool, noise: float) -> None:
     T = robot.forward_kinematics(q)
-    shift = noise * torch.randn(len(q), 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    rows = torch.cat((T[:, :3, 3] + shift, rotations.matrix_to_quat_xyzw(T[:, :3, :3])), dim=-1)
+    errors = noise * torch.randn(2, len(q), 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    turned = T[:, :3, :3] @ rotations.rotvec_to_matrix(errors[1])
+    rows = torch.cat((T[:, :3, 3] + errors[0], rotations.matrix_to_quat_xyzw(turned)), dim=-1)
     names = ["x_m", "y_m", "z_m", "quat_x", "quat_y", "quat_z", "quat_w"]
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
