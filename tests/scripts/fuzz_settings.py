@@ -65,6 +65,7 @@ SHOWN_IN: dict[str, tuple[str, str]] = {
     "trainer.patience": ("hasty", "it needs a validation that is no better than the one before"),
     "point_aircraft:aircraft.max_bank_deg": ("free", "a limit that wings kept level do not meet"),
     "point_aircraft:aircraft.max_pitch_deg": ("free", "a limit that the others need not meet"),
+    "solve_ik:check": ("checked", "check=none is no more than check.enabled=false"),
     "solve_ik:solver.position_tolerance": ("checked", "what cannot be reached misses any tolerance"),
     "solve_ik:solver.rotation_tolerance": ("checked", "what cannot be reached misses any tolerance"),
 }
@@ -180,7 +181,8 @@ class Walk:
                 yield Fault(self.mode, setting, done.crashed)
                 return
             if done.refused:
-                named = key in done.refused or ("." not in key and setting.partition("=")[2] in done.refused)
+                told = setting.partition("=")[2]
+                named = key in done.refused or (len(told) > 3 and told in done.refused)
                 if named and "would change nothing" not in done.refused and "must be" in done.refused:
                     said = f"all are out of range, the last one: {done.refused}"  # which says nothing of its use
                     if key in ONE_CHOICE:

@@ -49,8 +49,8 @@ _FLYER, _WING = "{inputs}/flyer.urdf", "{inputs}/wing.urdf"
 VALUES: dict[str, tuple[str, ...]] = {
     "robot.name": ("planar_2r",),
     "robot.path": (_SCARA, _PLANAR),
-    "robot.base": ("link1", "upper_arm"),
-    "robot.tip": ("link3", "link2", "flange"),
+    "robot.base": ("link1", "upper_arm", "lbr_iiwa_link_1"),
+    "robot.tip": ("link3", "link2", "flange", "lbr_iiwa_link_6"),
     "aircraft.robot": ("fixed_wing", "quadrotor"),
     "aircraft.path": (_FLYER, _WING),
     "rate_deg_s": ("[900,900,900]",),
@@ -148,7 +148,7 @@ _SMALL_POLICIES = tuple(
     f"controller.{name}.{key}" for name in ("network", "residual") for key in ("width=8", "depth=1")
 )
 _ONE = ("controller.width=8", "controller.depth=1")
-_JUDGE = ("grid.points=4", "grid.refinements=1")
+_JUDGE = ("grid.points=7", "grid.refinements=1")
 _FILTER = (*_TRAINER, *_JUDGE, "records.training=6", "records.held_out=3", "records.seconds=3", "records.settle_s=1")
 _SIMULATED = (*_FILTER, "records.rate_hz=25")
 _TRACK = ("robot=planar_3r", "path.ticks=12", "path.seconds=0.5")
@@ -171,9 +171,9 @@ def _resumed(script: str, line: tuple[str, ...]) -> list[Mode]:
 MODES: list[Mode] = [
     *_of("solve_ik", {
         "checked": (*_ARM, "check.compared=3"),
-        "file": (*_PLAIN, f"robot.path={_SCARA}", "robot.tip=flange", "target.count=4"),
+        "file": (*_PLAIN[1:], f"robot.path={_SCARA}", "robot.tip=flange", "target.count=4"),
         "unreachable": (*_PLAIN, *_HARD),
-        "no plot": ("robot=planar_3r", "target.count=2", "check=none", "plotted=0"),
+        "check off": ("robot=planar_3r", "target.count=2", "check.enabled=false", "plotted=0"),
         **{name: (*_PLAIN, "target.count=6", f"solver={name}") for name in SOLVERS},
         **{f"{name}, hard": (*_PLAIN, *_HARD, f"solver={name}", "solver.max_iterations=20")
            for name in SOLVERS if name != "levenberg_marquardt"},
