@@ -63,8 +63,8 @@ def test_the_servo_keeps_its_limits_where_the_path_is_too_fast(tmp_path: Path) -
 @pytest.mark.parametrize("name", ["kuka_iiwa", "franka_panda", "xarm6"])
 @pytest.mark.parametrize("kind", ["line", "circle", "lissajous"])
 def test_pybullet_plays_every_path(name: str, kind: str) -> None:
-    robot, dt = dk.load_robot(name), 0.02
-    T, near, closed = make_path(robot, PathConfig(kind, 200, 4.0, 0.15), seed=0)
+    robot, dt = dk.load_robot(name), 0.03
+    T, near, closed = make_path(robot, PathConfig(kind, 100, 3.0, 0.15), seed=0)
     found = solve_path(robot, T, q_start=near, closed=closed)
     assert found.success
     q, dq, ticks = found.q[0], torch.zeros(robot.dof, dtype=torch.float64), [found.q[0]]
