@@ -80,7 +80,8 @@ def solve_tasks(
     count = batch.numel()
     numbers = [task.kernel_numbers() for task in tasks]
     given = [part for part in (*numbers, q0, base) if part is not None]
-    if not count or not all(map(is_plain, given)) or (free_base and options.nearest_of > 1):
+    chosen = free_base or options.joint_weights  # what nearness to q0 does not mean in the kernel
+    if not count or not all(map(is_plain, given)) or (chosen and options.nearest_of > 1):
         return None
     ready = _ready(robot, tasks, pieces, base, free_base, movable, batch)
     shape, dof = tuple(batch), robot.tree.dof

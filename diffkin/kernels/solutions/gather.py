@@ -108,7 +108,7 @@ def make_gatherer(mechanism: Mechanism, frame: int) -> Gatherer | None:
     settings = Settings(
         weights=(1.0,) * 6, position_tolerance=_TOLERANCE, rotation_tolerance=_TOLERANCE, margin=0.999, starts=1,
         max_iterations=_ITERATIONS, early_iterations=_ITERATIONS, grace=0.0, patience=np.inf, far=np.inf,
-        damping=_DAMPING, floor=_FLOOR, grow=4.0, shrink=0.5, nearest=1, seed=0, has_q0=False, single=False,
+        damping=_DAMPING, floor=_FLOOR, grow=4.0, shrink=0.5, nearest=1, seed=0, has_q0=False, single=False, gives_up=False,
     )  # fmt: skip
     torus = build_torus(chain)
     packed = pack_call(chain, ranges, settings, np.zeros(4, np.int64), 0, 0)
