@@ -28,6 +28,7 @@ _BAXTER = "baxter_description/urdf/baxter.urdf"
 _TALOS = "talos_data/robots/talos_reduced.urdf"
 _FEET = ("left_sole_link", "right_sole_link")
 _BENT = {"leg_left_3_joint": -0.4, "leg_left_4_joint": 0.8, "leg_left_5_joint": -0.4}
+_MANY = 1000
 _COLUMNS = ("robot", "tasks", "solved", "one call [us]", "ratio", "batch [us each]", "ratio")
 
 
@@ -47,7 +48,7 @@ class Case:
     tasks: str
     solve: Callable[[slice | int, str | None], ik.IKResult]
     pose: Callable[[slice | int], ik.IKResult]
-    most: int = 1000
+    most: int = _MANY
 
 
 @cache
@@ -146,22 +147,23 @@ def _case(
         return dk.solve_ik(robot, make(which), backend=backend, **given)
 
     slow = "preferred" in tasks  # by torch
-    return Case(name, tasks, solve, lambda which: dk.solve_ik(one or robot, poses[which]), 20 if slow else 1000)
+    return Case(name, tasks, solve, lambda which: dk.solve_ik(one or robot, poses[which]), 20 if slow else _MANY)
 
 
 def measure(case: Case, count: int, plain: bool = False, repeats: int = 5) -> dict[str, Any]:
     """Seconds of one call and of each of a batch, by the kernel, of a pose, and by torch where ``plain`` asks for it."""
-    count = min(count, case.most)
-    batch = slice(0, count)
+    slow = case.most < _MANY
+    count, repeats = min(count, case.most), 1 if slow else repeats
+    batch, singles = slice(0, count), min(2 if slow else 10, count)
     ones: dict[str, Callable[[], object]] = {
-        "tasks": lambda: [case.solve(k, None) for k in range(min(10, count))],
-        "pose": lambda: [case.pose(k) for k in range(min(10, count))],
+        "tasks": lambda: [case.solve(k, None) for k in range(singles)],
+        "pose": lambda: [case.pose(k) for k in range(singles)],
     }
     many: dict[str, Callable[[], object]] = {"tasks": lambda: case.solve(batch, None), "pose": lambda: case.pose(batch)}
     one, each = interleaved(ones, repeats, 0.02), interleaved(many, repeats, 0.02)
     found: dict[str, Any] = {
         "solved": float(case.solve(batch, None).success.double().mean()),
-        "one": {name: seconds / min(10, count) for name, seconds in one.items()},
+        "one": {name: seconds / singles for name, seconds in one.items()},
         "each": {name: seconds / count for name, seconds in each.items()},
     }
     if plain:

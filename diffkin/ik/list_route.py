@@ -70,12 +70,10 @@ def solve_tasks(
     Returns:
         The result; None where the kernel does not apply.
     """
+    if not dispatch.kernel_applies(options.backend, robot.tree) or not kernel_route.expresses(options):
+        return None
     pieces = _pieces(tasks)
-    if (
-        pieces is None
-        or not kernel_route.expresses(options)
-        or not dispatch.kernel_applies(options.backend, robot.tree)
-    ):
+    if pieces is None:
         return None
     count = batch.numel()
     numbers = [task.kernel_numbers() for task in tasks]

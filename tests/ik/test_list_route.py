@@ -190,6 +190,21 @@ def test_locked_joints_stay(iiwa):
     assert plain.success.all()
 
 
+def test_nothing_that_can_move(iiwa):
+    q = iiwa.sample(3, seed=6)
+    T = iiwa.forward_kinematics(q)
+    T[1, 0, 3] += 0.1
+    result = dk.solve_ik(iiwa, T, q0=q, locked=list(iiwa.joint_names), max_restarts=2)
+    assert result.success.tolist() == [True, False, True]
+    assert torch.equal(result.q, q)
+    torch.testing.assert_close(result.position_error[1], torch.tensor(0.1, dtype=torch.float64))
+    on_base = ik.PositionTask(iiwa.base, torch.zeros(3))
+    assert dk.solve_ik(iiwa, [on_base, ik.PoseTask(None, T[0])]).success
+    free = dk.solve_ik(iiwa, ik.PoseTask(iiwa.base, T), free_base="pose")
+    assert free.success.all()
+    assert not free.q.any()
+
+
 def test_answers_do_not_depend_on_the_batch_nor_on_slices(iiwa, monkeypatch):
     tasks = lists_of(iiwa, ELBOW)["pose and elbow"]
     q0 = iiwa.sample(COUNT, seed=2)

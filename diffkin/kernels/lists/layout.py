@@ -64,7 +64,6 @@ class Call(NamedTuple):
     high: Any  # (m,)
     step: Any  # (m + 3,) of the sequence; the last three turn a base
     ranked_step: Any  # (m,) of the sequence that ranked starts are points of
-    rest: Any  # (dof,) where coordinates stay that nothing is said of
     least: Any  # (dof,) limits of all
     greatest: Any  # (dof,)
     turning: Any  # (dof,) what rounding is told by
@@ -85,7 +84,7 @@ class Call(NamedTuple):
 def new_reals(sizes: NDArray[np.int64]) -> NDArray[np.float64]:
     """Memory for the real parts of a ``Call``."""
     n, e, p, m, h, dof, linears = (int(sizes[k]) for k in (NODES, ENTRIES, PIECES, FREE, HELD, DOF, LINEARS))
-    count = SETTINGS + n * PLACE_COLUMNS + p * SHAPE_COLUMNS + e + linears * (m + h) + 6 * m + 3 + 5 * dof
+    count = SETTINGS + n * PLACE_COLUMNS + p * SHAPE_COLUMNS + e + linears * (m + h) + 6 * m + 3 + 4 * dof
     return np.zeros(count)
 
 
@@ -132,14 +131,13 @@ def open_call(reals, integers):
     high, at = _cut(reals, at, m)
     step, at = _cut(reals, at, m + 3)
     ranked_step, at = _cut(reals, at, m)
-    rest, at = _cut(reals, at, dof)
     least, at = _cut(reals, at, dof)
     greatest, at = _cut(reals, at, dof)
     turning, at = _cut(reals, at, dof)
     sliding, at = _cut(reals, at, dof)
     return Call(
         settings, places.reshape(n, PLACE_COLUMNS), shapes.reshape(p, SHAPE_COLUMNS), factors,
-        linear.reshape(linears, m + h), lower, upper, low, high, step, ranked_step, rest, least, greatest, turning, sliding,
+        linear.reshape(linears, m + h), lower, upper, low, high, step, ranked_step, least, greatest, turning, sliding,
         sizes, switches, nodes.reshape(n, NODE_COLUMNS), pieces.reshape(p, PIECE_COLUMNS), ways.reshape(e, WAY_COLUMNS),
         moving, held, wraps, ranked, base, exact,
     )  # fmt: skip

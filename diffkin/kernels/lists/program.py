@@ -162,7 +162,6 @@ def make_program(
     for name in ("lower", "upper", "low", "high", "wraps"):
         getattr(call, name)[:] = getattr(ranges, name)[moving]
     call.least[:], call.greatest[:] = ranges.lower, ranges.upper
-    call.rest[:] = np.clip(0.0, ranges.lower, ranges.upper)
     call.turning[:], call.sliding[:] = ranges.turning, ranges.sliding
     call.step[:] = roberts_steps(len(moving) + 3)
     call.ranked[:] = -1

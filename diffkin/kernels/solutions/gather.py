@@ -111,7 +111,7 @@ def make_gatherer(mechanism: Mechanism, frame: int) -> Gatherer | None:
         damping=_DAMPING, floor=_FLOOR, grow=4.0, shrink=0.5, nearest=1, seed=0, has_q0=False, single=False, gives_up=False,
     )  # fmt: skip
     torus = build_torus(chain)
-    packed = pack_call(chain, ranges, settings, np.zeros(4, np.int64), 0, 0)
+    packed = pack_call(chain, ranges, settings, np.zeros(4, np.int64), 0, 0, None)
     return Gatherer(chain.moving, (*packed, torus.ticks, torus.places, _images(m), _FOLDS))
 
 
