@@ -13,7 +13,7 @@ DOCS = ROOT / "docs"
 GUIDES = [
     "kinematics", "inverse-kinematics", "rotations", "aircraft", "attitude", "learning", "attitude-learning",
     "calibration", "branches", "paths", "pictures", "speed", "how-to/limits-and-nearest", "how-to/locked-and-free",
-    "how-to/deploy-a-network", "how-to/modes-and-workers",
+    "how-to/two-hands", "how-to/tool-frames", "how-to/whole-bodies", "how-to/deploy-a-network", "how-to/modes-and-workers",
 ]  # fmt: skip
 
 JARGON = """
