@@ -33,8 +33,8 @@ def line(printed: str, start: str) -> list[float]:
     return [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", found[len(start) :])]
 
 
-def test_there_are_nine_and_each_is_short_and_explains_itself() -> None:
-    assert [path.name[:2] for path in EXAMPLES] == [f"{k:02d}" for k in range(1, 10)]
+def test_there_are_ten_and_each_is_short_and_explains_itself() -> None:
+    assert [path.name[:2] for path in EXAMPLES] == [f"{k:02d}" for k in range(1, 11)]
     for path in EXAMPLES:
         text = path.read_text(encoding="utf-8")
         assert len(text.splitlines()) < 60, path.name
@@ -155,3 +155,20 @@ def test_two_hands(capsys: pytest.CaptureFixture[str]) -> None:
     assert float(left[0, 0]) >= math.cos(0.349)  # how far the x axis points forward
     for pose, box in zip(names["T"][:, 0], names["box"], strict=True):
         assert float((pose - box)[:3, 3].norm()) <= 1e-6
+
+
+def test_follow_a_path(capsys: pytest.CaptureFixture[str]) -> None:
+    names, printed = run(10, capsys)
+    robot, T, path = names["robot"], names["T"], names["path"]
+    count, away = line(printed, "solutions:")[:2]
+    assert count == int(names["found"].count) and count > 8 and away < 1e-5
+    assert "without a jump: True" in printed and line(printed, "without a jump: True largest step")[0] < 0.05
+    assert "ends where it began: True" in printed and line(printed, "off by at most")[0] <= 1e-6
+    away = (robot.forward_kinematics(path.q) - T)[:, :3, 3].norm(dim=-1)  # of a circle, by hand
+    center = T[0, :3, 3] - torch.tensor([0.1, 0.0, 0.0], dtype=torch.float64)
+    radius = (robot.forward_kinematics(path.q)[:, :3, 3] - center).norm(dim=-1)
+    assert float(away.max()) <= 1e-6 and float((radius - 0.1).abs().max()) <= 1e-6
+    behind, speed = line(printed, "servo: behind by at most")
+    assert 0.0 < behind < 20.0 and 0.0 < speed <= 1.0
+    slowed, ticks, late = line(printed, "five times as fast: slowed in")
+    assert ticks == 41 and 0 < slowed <= 41 and late > behind
