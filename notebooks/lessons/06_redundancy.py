@@ -242,13 +242,48 @@ mean_miss = error_of((up + down) / 2)[:3].norm().item()
 print(f"the mean of two solutions misses by {mean_miss:.2f} m")
 
 # %% [markdown] lang="en"
-# ## 6. The picture
+# ## 6. All of them, please
+#
+# An arm with six joints has finitely many solutions, so one may ask for all of them. `dk.ik.solve_all` starts from many places, keeps what is
+# different, and sorts: the nearest to `q0` comes first. It also counts *whole turns*: where a joint's range is longer than a turn, $q$ and $q \pm 2\pi$ are two
+# solutions, though they look the same.
+
+# %% [markdown] lang="zh"
+# ## 6. 全部都要
+#
+# 六个关节的机械臂只有有限个解，所以可以一次全要。`dk.ik.solve_all` 从许多地方出发，把不同的解留下来，再排序：离 `q0` 最近的排第一。它还把*整圈*算进去：
+# 如果一个关节的行程超过一圈，$q$ 和 $q \pm 2\pi$ 就是两个解，虽然看上去一模一样。
+
+# %%
+six = dk.load_robot("xarm6")
+q_six = torch.tensor([-2.6, -1.1, -1.9, -0.4, -1.0, 0.6])
+answer = dk.ik.solve_all(six, six.forward_kinematics(q_six), q0=q_six, max_solutions=500)
+every = answer.q[: answer.count]  # nearest to q_six first
+branches = []
+for q in every:
+    if all((q - other).cos().min() < 0.9999 for other in branches):  # it looks like none before
+        branches.append(q)
+branches = torch.stack(branches)
+print(f"{len(every)} solutions within the limits; they look {len(branches)} ways")
+print("away from q_six [rad]:", (branches - q_six).norm(dim=-1).round(decimals=2).tolist())
+print("and the farthest of all:", (every[-1] - q_six).norm().round(decimals=2).item())
+dk.plot(six, branches.flip(0))  # the nearest in full, the others as ghosts
+
+# %% [markdown] lang="en"
+# Which one should a robot take? Mostly the nearest to where it is: the first row. Exercise 6.6 shows why that takes care: the nearest row of a
+# list need not lead to the nearest solution, once whole turns are allowed.
+
+# %% [markdown] lang="zh"
+# 机器人该选哪一个？多半是离当前位形最近的，也就是第一行。练习 6.6 会告诉你这里要当心什么：一旦允许整圈，表里最近的那一行，不一定通向最近的解。
+
+# %% [markdown] lang="en"
+# ## 7. The picture
 #
 # On the left the self-motion of section 2: one hand, the elbow on its circle. On the right the solutions of section 5, two joints of each, a
 # colour for each kind, and the self-motion as a line along its branch. (Where two colours mix, two kinds differ in the wrist alone.)
 
 # %% [markdown] lang="zh"
-# ## 6. 画出来
+# ## 7. 画出来
 #
 # 左边是第 2 节的自运动：手不动，肘部在圆上走。右边是第 5 节的所有解，各画出其中两个关节，一类一种颜色；黑线是自运动，它沿着自己所在的分支走。（两种颜色混在一起的地方，那两类只是腕部不同。）
 
@@ -282,6 +317,7 @@ plt.show()
 # - $dq = J^+ e + (I - J^+ J) z$: the hand first, and what the joints would like with the rest.
 # - Limits belong inside the solver. A solution that is clamped afterwards misses its target.
 # - A pose has many solutions, in branches, each of them a curve for seven joints. Never average two of them.
+# - Six joints have finitely many solutions, and whole turns of them. `dk.ik.solve_all` gives all, the nearest first.
 #
 # ## Exercises
 #
@@ -294,6 +330,7 @@ plt.show()
 # - $dq = J^+ e + (I - J^+ J) z$：先满足手，剩下的按关节的愿望来。
 # - 限位要放在求解器里面考虑。求完再截断的解，到不了目标。
 # - 一个位姿有许多个解，分成若干分支；七个关节时，每个分支都是一条曲线。绝不要把两个解平均。
+# - 六个关节只有有限个解，再加上它们的整圈。`dk.ik.solve_all` 全部给出，最近的排第一。
 #
 # ## 练习
 #
@@ -362,3 +399,17 @@ def both_solutions(x, y, phi, lengths):
 
 
 dk.course.check("6.5", both_solutions, seed=0, language="en")
+
+# %% [markdown] lang="en"
+# **6.6** From a list of all solutions of a pose, take the one nearest to where the arm is. Whole turns are allowed, limits hold.
+
+# %% [markdown] lang="zh"
+# **6.6** 给出一个位姿的全部解，选出离机械臂当前位形最近的一个。允许整圈，但不能超出限位。
+
+
+# %% tags=["exercise"]
+def nearest_solution(solutions, q0, lower, upper):
+    raise NotImplementedError
+
+
+dk.course.check("6.6", nearest_solution, seed=0, language="en")

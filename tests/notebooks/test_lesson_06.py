@@ -49,6 +49,19 @@ def test_pose_has_eight_kinds_of_solutions_and_no_mean() -> None:
     assert names["mean_miss"] > 0.1
 
 
+def test_six_joints_have_so_many_solutions_and_whole_turns_of_them() -> None:
+    names = run_lesson(6).names
+    six, q, every, branches = (names[name] for name in ("six", "q_six", "every", "branches"))
+    poses = six.forward_kinematics(every)
+    torch.testing.assert_close(poses, six.forward_kinematics(q).expand_as(poses), rtol=0.0, atol=1e-5)
+    assert ((every >= six.lower) & (every <= six.upper)).all()
+    away = (every - q).norm(dim=-1)
+    assert away[0] < 1e-5 and (away.diff() >= -1e-9).all()
+    assert 2 <= len(branches) <= 16 < len(every) < 500
+    looks = torch.cat((every.cos(), every.sin()), dim=-1).round(decimals=2)
+    assert len(looks.unique(dim=0)) == len(branches)
+
+
 def test_every_exercise_is_asked_and_unanswered() -> None:
-    assert all(f"6.{k} not yet" in run_lesson(6).printed for k in range(1, 6))
+    assert all(f"6.{k} not yet" in run_lesson(6).printed for k in range(1, 7))
     assert run_lesson(6).figures == 1

@@ -176,6 +176,50 @@ def _same_set(wrong: Any) -> Any:
     return seen
 
 
+_TURN = 2 * torch.pi
+
+
+def _solution_inputs(seed: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Lists of solutions, some joints near a limit. What counts: a row that is far away but for whole turns is nearest."""
+    cases = []
+    for k in range(5):
+        n = 6 if k else 2
+        draw = torch.rand(
+            9, n, generator=torch.Generator().manual_seed(1000 * seed + k if k else 0), dtype=torch.float64
+        )
+        lower, upper = -4.0 - 1.5 * draw[0], 4.0 + 1.5 * draw[1]
+        q0 = torch.where(draw[2] > 0.5, upper - 0.4 * draw[2], lower + 0.8 * draw[2])
+        solutions = _TURN * (draw[3:] - 0.5)
+        near = q0 + 0.3 * (draw[4] - 0.5)  # this one, a turn away: within limits in some joints, outside in others
+        solutions[1] = torch.remainder(near + torch.pi, _TURN) - torch.pi
+        solutions[2] = torch.where(draw[5] > 0.5, solutions[1], solutions[2])
+        cases.append((solutions, q0, lower, upper))
+    return cases
+
+
+def _turned(solutions: Tensor, q0: Tensor, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, dof) the whole turns of each row nearest to q0 within limits, and their squared distances (n,)."""
+    every = solutions[..., None] + _TURN * torch.arange(-3, 4)
+    inside = (every >= lower[:, None]) & (every <= upper[:, None])
+    away, at = torch.where(inside, (every - q0[:, None]) ** 2, torch.inf).min(-1)
+    return every.gather(-1, at[..., None])[..., 0], away.sum(-1)
+
+
+def _nearest(solutions: Tensor, q0: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+    turned, away = _turned(solutions, q0, lower, upper)
+    return turned[away.argmin()]
+
+
+def _boundless(solutions: Tensor, q0: Tensor) -> Tensor:
+    """The nearest where there are no limits."""
+    turned = solutions + _TURN * torch.round((q0 - solutions) / _TURN)
+    return turned[(turned - q0).norm(dim=-1).argmin()]
+
+
+def _closest_row(solutions: Tensor, q0: Tensor) -> Tensor:
+    return (solutions - q0).norm(dim=-1).argmin()
+
+
 EXERCISES = (
     Exercise(
         number="6.1",
@@ -447,6 +491,63 @@ EXERCISES = (
                     "一行是解，另一行不是。肘部翻过去以后，另外哪些角也要变？",
                 ),
                 _one_of_two,
+            ),
+        ),
+    ),
+    Exercise(
+        number="6.6",
+        title=Text("The nearest of all solutions", "所有解中最近的一个"),
+        task=Text(
+            "solutions: all solutions of a pose, shape (k, n), angles from -pi to pi. Adding whole turns, 2 pi, to any of its\n"
+            "angles makes another solution. q0, lower and upper have shape (n,), q0 lies within the limits. Return the\n"
+            "solution, shape (n,), that is nearest to q0 (the length of the difference) of all those within the limits.",
+            "solutions：一个位姿的全部解，形状为 (k, n)，角度在 -pi 到 pi 之间。任何一个角加上整圈（2 pi）就是另一个解。\n"
+            "q0、lower、upper 的形状为 (n,)，q0 在限位之内。返回限位之内离 q0 最近的解（差的长度最小），形状为 (n,)。",
+        ),
+        signature="nearest_solution(solutions, q0, lower, upper)",
+        inputs=_solution_inputs,
+        reference=_nearest,
+        hint=Text(
+            "Every joint of a row may choose its turn alone, but only among turns within its limits. When do you choose the\n"
+            "row: before that, or after?",
+            "每一行里，各关节可以分别选自己的圈数，但只能选限位之内的。选哪一行，应当在这之前还是之后？",
+        ),
+        mistakes=(
+            Mistake(
+                "no whole turns",
+                Text(
+                    "It is the nearest row of the list as it stands. A whole turn more or less could bring another nearer.",
+                    "这是表里现成的最近一行。多转或少转一圈，可能有更近的。",
+                ),
+                like(lambda right, solutions, q0, *_: solutions[_closest_row(solutions, q0)]),
+            ),
+            Mistake(
+                "limits ignored",
+                Text(
+                    "Turns were chosen without looking at the limits: some joints are outside.",
+                    "选圈数时没有看限位：有的关节超出去了。",
+                ),
+                like(lambda right, solutions, q0, *_: _boundless(solutions, q0)),
+            ),
+            Mistake(
+                "clamped",
+                Text(
+                    "It was clamped to the limits: that is no whole turn, and no solution any more.",
+                    "按限位截断了：转的不再是整圈，也就不再是解。",
+                ),
+                like(lambda right, solutions, q0, lower, upper: _boundless(solutions, q0).clamp(lower, upper)),
+            ),
+            Mistake(
+                "row chosen first",
+                Text(
+                    "The row was chosen before its joints were turned. Which row would be nearest afterwards?",
+                    "先选了行，再去转各关节。转完以后，最近的会是哪一行？",
+                ),
+                like(
+                    lambda right, solutions, q0, lower, upper: _turned(solutions, q0, lower, upper)[0][
+                        _closest_row(solutions, q0)
+                    ]
+                ),
             ),
         ),
     ),

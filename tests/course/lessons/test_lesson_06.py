@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from diffkin.course import find_exercise
 from tests.course.answers import solutions, verdict
 
 RIGHT = solutions(6)
@@ -52,6 +53,18 @@ def mirrored_elbow(x, y, phi, lengths):
     return torch.stack((first, first * torch.tensor([1.0, -1.0, 1.0])))
 
 
+def turned(solutions, q0):
+    return solutions + 2 * torch.pi * torch.round((q0 - solutions) / (2 * torch.pi))
+
+
+def nearest(rows, q0):
+    return rows[(rows - q0).norm(dim=-1).argmin()]
+
+
+def row_first(solutions, q0, lower, upper):
+    return RIGHT.nearest_solution(nearest(solutions, q0)[None], q0, lower, upper)
+
+
 WRONG = [
     ("6.1", "row space", lambda J: PINV(J) @ J),
     ("6.1", "transpose instead of inverse", lambda J: torch.eye(J.shape[1]) - J.T @ J),
@@ -84,6 +97,11 @@ WRONG = [
     ("6.5", "third link added", third_added),
     ("6.5", "one of two", mirrored_elbow),
     ("6.5", "shape", lambda *case: RIGHT.both_solutions(*case)[0]),
+    ("6.6", "no whole turns", lambda solutions, q0, *_: nearest(solutions, q0)),
+    ("6.6", "limits ignored", lambda solutions, q0, *_: nearest(turned(solutions, q0), q0)),
+    ("6.6", "clamped", lambda s, q0, lower, upper: nearest(turned(s, q0), q0).clamp(lower, upper)),
+    ("6.6", "row chosen first", row_first),
+    ("6.6", "shape", lambda *case: RIGHT.nearest_solution(*case)[None]),
 ]
 
 
@@ -101,3 +119,12 @@ def test_order_and_whole_turns_of_both_solutions_are_free() -> None:
         return RIGHT.both_solutions(*case).flip(0) + 2 * torch.pi * torch.tensor([[0.0, 1, 0], [-1, 0, 0]])
 
     assert verdict("6.5", answer, seed=4).right
+
+
+def test_the_nearest_solution_is_that_of_trying_all_turns() -> None:
+    for case in find_exercise("6.6").inputs(5):
+        solutions, q0, lower, upper = case
+        turns = 2 * torch.pi * torch.cartesian_prod(*[torch.arange(-2.0, 3.0)] * len(q0)).reshape(-1, len(q0))
+        every = (solutions[:, None] + turns).flatten(0, 1)
+        inside = every[((every >= lower) & (every <= upper)).all(dim=-1)]
+        torch.testing.assert_close(RIGHT.nearest_solution(*case), nearest(inside, q0))

@@ -42,3 +42,16 @@ def both_solutions(x, y, phi, lengths):
         q1 = torch.atan2(y, x) - torch.atan2(b * s, a + b * cosine)
         rows.append(torch.stack((q1, q2, phi - q1 - q2)))
     return torch.stack(rows)
+
+
+def nearest_solution(solutions, q0, lower, upper):
+    best, least = None, torch.inf
+    for row in solutions:
+        low, high = ((lower - row) / (2 * torch.pi)).ceil(), ((upper - row) / (2 * torch.pi)).floor()
+        if (low > high).any():
+            continue
+        wanted = ((q0 - row) / (2 * torch.pi)).round()
+        turned = row + 2 * torch.pi * torch.minimum(torch.maximum(wanted, low), high)
+        if (turned - q0).norm() < least:
+            best, least = turned, (turned - q0).norm()
+    return best
