@@ -100,12 +100,14 @@ class Choice:
         options: Their names, at least one.
         value: The one shown at first.
         hint: What is chosen, in some words.
+        physics: Whether it chooses what a stage with physics does; others leave it out, and it stays as it is at first.
     """
 
     name: str
     options: tuple[str, ...]
     value: str
     hint: str = ""
+    physics: bool = False
 
     def __post_init__(self) -> None:
         if self.value not in self.options:

@@ -1,4 +1,5 @@
-"""Make the pictures of docs/demos.md that show the arm: ``python -m tests.demos.pictures [window] [film] [modes]``."""
+"""Make the pictures of docs/demos.md that show the arm: ``python -m tests.demos.pictures [window] [film] [modes]
+[solutions]``."""
 
 from __future__ import annotations
 
@@ -6,12 +7,15 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import diffkin as dk
 from diffkin.demos.arm import bullet_opinion, make_arm_demo
+from diffkin.demos.scene import Demo, Moment, Scene, Value, first_values
 from diffkin.demos.stages.film import film_demo
 from tests.demos.display import ROOT, running_demo, virtual_display
 from tests.plotting.films import read_film
@@ -55,6 +59,38 @@ def modes() -> None:
     Image.fromarray(np.concatenate(frames, axis=1)).save(IMAGES / "demo_modes.png", optimize=True)
 
 
+def solutions() -> None:
+    """All solutions of a pose: of an arm that has finitely many, and of one with self-motion."""
+    from PIL import Image
+
+    frames = []
+    for name in ("xarm6", "franka_panda"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "film.mp4"
+            demo = make_arm_demo(dk.load_robot(name), "follow")
+            film_demo(Showing(demo, {"all solutions": "on"}), path, seconds=0.4, fps=5, size=(640, 480))
+            frames.append(read_film(path).frames[-1])
+    Image.fromarray(np.concatenate(frames, axis=1)).save(IMAGES / "demo_solutions.png", optimize=True)
+
+
+class Showing:
+    """A demo in whose rehearsal nothing is touched, but choices show what they are told."""
+
+    def __init__(self, demo: Demo, chosen: Mapping[str, Value]) -> None:
+        self.title, self.view, self._demo = demo.title, demo.view, demo
+        self.controls = tuple(
+            replace(each, value=chosen[each.name]) if each.name in chosen else each for each in demo.controls
+        )
+        self.step, self.results = demo.step, demo.results
+
+    def begin(self) -> Scene:
+        self._demo.begin()
+        return self.step(Moment(0.0, 0.0, first_values(self.controls)))
+
+    def rehearsal(self, t: float) -> Mapping[str, Value]:
+        return {}
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("window", "film", "modes"):
-        {"window": window, "film": film, "modes": modes}[name]()
+    for name in sys.argv[1:] or ("window", "film", "modes", "solutions"):
+        {"window": window, "film": film, "modes": modes, "solutions": solutions}[name]()

@@ -16,16 +16,17 @@ from diffkin.demos.arm.answers import (
     readings,
     solve,
 )
-from diffkin.demos.arm.common import GHOST, TRAIL, Tally, Trail, Way, eight, home_of, reachable, turned_apart
-from diffkin.demos.arm.occasional import Occasional, spread_solutions
+from diffkin.demos.arm.common import GHOST, MOTION, TRAIL, Tally, Trail, home_of, reachable, turned_apart
+from diffkin.demos.arm.occasional import Occasional, every_solution
 from diffkin.demos.arm.target import PLACES, Target
+from diffkin.demos.arm.way import Way, eight
 from diffkin.demos.joints import joint_sliders, view_of
 from diffkin.demos.scene import Body, Button, Choice, Control, Frame, Moment, Reading, Scene, Value, first_values
 from diffkin.robot import Robot
 
 __all__ = ["FollowDemo"]
 
-_GHOSTS = 6
+_GHOSTS = 10  # of an arm with self-motion; more hide it
 _SAME = 0.3  # a ghost nearer to the arm than this is not drawn [rad or m]
 _PERIOD = 8.0  # of the rehearsal [s]
 _DESCENTS = ("gradient_descent", "adam", "lbfgs")  # these go on from frame to frame
@@ -62,8 +63,8 @@ class FollowDemo:
             *joint_sliders(self.robot, self._home),
             Choice("solver", SOLVER_NAMES, solver, "how to go downhill"),
             Choice("solution", ("nearest", "any"), "nearest", "the one near the arm, or whichever is found first"),
-            Choice("ghosts", ("off", "on"), "off", "other solutions of the same pose"),
-            Choice("motion", ("placed", "motors"), "placed", "put the arm there, or let simulated motors carry it"),
+            Choice("all solutions", ("off", "on"), "off", "every other solution of the pose, as ghosts"),
+            MOTION,
             Button("random target", "one that the arm can reach"),
             Button("reset", "to the posture of the start"),
         )
@@ -75,7 +76,7 @@ class FollowDemo:
         self._target = Target(start, self.view, asks_for_rotation(self.robot))
         self._answer: Answer | None = None
         self._own = None if self._opinion is None else Occasional(self._opinion)
-        self._others = Occasional(lambda target: spread_solutions(self.robot, target, _GHOSTS))
+        self._all = Occasional(lambda target: every_solution(self.robot, target, self._q, _GHOSTS))
         self._trail = Trail("trail", TRAIL, self.view.radius)
         self._tally = Tally()
 
@@ -95,15 +96,13 @@ class FollowDemo:
             told = (*told, Reading("motors are off by", 1e3 * lag, "mm"))
         if self._own is not None:
             told = (*told, *opinion_readings(self._own.at(self._target.pose, moment.t)))
+        ghosts, counted = self._ghosts(moment)
         length = 0.22 * self.view.radius
         return Scene(
-            bodies=(
-                Body("arm", self.robot, self._q, driven=moment.option("motion") == "motors"),
-                *self._ghosts(moment),
-            ),
+            bodies=(Body("arm", self.robot, self._q, driven=moment.option("motion") == "motors"), *ghosts),
             frames=(Frame("target", self._target.pose, length), Frame("reached", reached, 0.6 * length)),
             lines=self._trail.lines(),
-            readings=told,
+            readings=(*told, *counted),
             shows={**self._target.shows(), **dict(zip(self.robot.joint_names, self._q.tolist()))},
         )
 
@@ -143,10 +142,13 @@ class FollowDemo:
             self._q = self._answer.q
             self._tally.add(self._answer)
 
-    def _ghosts(self, moment: Moment) -> tuple[Body, ...]:
-        if moment.option("ghosts") == "off":
-            return ()
-        found = self._others.at(self._target.pose, moment.t)
+    def _ghosts(self, moment: Moment) -> tuple[tuple[Body, ...], tuple[Reading, ...]]:
+        """All other solutions, and how many there are."""
+        if moment.option("all solutions") == "off":
+            return (), ()
+        found = self._all.at(self._target.pose, moment.t)
         assert found is not None
-        away = turned_apart(self.robot, found, self._q) > _SAME
-        return tuple(Body(f"ghost {k}", self.robot, q, None, GHOST, 0.35) for k, q in enumerate(found[away]))
+        away = turned_apart(self.robot, found.q, self._q) > _SAME
+        ghosts = tuple(Body(f"ghost {k}", self.robot, q, None, GHOST, 0.35) for k, q in enumerate(found.q[away]))
+        count = Reading("solutions", "endless" if found.endless else found.count)
+        return ghosts, (count, Reading("that look different", len(found.q)))

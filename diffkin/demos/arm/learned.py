@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from diffkin.demos.arm.answers import Answer, asks_for_rotation, readings, solve
-from diffkin.demos.arm.common import GHOST, Tally, Way, circle, home_of, reachable
+from diffkin.demos.arm.common import GHOST, Tally, home_of, reachable
+from diffkin.demos.arm.way import Way, circle
 from diffkin.demos.joints import view_of
 from diffkin.demos.scene import Body, Button, Choice, Control, Frame, Moment, Reading, Scene, Value, first_values
 from diffkin.errors import OptionError

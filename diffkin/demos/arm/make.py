@@ -34,7 +34,8 @@ def make_arm_demo(
 
     Args:
         robot: A robot with a tip.
-        mode: "follow": the tip follows a target that people move. "circle", "lissajous": it runs along a path. "reach":
+        mode: "follow": the tip follows a target that people move. "circle", "lissajous": it runs along a path
+            that was solved as a whole. "reach":
             random targets, two solvers race. "learned": a network's answer before and after one descent. "joints":
             sliders turn the joints.
         opinion: Bullet's own inverse kinematics to stand beside ours; see ``bullet_opinion``.

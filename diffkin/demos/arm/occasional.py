@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
@@ -11,15 +12,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin.demos.arm.answers import asks_for_rotation
-from diffkin.demos.arm.common import turned_apart
-from diffkin.ik import PositionTask, solve_ik
+from diffkin.ik import PositionTask, solve_all
+from diffkin.ik.turns import turning
 from diffkin.robot import Robot
 
-__all__ = ["Occasional", "spread_solutions"]
+__all__ = ["EverySolution", "Occasional", "every_solution"]
 
 _Value = TypeVar("_Value")
 
-_STARTS = 200  # of the search for other solutions
+_MOST_TURNS = 512  # solutions of an arm without self-motion, that differ by whole turns too
+_LOST = 1e-9  # a singular value below this share of the largest is none
+_SAME = 1e-3  # [rad or m] solutions nearer than this look the same
 
 
 class Occasional(Generic[_Value]):
@@ -45,28 +48,48 @@ class Occasional(Generic[_Value]):
         return self._value
 
 
-def spread_solutions(
-    robot: Robot, target: Float[Tensor, "4 4"], count: int, apart: float = 0.6
-) -> Float[Tensor, "n dof"]:
-    """Some solutions of one target, as different from each other as there are.
+@dataclass(frozen=True, eq=False)
+class EverySolution:
+    """The solutions of one target.
+
+    Attributes:
+        q: (n, dof) those that look different, nearest first.
+        count: How many there are, whole turns included.
+        endless: Whether they lie on curves, of which ``q`` is a spread.
+    """
+
+    q: Float[Tensor, "n dof"]
+    count: int
+    endless: bool
+
+
+def every_solution(robot: Robot, target: Float[Tensor, "4 4"], q0: Float[Tensor, " dof"], most: int) -> EverySolution:
+    """The solutions of one target by ``solve_all``.
 
     Args:
         robot: A float64 robot with a tip.
         target: (4, 4) pose of the tip.
-        count: How many, at most.
-        apart: How far two of them are at least, over all coordinates [rad or m].
+        q0: (dof,) where to be near.
+        most: How many to give where they are endless.
 
     Returns:
-        (n, dof) solutions.
+        The solutions.
     """
-    starts = robot.sample(_STARTS, seed=0)
     full = asks_for_rotation(robot)
-    goal = target.expand(_STARTS, 4, 4) if full else PositionTask(None, target[:3, 3].expand(_STARTS, 3))
-    result = solve_ik(robot, goal, q0=starts, max_restarts=0, max_iterations=40)
-    found = result.q[result.success]
-    chosen: list[Tensor] = []
-    away = torch.full((len(found),), math.inf, dtype=torch.float64)
-    while len(found) and len(chosen) < count and float(away.max()) > apart:
-        chosen.append(found[int(away.argmax())])
-        away = torch.minimum(away, turned_apart(robot, found, chosen[-1]))
-    return torch.stack(chosen) if chosen else found[:0]
+    rows = robot.jacobian(robot.sample(8, seed=0))[:, : 6 if full else 3]
+    values = torch.linalg.svdvals(rows)
+    rank = int((values > _LOST * values[:, :1]).sum(-1).max())
+    endless = rank < robot.dof
+    goal = target if full else PositionTask(None, target[:3, 3])
+    found = solve_all(robot, goal, q0=q0, max_solutions=most if endless else _MOST_TURNS)
+    count = int(found.count)
+    return EverySolution(_unlike(robot, found.q[:count]), count, endless)
+
+
+def _unlike(robot: Robot, q: Tensor) -> Tensor:
+    """Of coordinates (n, dof) that differ by whole turns alone, the first."""
+    turns = turning(robot.tree, robot.lower, robot.upper)
+    gap = q[:, None] - q[None]
+    gap = torch.where(turns, torch.remainder(gap + math.pi, 2.0 * math.pi) - math.pi, gap)
+    before = torch.ones(len(q), len(q), dtype=torch.bool).tril(-1)
+    return q[~((gap.abs().amax(-1) < _SAME) & before).any(-1)]

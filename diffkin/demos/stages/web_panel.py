@@ -52,6 +52,8 @@ class WebPanel:
         self._readings = server.gui.add_html("")
         folders: dict[str, Any] = {}
         for control in demo.controls:
+            if isinstance(control, Choice) and control.physics:
+                continue  # nothing here has motors
             group = control.group if isinstance(control, Slider) else ""
             if group and group not in folders:
                 folders[group] = server.gui.add_folder(label(group, language))
@@ -138,8 +140,8 @@ class WebPanel:
             free = {name: value for name, value in shows.items() if self._held.get(name, 0.0) <= now}
             free = {name: value for name, value in free.items() if name not in self._touched}
             self._values.update(free)
-        for name, value in free.items():
-            self._set(self._handles[name], value)
+        for name in free.keys() & self._handles.keys():
+            self._set(self._handles[name], free[name])
         if now - self._shown_at >= _REFRESH:
             text = _table(readings, self._language)
             if text != self._shown:

@@ -1,9 +1,10 @@
-"""Slow questions: asked when the target changed, and not too often; solutions that differ."""
+"""Slow questions: asked when the target changed, and not too often; all solutions of a target."""
 
+import pytest
 import torch
 
 import diffkin as dk
-from diffkin.demos.arm.occasional import Occasional, spread_solutions
+from diffkin.demos.arm.occasional import Occasional, every_solution
 
 
 def test_asked_only_where_the_target_changed_and_time_has_passed() -> None:
@@ -28,13 +29,34 @@ def test_asked_only_where_the_target_changed_and_time_has_passed() -> None:
     assert at(4.0, 0.0) == 4.0  # the clock began anew
 
 
-def test_solutions_differ_and_solve(iiwa: dk.Robot) -> None:
+def test_an_arm_without_self_motion_has_so_many_solutions() -> None:
+    robot = dk.load_robot("planar_2r")
+    q = torch.tensor([0.3, 0.9], dtype=torch.float64)
+    found = every_solution(robot, robot.forward_kinematics(q), q, 24)
+    assert (found.count, found.endless) == (2, False)
+    torch.testing.assert_close(found.q[0], q, rtol=0.0, atol=1e-5)
+    assert float(found.q[1, 1]) == pytest.approx(-0.9, abs=1e-5)
+
+
+def test_whole_turns_count_and_look_the_same() -> None:
+    xarm6 = dk.load_robot("xarm6")
+    q = torch.tensor([0.3, -0.4, -0.9, 0.2, 0.8, 0.1], dtype=torch.float64)
+    target = xarm6.forward_kinematics(q)
+    found = every_solution(xarm6, target, q, 24)
+    torch.testing.assert_close(found.q[0], q, rtol=0.0, atol=1e-5)
+    assert not found.endless and 1 < len(found.q) <= 16 < found.count  # 16: of any arm with six joints (Primrose, 1986)
+    turned = torch.cat((found.q.cos(), found.q.sin()), dim=-1)
+    assert float((torch.cdist(turned, turned) + torch.eye(len(turned))).min()) > 1e-3
+    reached = xarm6.forward_kinematics(found.q)
+    torch.testing.assert_close(reached, target.expand_as(reached), rtol=0.0, atol=1e-5)
+
+
+def test_self_motion_is_said_and_spread(iiwa: dk.Robot) -> None:
     target = iiwa.forward_kinematics(iiwa.sample(1, seed=6)[0])
-    found = spread_solutions(iiwa, target, 6)
-    assert 3 <= len(found) <= 6
-    torch.testing.assert_close(iiwa.forward_kinematics(found), target.expand(len(found), 4, 4), rtol=0.0, atol=1e-5)
-    apart = torch.cdist(found, found) + 10.0 * torch.eye(len(found))
-    assert float(apart.min()) > 0.6
+    found = every_solution(iiwa, target, torch.zeros(7, dtype=torch.float64), 24)
+    assert found.endless and len(found.q) == 24
+    torch.testing.assert_close(iiwa.forward_kinematics(found.q), target.expand(24, 4, 4), rtol=0.0, atol=1e-5)
+    assert float((torch.cdist(found.q, found.q) + 10.0 * torch.eye(24)).min()) > 0.2
     far = target.clone()
     far[:3, 3] *= 9.0
-    assert len(spread_solutions(iiwa, far, 6)) == 0
+    assert len(every_solution(iiwa, far, found.q[0], 24).q) == 0

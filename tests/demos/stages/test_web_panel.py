@@ -24,6 +24,7 @@ class Demo:
         Slider("bank", 0.0, 45.0, 30.0, "deg", "joints"),
         Button("reset"),
         Choice("solution", ("nearest", "any"), "nearest"),
+        Choice("motion", ("placed", "motors"), "placed", physics=True),
         Gizmo("target", PLACE, 0.2),
     )
 
@@ -58,6 +59,13 @@ def test_a_choice_is_told_in_english(panel: WebPanel) -> None:
     menu._impl.value = "任一"
     by_hand(panel, "solution")
     assert panel.take(0.0)[0]["solution"] == "any"
+
+
+def test_what_needs_physics_is_left_out(panel: WebPanel) -> None:
+    assert set(panel._handles) == {"bank", "reset", "solution", "target"}
+    assert panel.take(0.0)[0]["motion"] == "placed"
+    panel.show({"motion": "motors", "bank": 20.0}, ())
+    assert panel._handles["bank"].value == 20.0
 
 
 def test_a_gizmo_gives_a_pose(panel: WebPanel) -> None:
