@@ -153,4 +153,4 @@ class PathDemo:
     def _found(self) -> bool | str:
         """Whether the path was solved without a jump, or how many there are."""
         jumps = len(self._plan.jumps)
-        return True if self._plan.path.success else f"none found, jumps: {jumps}"
+        return True if self._plan.path.success else f"none found, jumps {jumps}"

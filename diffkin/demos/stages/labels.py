@@ -126,7 +126,7 @@ _CHINESE: dict[str, str] = {
     "pose by pose: near the arm, or whichever is found first": "逐个位姿时：离机械臂最近的，或最先找到的",
     "joint step": "关节步",
     "continuous answer": "连续解",
-    "none found, jumps:": "未找到，跳变次数：",
+    "none found, jumps": "未找到，跳变次数",
     "path solved in": "路径求解用时",
     "all solutions": "全部解",
     "every other solution of the pose, as ghosts": "该位姿的其他每一个解，以虚影画出",

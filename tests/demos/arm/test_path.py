@@ -59,7 +59,7 @@ def test_where_no_continuous_answer_was_found_it_is_said_and_shown(monkeypatch: 
     monkeypatch.setattr(path, "plan_round", flipping)
     demo = PathDemo(robot, "circle")
     scene = demo.begin()
-    assert scene.reading("continuous answer").value == "none found, jumps: 2"
+    assert scene.reading("continuous answer").value == "none found, jumps 2"
     assert demo.results()["continuous_path"] is False and demo.results()["path_reconfigurations"] == 2
     (cloud,) = scene.points
     circle = scene.lines[0].points

@@ -40,7 +40,7 @@ def test_all_that_is_shown_has_a_chinese_label() -> None:
 def test_english_is_as_it_is() -> None:
     assert label("car speed", "en") == "car speed"
     assert label("some robot's own joint", "zh") == "some robot's own joint"
-    assert label("none found, jumps: 2", "zh") == "未找到，跳变次数： 2"
+    assert label("none found, jumps 2", "zh") == "未找到，跳变次数 2"
     assert label("fixed_wing: flight", "zh") == "固定翼: 飞行"
 
 
