@@ -260,9 +260,9 @@ q_six = torch.tensor([-2.6, -1.1, -1.9, -0.4, -1.0, 0.6])
 answer = dk.ik.solve_all(six, six.forward_kinematics(q_six), q0=q_six, max_solutions=500)
 every = answer.q[: answer.count]  # nearest to q_six first
 branches = []
-for q in every:
-    if all((q - other).cos().min() < 0.9999 for other in branches):  # it looks like none before
-        branches.append(q)
+for solution in every:
+    if all((solution - other).cos().min() < 0.9999 for other in branches):  # it looks like none before
+        branches.append(solution)
 branches = torch.stack(branches)
 print(f"{len(every)} solutions within the limits; they look {len(branches)} ways")
 print("away from q_six [rad]:", (branches - q_six).norm(dim=-1).round(decimals=2).tolist())
