@@ -22,7 +22,8 @@ def chosen(settings: dict[str, Any], kinds: Iterable[str]) -> dict[str, dict[str
     if "kind" in settings:
         return {choose(settings["kind"], kinds, "controller.kind"): settings}
     for name, each in settings.items():
-        choose(each.get("kind") if isinstance(each, dict) else each, kinds, f"controller.{name}.kind")
+        kind: Any = each.get("kind") if isinstance(each, dict) else each
+        choose(kind, kinds, f"controller.{name}.kind")
     return settings
 
 
