@@ -69,9 +69,7 @@ def search(
     cost = torch.full((count,), torch.inf, dtype=first.q.dtype, device=first.q.device)
     rank_of, hits, spent = (torch.zeros_like(every) for _ in range(3))
     near = cost.clone()
-    weights = (
-        torch.ones_like(first.q[0]) if options.joint_weights is None else first.q.new_tensor(options.joint_weights)
-    )
+    weights = first.q.new_tensor(options.joint_weights or [1.0] * first.q.shape[-1])
     trace: list[Tensor] = []
     pending, rank = every, 0
     while len(pending) and rank <= max_restarts:
