@@ -73,15 +73,9 @@ def search(
     cost = torch.full((count,), torch.inf, dtype=first.q.dtype, device=first.q.device)
     rank_of, hits, spent = (torch.zeros_like(every) for _ in range(3))
     near = cost.clone()
-<<<<<<< HEAD
-    weights = (
-        torch.ones_like(first.q[0]) if options.joint_weights is None else first.q.new_tensor(options.joint_weights)
-    )
     hope2 = _hope2(problem) if options.gives_up else math.inf
     tried = torch.full_like(every, max_restarts + 1)
-=======
     weights = first.q.new_tensor(options.joint_weights or [1.0] * first.q.shape[-1])
->>>>>>> wt-sol
     trace: list[Tensor] = []
     pending, rank = every, 0
     while len(pending) and rank <= max_restarts:
