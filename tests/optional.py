@@ -24,7 +24,18 @@ __all__ = ["OPTIONAL", "Module", "hide", "skipping"]
 OPTIONAL = frozenset(
     (
         *("pybullet", "pybullet_data", "matplotlib", "hydra", "omegaconf", "rich", "imageio", "imageio_ffmpeg", "PIL"),
-        *("viser", "daqp", "lightning_fabric", "zuko", "sklearn", "safetensors", "tensorboard", "scipy", "xacrodoc"),
+        *(
+            "viser",
+            "trimesh",
+            "daqp",
+            "lightning_fabric",
+            "zuko",
+            "sklearn",
+            "safetensors",
+            "tensorboard",
+            "scipy",
+            "xacrodoc",
+        ),
         *("example_robot_data", "hypothesis", "pinocchio", "mujoco", "roma", "pymap3d", "mpmath", "EAIK", "eaik"),
         *(
             "selenium",

@@ -55,8 +55,6 @@ class Animation:
 
     def frames(self, every: int = 1) -> Iterator[NDArray[np.uint8]]:
         """The pictures (height, width, 3), drawn as they are asked for; each, or every so many-th of them."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
         mechanism, _ = shown_robot(self.robot)
         space = Space(reach_of(mechanism), self.width / 100, self.height / 100)
         draw_targets(space, self.targets, self.base)
@@ -65,6 +63,8 @@ class Animation:
             _remove(artists)
             artists = draw_scene(space, self.robot, mechanism, q, self.base)
         figure = space.finish(self.title)
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # there, since there is a figure
+
         canvas = FigureCanvasAgg(figure)
         tip = mechanism.tip
         trail = None

@@ -104,11 +104,11 @@ def convergence_figure(
     """
     if history.ndim != 2 or history.numel() == 0:
         raise ShapeError(f"history must have shape (iterations, problems), got {tuple(history.shape)}.")
-    from matplotlib.ticker import MaxNLocator
+    figure = new_figure(10.0, 4.2)
+    from matplotlib.ticker import MaxNLocator  # there, since there is a figure
 
     errors = np.maximum(history.detach().cpu().double().numpy(), 1e-16)  # a logarithm follows
     steps = np.arange(len(errors))  # the first row is the starts
-    figure = new_figure(10.0, 4.2)
     left, right = figure.subplots(1, 2)
     low, middle, high = np.quantile(errors, (0.25, 0.5, 0.75), axis=1)
     left.fill_between(steps, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="middle half")

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from diffkin.errors import ModelFileError
+from diffkin.errors import MissingDependencyError, ModelFileError
 from diffkin.robot import Robot
 from diffkin.robot.formats.urdf import read_urdf
 from diffkin.robot.formats.xacro import expanded
@@ -127,8 +127,7 @@ def _motion(joint: Any) -> NDArray[np.float64]:
 
 def _meshes(geometry: Any, folder: Path | None) -> Iterator[tuple[Any, tuple[float, float, float] | None]]:
     """The meshes of one ``<geometry>``, and the colours that a mesh file gives them."""
-    import trimesh
-
+    trimesh = _trimesh()
     for shape in () if geometry is None else geometry:
         if shape.tag == "box":
             yield trimesh.creation.box(extents=_numbers(shape.get("size"))), None
@@ -146,6 +145,17 @@ def _meshes(geometry: Any, folder: Path | None) -> Iterator[tuple[Any, tuple[flo
                 if hasattr(mesh, "faces"):
                     mesh.apply_transform(scale @ at)
                     yield mesh, _own_color(mesh)
+
+
+def _trimesh() -> Any:
+    try:
+        import trimesh
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Shapes of links need trimesh, which is not installed and comes with the browser's stage. Install it with "
+            "`pip install 'diffkin[viewer]'`."
+        ) from error
+    return trimesh
 
 
 def _find_mesh(address: str | None, folder: Path | None) -> Path | None:
@@ -170,8 +180,7 @@ def _in_packages(address: str) -> Path | None:
 
 
 def _piece(link: str, color: tuple[float, float, float], meshes: list[Any]) -> LinkShape:
-    import trimesh
-
+    trimesh = _trimesh()
     mesh: Any = trimesh.util.concatenate([trimesh.Trimesh(part.vertices, part.faces) for part in meshes])
     if len(mesh.faces) <= _MOST_SMOOTHED:
         mesh = trimesh.graph.smooth_shade(mesh, angle=_SMOOTH)
