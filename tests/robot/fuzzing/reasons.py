@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from lxml import etree
+
 __all__ = ["reason"]
 
 _NOT_XML = "it is not well-formed XML, which the other side's parser passes over"
@@ -108,9 +110,32 @@ def _of_limit(message: str, text: str) -> str:
     return ""
 
 
+_AT = re.compile(r"Element '(?P<tag>\w+)', line (?P<line>\d+)")
+_OTHER_PARTS = {"actuator", "asset", "contact", "custom", "keyframe", "sensor", "statistic", "tendon", "visual"}
+
+
+def _of_place(message: str, files: dict[str, str]) -> str:
+    """Why the judge alone may refuse an element of MJCF: it stands in a part that says nothing of kinematics."""
+    at = _AT.search(message)
+    if at is None:
+        return ""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    for text in files.values():
+        try:
+            root = etree.fromstring(text.strip("\ufeff \t\r\n\0").encode(), parser)
+        except etree.XMLSyntaxError:  # another file of the case
+            continue
+        for each in root.iter(at["tag"]):
+            if each.sourceline == int(at["line"]) and {above.tag for above in each.iterancestors()} & _OTHER_PARTS:
+                return _NOT_KINEMATICS
+    return ""
+
+
 def reason(kind: str, who: str, message: str, files: dict[str, str]) -> str:
     """Why ``who`` ("diffkin" or "judge") may be alone in refusing a case with this message; empty if it may not."""
-    by_kind = _of_limit(message, files["model.urdf"]) if (kind, who) == ("urdf", "judge") else ""
+    by_kind = ""
+    if who == "judge":
+        by_kind = _of_limit(message, files["model.urdf"]) if kind == "urdf" else _of_place(message, files)
     return by_kind or next(
         (why for pattern, why in _REASONS[kind, who].items() if re.search(pattern, message, re.DOTALL)), ""
     )
