@@ -16,6 +16,7 @@ from typing import Optional
 from common.aircraft import AircraftConfig, load_airframe
 from common.demos import ViewerConfig, check_stage, run_demo
 from common.folders import run_folder
+from common.given import unused
 from common.run import run_main
 from common.settings import check_not_negative, choose, typed
 from omegaconf import DictConfig
@@ -23,6 +24,8 @@ from omegaconf import DictConfig
 from diffkin.demos.aircraft import AIRCRAFT_MODES, aircraft_demo
 from diffkin.demos.scene import Demo
 from diffkin.rotations import EULER_SEQUENCES
+
+_USED = {"sequence": ("attitude", "gimbal_lock"), "seed": ("fly",)}  # modes that look at a setting
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ def check_config(config: DemoAircraftConfig) -> None:
     choose(config.mode, AIRCRAFT_MODES, "mode")
     choose(config.sequence, EULER_SEQUENCES, "sequence")
     check_not_negative(config, "seed")
+    for key, modes in _USED.items():
+        if config.mode not in modes:
+            unused(key, f"mode={config.mode} does not use it, but {', '.join(modes)}", none=True)
 
 
 def main(cfg: DictConfig) -> None:

@@ -15,6 +15,7 @@ from typing import Optional
 
 from common.demos import ViewerConfig, check_stage, run_demo
 from common.folders import run_folder
+from common.given import unused
 from common.robots import RobotConfig, load_robot
 from common.run import run_main
 from common.settings import check_not_negative, choose, typed
@@ -23,6 +24,13 @@ from omegaconf import DictConfig
 from diffkin.demos.arm import MODES, SOLVER_NAMES, bullet_opinion, make_arm_demo
 from diffkin.demos.arm.surroundings import Surroundings
 from diffkin.demos.scene import Demo
+
+_USED = {
+    "first_solver": ("follow", "circle", "lissajous", "reach"),
+    "bullet": ("follow", "circle", "lissajous", "reach"),
+    "checkpoint": ("learned",),
+    "seed": ("follow", "reach", "learned"),
+}  # modes that look at a setting
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,9 @@ def check_config(config: DemoArmConfig) -> None:
     choose(config.mode, MODES, "mode")
     choose(config.first_solver, SOLVER_NAMES, "first_solver")
     check_not_negative(config, "seed")
+    for key, modes in _USED.items():
+        if config.mode not in modes:
+            unused(key, f"mode={config.mode} does not use it, but {', '.join(modes)}", none=True)
 
 
 def main(cfg: DictConfig) -> None:

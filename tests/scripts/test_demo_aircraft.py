@@ -47,9 +47,16 @@ def test_a_page_is_served_for_some_seconds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "message"), [("mode=hover", "gimbal_lock"), ("sequence=ZYY", "ZYX"), ("aircraft=balloon", "quadrotor")]
+    ("argument", "message"),
+    [
+        ("mode=hover", "gimbal_lock"),
+        ("sequence=ZYY", "ZYX"),
+        ("aircraft=balloon", "quadrotor"),
+        ("mode=fly sequence=ZXZ", "sequence=ZXZ would change nothing: mode=fly"),
+        ("mode=track seed=3", "seed=3 would change nothing: mode=track"),
+    ],
 )
 def test_what_is_unknown_is_refused_with_the_choices(argument: str, message: str, tmp_path: Path) -> None:
-    done = run(tmp_path, argument, "viewer=film")
+    done = run(tmp_path, *argument.split(), "viewer=film")
     assert done.returncode == 1
     assert message in done.stderr and "Traceback" not in done.stderr

@@ -67,6 +67,10 @@ def test_ctrl_c_leaves_film_and_results(tmp_path: Path) -> None:
         ("seconds=-1", ["seconds", "above zero"]),
         ("record=film.avi", ["film.avi", ".mp4", ".gif"]),
         ("robot=kuka_iwa", ["kuka_iiwa"]),
+        ("mode=joints first_solver=adam", ["first_solver=adam would change nothing: mode=joints", "follow"]),
+        ("mode=learned bullet=true", ["bullet=True would change nothing"]),
+        ("mode=lissajous seed=3", ["seed=3 would change nothing"]),
+        ("checkpoint=network.safetensors", ["checkpoint=network.safetensors would change nothing: mode=follow"]),
     ],
 )
 def test_mistakes_end_in_a_message(tmp_path: Path, argument: str, said: list[str], capsys, monkeypatch) -> None:
@@ -75,7 +79,7 @@ def test_mistakes_end_in_a_message(tmp_path: Path, argument: str, said: list[str
     script = ROOT / "scripts" / "demo_arm.py"
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.setattr(sys, "argv", [str(script), argument])
+    monkeypatch.setattr(sys, "argv", [str(script), *argument.split()])
     monkeypatch.syspath_prepend(str(script.parent))
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(SystemExit) as ended:
