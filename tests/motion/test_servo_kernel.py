@@ -110,6 +110,7 @@ def test_shapes_links_and_tasks() -> None:
     assert none.q.shape == (0, 7)
 
 
+@pytest.mark.skipif(not ROBOTS.is_dir(), reason="needs example-robot-data")
 def test_coordinates_that_do_not_move_the_link_and_branches() -> None:
     robot = dk.load_robot(str(ROBOTS / "baxter_description/urdf/baxter.urdf"))
     link = "left_gripper"
