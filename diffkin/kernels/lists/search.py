@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import exact, inline, kernel
+from diffkin.kernels.ik.search import nearest_turn
 from diffkin.kernels.lists.bases import moved, turned_about_up, turned_by_cube
 from diffkin.kernels.lists.layout import (
     BASE,
@@ -191,18 +192,6 @@ def release(l, state, lanes, slots):
     slots[lanes[l, SLOT], RUNNING] -= 1
     lanes[l, SLOT] = -1
     state[RUNS, l] = 0.0
-
-
-@inline
-def nearest_turn(v, reference, lower, upper, farthest):
-    """``v`` moved by whole turns, as near to a reference as limits and rounding allow; of two equally near, the upper."""
-    turn = 2.0 * np.pi
-    least = np.ceil((v - min(upper, farthest)) / turn)
-    most = np.floor((v - max(lower, -farthest)) / turn)
-    count = min(max(np.ceil((v - reference - np.pi) / turn), least), most)
-    if least > most or count == 0.0:
-        return v
-    return min(max(v - turn * count, lower), upper)
 
 
 @inline
