@@ -33,6 +33,7 @@ _log = logging.getLogger("diffkin")
 def _compiles() -> bool:
     """Whether Numba compiles; told not to, it leaves all to the torch formulas."""
     with importing:
+        import numpy.ma  # noqa: F401 - Numba asks for it at the first call of any kernel, outside its own lock
         from numba import config
     if config.DISABLE_JIT:
         _log.warning(
