@@ -52,6 +52,7 @@ _OPEN_SECONDS = 60.0  # the window takes about one; torch is imported before it
 _END_SECONDS = 10.0  # for a process that was asked to end
 _AIM_SECONDS = 10.0  # the window takes its camera over with one of the next frames
 _ASK_SECONDS = 0.01  # before it is asked again
+_FIRST = 0  # the client number of PyBullet's first connection
 
 
 def supervise(
@@ -62,7 +63,8 @@ def supervise(
     """Run what opens a window in a process of its own, take what it sends, and say how it ended.
 
     On Linux the process is a fork of this one, so that nothing is imported twice: call this before anything computed with
-    several threads. Ctrl-C and SIGTERM are handed on to it, and it is to end by itself then.
+    several threads. Worlds that are open in PyBullet here stay so, and are not seen there. Ctrl-C and SIGTERM are handed
+    on to it, and it is to end by itself then.
 
     Args:
         work: Called in the new process as ``work(send, *arguments)``; ``send`` takes what can be pickled. What it sends
@@ -130,9 +132,18 @@ def open_window(width: int, height: int, background: tuple[float, float, float])
         background: Red, green and blue from 0 to 1.
 
     Yields:
-        The client number.
+        The client number: 0.
+
+    Raises:
+        diffkin.errors.DiffkinError: This process is connected to PyBullet already, so that the window's camera cannot be
+            read (see ``camera_now``).
     """
     p = bullet()
+    if p.isConnected(_FIRST):
+        raise DiffkinError(
+            "PyBullet is in use in this process already, and tells the camera of its first connection only: "
+            "close that connection, or open the window in another process."
+        )
     _end_at_once_when_closed()
     with quiet():
         client = p.connect(p.GUI, options=f"--width={width} --height={height}")
@@ -230,7 +241,8 @@ class WindowCamera(NamedTuple):
 def camera_now(client: int) -> WindowCamera:
     """Where the window's camera is, as people turn it too.
 
-    PyBullet answers with zeros, and raises nothing, where the window gave it no answer: then it is asked again.
+    PyBullet asks its first connection, whichever client it is given, and answers with zeros where that is no window;
+    ``open_window`` makes sure that the window is the first.
 
     Args:
         client: A window.
@@ -240,16 +252,12 @@ def camera_now(client: int) -> WindowCamera:
 
     Raises:
         pybullet.error: The window is closed.
-        diffkin.errors.DiffkinError: It gave no answer within ten seconds.
     """
     p = bullet()
-    deadline = time.monotonic() + _AIM_SECONDS
-    while time.monotonic() < deadline:
-        camera = WindowCamera(*p.getDebugVisualizerCamera(physicsClientId=client))
-        if camera.width > 0:
-            return camera
-        time.sleep(_ASK_SECONDS)
-    raise DiffkinError("PyBullet's window does not say where its camera is.")
+    camera = WindowCamera(*p.getDebugVisualizerCamera(physicsClientId=client))
+    if camera.width == 0:
+        raise p.error("The window is closed.")
+    return camera
 
 
 def run_in_window(function: Callable[..., None], *arguments: Any) -> str:
@@ -334,6 +342,7 @@ def _supervised(ours: Any, theirs: Any, work: Callable[..., None], arguments: tu
     torch.set_num_threads(1)  # thread pools of the process that was forked are not here
     with _hushed(), suppress(BrokenPipeError):  # broken where the other process was killed
         try:
+            _forget_worlds()
             work(lambda content: theirs.send(("sent", content)), *arguments)
         except BrokenPipeError:
             raise
@@ -341,6 +350,13 @@ def _supervised(ours: Any, theirs: Any, work: Callable[..., None], arguments: tu
             theirs.send(("failed", _portable(error)))
         else:
             theirs.send(("done", None))
+
+
+def _forget_worlds() -> None:
+    """Close this process's copy of the world that was open in the process it was forked from; that one keeps its own."""
+    p = bullet()
+    if p.isConnected(_FIRST) and p.getConnectionInfo(_FIRST)["connectionMethod"] == p.DIRECT:
+        p.disconnect(_FIRST)
 
 
 def _portable(error: BaseException) -> BaseException:

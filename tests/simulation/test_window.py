@@ -3,12 +3,15 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 
 import pytest
 
 import diffkin as dk
+from diffkin.demos.stages.pictures import start_graphics
 from diffkin.errors import DiffkinError
 from diffkin.simulation import library, window
+from diffkin.simulation.world import open_world
 
 pytestmark = pytest.mark.skipif(not library.is_installed(), reason="needs pybullet")
 
@@ -38,28 +41,49 @@ def display(monkeypatch: pytest.MonkeyPatch):
     server.wait()
 
 
-class _Slow:
-    """A PyBullet whose window gives no answer at first, which reads as zeros."""
+class _Gone:
+    """A PyBullet whose window is closed, which reads as zeros."""
 
-    def __init__(self, zeros: int) -> None:
-        self.zeros = zeros
+    error = RuntimeError
 
     def getDebugVisualizerCamera(self, physicsClientId: int) -> tuple:
-        self.zeros -= 1
         matrix, vector = (0.0,) * 16, (0.0,) * 3
-        size, angles = ((0, 0), (0.0, 0.0, 0.0)) if self.zeros >= 0 else ((1024, 768), (50.0, -20.0, 1.5))
-        return (*size, matrix, matrix, *(vector,) * 4, *angles, vector)
+        return (0, 0, matrix, matrix, *(vector,) * 4, 0.0, 0.0, 0.0, vector)
 
 
-def test_a_window_without_an_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = _Slow(zeros=3)
-    monkeypatch.setattr(window, "bullet", lambda: slow)
-    camera = window.camera_now(0)
-    assert (camera.width, camera.yaw, camera.pitch, camera.distance) == (1024, 50.0, -20.0, 1.5) and slow.zeros == -1
-    monkeypatch.setattr(window, "_AIM_SECONDS", 0.05)
-    slow.zeros = 10**6
-    with pytest.raises(DiffkinError, match="does not say where its camera is"):
+def test_a_window_that_is_closed_has_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "bullet", lambda: _Gone())
+    with pytest.raises(RuntimeError, match="closed"):
         window.camera_now(0)
+
+
+def test_a_window_beside_an_open_world_is_refused() -> None:
+    with (
+        open_world(),
+        pytest.raises(DiffkinError, match="in use in this process"),
+        window.open_window(64, 64, (1, 1, 1)),
+    ):
+        pass
+
+
+def _seen(send: Callable[[object], None]) -> None:
+    with window.open_window(320, 240, (1.0, 1.0, 1.0)) as client:
+        window.aim(client, (0.0, 0.0, 0.5), 2.0, 30.0, -10.0)
+        send(tuple(window.camera_now(client)))
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("graphics", [False, True])
+def test_worlds_that_are_open_do_not_disturb_the_window(display: str, graphics: bool) -> None:
+    read: list = []
+    with open_world() as client, open_world() as other:
+        if graphics:
+            start_graphics(client)
+        assert window.supervise(_seen, receive=read.append) == window.DONE
+        assert library.bullet().isConnected(client) and library.bullet().isConnected(other)
+    camera = window.WindowCamera(*read[0])
+    assert (camera.width, camera.height) == (320, 240)
+    assert (camera.distance, camera.yaw, camera.pitch) == pytest.approx((2.0, 30.0, -10.0), abs=1e-3)
 
 
 def _nothing(client: int) -> None:
