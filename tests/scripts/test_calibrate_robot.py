@@ -1,9 +1,6 @@
 """calibrate_robot as a user runs it: results, real data from CSV, sweeps, mistakes."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ import torch
 
 import diffkin as dk
 from diffkin.calibration.write_urdf import TOOL_LINK
+from tests.scripts.forked import run_script
 
 ROOT = Path(__file__).parents[2]
 KEYS = {
@@ -28,9 +26,7 @@ SMALL = ["arms=2", "held_out=20", "design.counts=[]"]
 
 
 def run(*overrides: str, cwd: Path, fails: bool = False) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DIFFKIN_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "scripts" / "calibrate_robot.py"), *overrides]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=280)
+    done = run_script("calibrate_robot", *overrides, folder=cwd)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     if fails:
         assert "Traceback" not in done.stderr

@@ -1,22 +1,18 @@
 """The script of the aircraft demos: every mode as a film, what it leaves behind, and what it refuses."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.scripts.forked import run_script
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "demo_aircraft.py"
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "DISPLAY"}
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), f"hydra.run.dir={folder}", *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
+    return run_script("demo_aircraft", f"hydra.run.dir={folder}", *arguments, folder=folder)
 
 
 @pytest.mark.parametrize(

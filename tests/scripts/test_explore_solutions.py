@@ -2,19 +2,16 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.scripts.forked import run_script
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"purity", "clusters", "arcs", "local_dimension_one_share", "sign_branches_found"}
 
 
 def run(*overrides: str, cwd: Path, fails: bool = False) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DIFFKIN_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "scripts" / "explore_solutions.py"), *overrides]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=280)
+    done = run_script("explore_solutions", *overrides, folder=cwd)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     if fails:
         assert "Traceback" not in done.stderr

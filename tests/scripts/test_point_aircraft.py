@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.scripts.forked import run_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "point_aircraft.py"), f"hydra.run.dir={folder}", *words]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder.parent, env=environment, timeout=280)
+    return run_script("point_aircraft", f"hydra.run.dir={folder}", *words, folder=folder.parent)
 
 
 def test_ground_points_with_pybullet(tmp_path: Path) -> None:

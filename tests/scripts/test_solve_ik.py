@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import runpy
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from omegaconf import OmegaConf
 
 import diffkin as dk
 from diffkin.ik import SOLVERS
+from tests.scripts.forked import run_script
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
@@ -28,16 +28,7 @@ BULLET_KEYS = {
 
 def run(folder: Path, *arguments: str, code: str = "") -> subprocess.CompletedProcess:
     """Run the script in ``folder``, after ``code`` where given."""
-    script = str(ROOT / "scripts" / "solve_ik.py")
-    start = [sys.executable, script]
-    if code:
-        start = [sys.executable, "-c", f"import runpy, sys; sys.path.insert(0, {str(ROOT / 'scripts')!r})\n{code}\n"
-                 f"sys.argv[0] = {script!r}; runpy.run_path({script!r}, run_name='__main__')"]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    environment.pop("DISPLAY", None)
-    return subprocess.run(
-        [*start, *arguments], cwd=folder, capture_output=True, text=True, env=environment, timeout=240
-    )
+    return run_script("solve_ik", *arguments, folder=folder, code=code)
 
 
 def results(folder: Path) -> list[dict]:
