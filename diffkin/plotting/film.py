@@ -21,6 +21,7 @@ __all__ = ["Film", "open_film"]
 _Frame = NDArray[np.uint8]
 
 _QUALITY = 8  # of 10, in imageio-ffmpeg's terms
+_PRESET = "veryfast"  # of x264: half the work of its "medium" for a film that looks the same and is a tenth larger
 _COLORS = 256  # of a GIF
 _BITS = 6  # of each colour channel that are told apart for a GIF
 _MOST_GIF_FPS = 50  # a GIF counts in hundredths of a second, and viewers slow down what is faster than two of them
@@ -167,7 +168,7 @@ class _Mp4(Film):
                     quality=_QUALITY,
                     macro_block_size=2,
                     ffmpeg_log_level="error",
-                    output_params=["-movflags", "+faststart"],
+                    output_params=["-preset", _PRESET, "-movflags", "+faststart"],
                 )
                 self._pipe.send(None)
             self._pipe.send(frame)

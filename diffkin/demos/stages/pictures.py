@@ -89,7 +89,7 @@ def start_graphics(client: int) -> bool:
         pixels, _ = _photograph(client, camera.lens(client, 32, 32), 32, 32, True)
         _flush()
     p.removeBody(body, physicsClientId=client)
-    if float(pixels.std()) > 0.0:
+    if float(pixels[..., :3].std()) > 0.0:
         return True
     with quiet():
         p.unloadPlugin(plugin, physicsClientId=client)
@@ -141,8 +141,8 @@ class Photographer:
         if camera != self._camera:  # it seldom moves
             self._camera, self._backdrop = camera, self._empty(lens, width, height)
         picture = self._backdrop.copy()
-        solid = depth < 1.0
-        picture[solid] = pixels[solid]
+        solid = np.flatnonzero(depth < 1.0)
+        picture.reshape(-1, 3)[solid] = pixels.reshape(-1, 4)[solid, :3]
         draw_marks(picture, depth, lens, self._widened(lines_of(scene)), scene.points)
         if times > 1:
             parts = picture.reshape(self._size[1], times, self._size[0], times, 3)
@@ -163,7 +163,7 @@ class Photographer:
 
 
 def _photograph(client: int, lens: Lens, width: int, height: int, graphics: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-    """(height, width, 3) colours and (height, width) depth buffer."""
+    """(height, width, 4) colours, of which the last is of no use, and (height, width) depth buffer."""
     p = bullet()
     shot = p.getCameraImage(
         width,
@@ -180,7 +180,7 @@ def _photograph(client: int, lens: Lens, width: int, height: int, graphics: bool
         renderer=p.ER_BULLET_HARDWARE_OPENGL if graphics else p.ER_TINY_RENDERER,
         physicsClientId=client,
     )
-    pixels = np.asarray(shot[2], dtype=np.uint8).reshape(height, width, 4)[..., :3]
+    pixels = np.asarray(shot[2], dtype=np.uint8).reshape(height, width, 4)
     return pixels, np.asarray(shot[3], dtype=np.float32).reshape(height, width)
 
 

@@ -98,3 +98,22 @@ def test_readings_stand_in_the_upper_left_corner() -> None:
     assert rows.min() == columns.min() == 8 and rows.max() < 80 and columns.max() < 150
     assert (written[changed].max(-1) < 60).any()  # dark letters
     assert (draw_text(picture, [], "") == picture).all()
+
+
+def test_a_row_written_in_two_pieces_looks_as_if_written_at_once() -> None:
+    pytest.importorskip("PIL")
+    from PIL import Image, ImageDraw, ImageFont
+
+    dark = np.zeros((120, 400, 3), np.uint8)
+    readings = [
+        Reading("position error", 1.23e-7, "m"),
+        Reading("Bullet's own IK", -0.456, "m"),
+        Reading("AV. To", "Avery"),
+    ]
+    for size in (13, 20):
+        written = draw_text(dark, readings, "franka_panda: follow", size)
+        box = Image.fromarray(np.where(written > 0, written.max(), 0).astype(np.uint8))
+        pen, font = ImageDraw.Draw(box), ImageFont.load_default(size=size)
+        for k, row in enumerate(["franka_panda: follow", *(f"{each.name}: {each.text}" for each in readings)]):
+            pen.text((8 + 6, 8 + 6 + k * round(1.3 * size)), row, fill=(20, 22, 30), font=font)
+        np.testing.assert_array_equal(written, np.asarray(box))
