@@ -29,6 +29,8 @@ _OVERSAMPLING = 2  # drawn larger and averaged down, because the renderer does n
 _FLOOR = 2.2  # its side by the robot's reach
 _FLOOR_COLOR = [0.93, 0.93, 0.93, 1]
 _BACKGROUND = 250
+_MOST_VIEWS = 8  # looked at until a camera is found
+_NEAR_ENOUGH = 0.025  # to the share that is wanted and to the middle, by the picture's sides
 
 
 @dataclass(frozen=True)
@@ -218,20 +220,41 @@ def _moved_until_filled(
 ) -> Camera:
     rows = 120
     columns = max(round(rows * ratio), 1)
-    for _ in range(4):
+    views: list[tuple[float, float]] = []  # distance and share
+    best, whole = math.inf, camera
+    for _ in range(_MOST_VIEWS):
         seen = mask(camera, columns, rows)
         if not seen.any():
             return camera
         y, x = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
         cut = y[0] == 0 or x[0] == 0 or y[-1] == rows - 1 or x[-1] == columns - 1
         share = max((y[-1] + 1 - y[0]) / rows, (x[-1] + 1 - x[0]) / columns)
+        right_of, below = (x[0] + x[-1] + 1 - columns) / 2, (y[0] + y[-1] + 1 - rows) / 2
+        miss = max(abs(share - fill), abs(right_of) / columns, abs(below) / rows)
+        if not cut and miss < best:
+            best, whole = miss, camera
+            if miss < _NEAR_ENOUGH:
+                break
+        views.append((camera.distance, share))
         pixel = 2.0 * camera.distance * math.tan(math.radians(camera.field_of_view_deg / 2)) / rows
         right, up = _camera_axes(camera)
-        off = (x[0] + x[-1] + 1 - columns) / 2 * right - (y[0] + y[-1] + 1 - rows) / 2 * up
-        target = np.asarray(camera.target) + pixel * off
-        scale = 1.6 if cut else share / fill
-        camera = replace(camera, target=tuple(target.tolist()), distance=camera.distance * scale)
-    return camera
+        target = np.asarray(camera.target) + pixel * (right_of * right - below * up)
+        camera = replace(camera, target=tuple(target.tolist()), distance=_next_distance(views, fill, bool(cut)))
+    return whole if best < math.inf else camera
+
+
+def _next_distance(views: list[tuple[float, float]], fill: float, cut: bool) -> float:
+    """Where the share would be ``fill`` if it were a power of the distance [m].
+
+    The power is that of the last two views: parts that are near the camera grow faster than the distance shrinks.
+    """
+    distance, share = views[-1]
+    if cut and all(earlier[0] <= distance for earlier in views):  # how much is out of sight is not known
+        return 1.6 * distance
+    power = 1.0
+    if len(views) > 1 and abs(math.log(views[-2][0] / distance)) > 0.01:
+        power = min(max(-math.log(views[-2][1] / share) / math.log(views[-2][0] / distance), 1.0), 3.0)
+    return distance * float(share / fill) ** (1.0 / power)
 
 
 def _camera_axes(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

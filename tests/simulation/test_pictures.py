@@ -23,6 +23,29 @@ def test_each_solution_has_its_picture() -> None:
     assert (border > 180).all()  # the arm is inside the picture
 
 
+def share_of(seen: np.ndarray) -> float:
+    """The larger of the shares of height and width that something takes; it must not reach the border."""
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    assert rows[0] > 0 and columns[0] > 0 and rows[-1] < seen.shape[0] - 1 and columns[-1] < seen.shape[1] - 1
+    return float(max((rows[-1] + 1 - rows[0]) / seen.shape[0], (columns[-1] + 1 - columns[0]) / seen.shape[1]))
+
+
+@pytest.mark.parametrize("name", ["xarm6", "kuka_iiwa", "franka_panda", "planar_3r"])
+def test_a_robot_and_its_target_fill_the_picture(name: str) -> None:
+    robot = dk.load_robot(name)
+    q = robot.sample(1)
+    picture = pictures.render_robot(robot, q[0], robot.forward_kinematics(q), width=160, height=120, floor=False)
+    assert 0.8 < share_of((picture < 245).any(-1)) < 0.92
+
+
+def test_solutions_fill_their_pictures_together() -> None:
+    robot = dk.load_robot("scara")
+    q = robot.sample(6)
+    shown = np.stack(pictures.render_solutions(robot, q, robot.forward_kinematics(q), width=160, height=160))
+    coloured = shown.max(-1).astype(int) - shown.min(-1) > 25  # the floor and its shades are grey
+    assert 0.75 < share_of(coloured.any(0)) < 0.92
+
+
 def test_frames_are_red_green_blue() -> None:
     with world.open_world() as client:
         pictures.add_frame(client, torch.eye(4, dtype=torch.float64), size=1.0)
