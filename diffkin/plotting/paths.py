@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from diffkin.errors import ShapeError
-from diffkin.plotting.figures import new_figure
+from diffkin.plotting.figures import log_floor, new_figure
 
 __all__ = ["path_figure"]
 
@@ -49,16 +50,18 @@ def path_figure(
     figure = new_figure(9.0, 8.0)
     above, middle, below = figure.subplots(3, 1, sharex=True)
     time = seconds.detach().cpu().numpy()
-    for label, error in errors.items():
-        above.plot(time, error.detach().cpu().double().clamp(min=_LEAST).numpy(), label=label)
+    curves = {label: error.detach().cpu().double().clamp(min=_LEAST).numpy() for label, error in errors.items()}
+    for label, curve in curves.items():
+        above.plot(time, curve, label=label)
     above.set(yscale="log", ylabel="error")
+    above.set_ylim(bottom=log_floor(np.concatenate([*curves.values(), []])))
     above.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
     bounded = torch.isfinite(limits)
     shares = (speeds / torch.where(bounded, limits, torch.ones_like(limits))).detach().cpu().numpy()
     for k, name in enumerate(joints):
         middle.plot(time, shares[:, k], linewidth=1, label=name if bool(bounded[k]) else f"{name} [rad/s or m/s]")
-    for side in (-1.0, 1.0):
-        middle.axhline(side, color="0.4", linestyle="--", linewidth=1)
+    for side, name in ((-1.0, "_"), (1.0, "limit")):
+        middle.axhline(side, color="0.4", linestyle="--", linewidth=1, label=name)
     middle.set(ylabel="joint speed / limit")
     middle.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
     below.plot(time, manipulability.detach().cpu().numpy(), color="tab:green")

@@ -24,6 +24,16 @@ def test_three_panels_with_what_they_say() -> None:
     np.testing.assert_allclose(below.lines[0].get_ydata(), 1.0)
 
 
+def test_single_ticks_without_an_error_do_not_stretch_the_axis() -> None:
+    time = torch.linspace(0.0, 1.0, 200)
+    error = torch.full((200,), 1e-8)
+    error[[0, -1]] = 0.0
+    figure = path_figure(time, {"position [m]": error}, torch.ones(200, 1), torch.ones(1), ["a"], torch.ones(200))
+    above, middle, _ = figure.axes
+    assert 1e-9 < above.get_ylim()[0] < 1e-8
+    assert [text.get_text() for text in middle.get_legend().get_texts()] == ["a", "limit"]
+
+
 def test_lengths_must_agree() -> None:
     with pytest.raises(ShapeError, match="tick"):
         path_figure(TIME, {}, torch.zeros(4, 2), torch.ones(2), ["a", "b"], torch.ones(5))

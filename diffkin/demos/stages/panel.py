@@ -20,6 +20,7 @@ PAUSE = "pause"
 
 _GROUPS = "other sliders"
 _NEAR = 2e-3  # share of a slider's range: as near as this it need not be set
+_LEAST_SHOWN = 5e-4  # the window shows three decimals
 _LEFT_BUTTON, _PRESSED = 0, 3  # in PyBullet's mouse events: which button, and that it went down
 
 
@@ -129,6 +130,8 @@ class Panel:
 
     def _add(self, name: str, label: str, low: float, high: float, value: float) -> None:
         """A slider; a button where ``low`` is above ``high``."""
+        if -_LEAST_SHOWN < value < 0.0 and value > -_NEAR * (high - low):
+            value = 0.0  # the window would show -0.000
         self._ids[name] = bullet().addUserDebugParameter(label, low, high, value, physicsClientId=self.client)
 
 

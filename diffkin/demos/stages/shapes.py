@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from diffkin.demos.scene import Color
 from diffkin.errors import MissingDependencyError, ModelFileError
 from diffkin.robot import Robot
 from diffkin.robot.formats.urdf import read_urdf
@@ -23,6 +24,8 @@ __all__ = ["GREY", "LinkShape", "link_shapes"]
 
 GREY = (0.62, 0.66, 0.72)
 """The colour of what has none."""
+
+_WHITE = (1.0, 1.0, 1.0)
 
 _SMOOTH = np.radians(35.0)  # edges sharper than that stay sharp
 _MOST_SMOOTHED = 20_000  # faces; a finer mesh looks smooth as it is
@@ -37,12 +40,15 @@ class LinkShape:
         vertices: (n, 3) in the link's axes [m].
         faces: (m, 3) indices of vertices.
         color: Red, green and blue, 0 to 1.
+        skin: The same piece as a ``trimesh.Trimesh`` that carries the texture or the colours of its faces, where its file
+            gives it any; None where it has one colour.
     """
 
     link: str
     vertices: Float[NDArray[np.float64], "n 3"]
     faces: Int[NDArray[np.int64], "m 3"]
-    color: tuple[float, float, float]
+    color: Color
+    skin: Any = None
 
 
 def link_shapes(robot: Robot) -> tuple[LinkShape, ...]:
@@ -54,7 +60,8 @@ def link_shapes(robot: Robot) -> tuple[LinkShape, ...]:
         robot: Any robot. One that came from no URDF is drawn by the simple shapes of ``robot.to_urdf()``.
 
     Returns:
-        Its pieces, one for each link and colour. Meshes that cannot be found are left out.
+        Its pieces, one for each link and colour. Meshes that cannot be found are left out. As in PyBullet a texture is
+        multiplied by the URDF's colour; colours of single faces are shown where the URDF gives none.
 
     Raises:
         diffkin.errors.ModelFileError: The model file is there no more.
@@ -75,7 +82,7 @@ def _shapes_of(robot: Robot, source: str) -> tuple[LinkShape, ...]:
     folder = None if document.is_text else Path(document.source).parent
     palette = {element.get("name"): _rgb(element) for element in document.root.findall("material")}
     carriers = _carriers(robot, source)
-    gathered: dict[tuple[str, tuple[float, float, float]], list[Any]] = {}
+    gathered: dict[tuple[str, Color, int | None], list[Any]] = {}
     for element in document.root.findall("link"):
         if (name := element.get("name")) not in carriers:
             continue
@@ -84,8 +91,10 @@ def _shapes_of(robot: Robot, source: str) -> tuple[LinkShape, ...]:
             color = _color(visual.find("material"), palette)
             for mesh, own in _meshes(visual.find("geometry"), folder):
                 mesh.apply_transform(placed @ _origin(visual.find("origin")))
-                gathered.setdefault((carrier, color or own or GREY), []).append(mesh)
-    return tuple(_piece(carrier, color, meshes) for (carrier, color), meshes in gathered.items())
+                paint = _paint_of(mesh, color)
+                shown = color or (own if paint is None else _WHITE) or GREY
+                gathered.setdefault((carrier, shown, paint), []).append(mesh)
+    return tuple(_piece(carrier, color, meshes, paint) for (carrier, color, paint), meshes in gathered.items())
 
 
 def _carriers(robot: Robot, source: str) -> dict[str, tuple[str, NDArray[np.float64]]]:
@@ -125,7 +134,7 @@ def _motion(joint: Any) -> NDArray[np.float64]:
     return motion
 
 
-def _meshes(geometry: Any, folder: Path | None) -> Iterator[tuple[Any, tuple[float, float, float] | None]]:
+def _meshes(geometry: Any, folder: Path | None) -> Iterator[tuple[Any, Color | None]]:
     """The meshes of one ``<geometry>``, and the colours that a mesh file gives them."""
     trimesh = _trimesh()
     for shape in () if geometry is None else geometry:
@@ -179,15 +188,54 @@ def _in_packages(address: str) -> Path | None:
         return None
 
 
-def _piece(link: str, color: tuple[float, float, float], meshes: list[Any]) -> LinkShape:
+def _piece(link: str, color: Color, meshes: list[Any], paint: int | None) -> LinkShape:
     trimesh = _trimesh()
+    skin = None if paint is None else _skin(color, meshes)
     mesh: Any = trimesh.util.concatenate([trimesh.Trimesh(part.vertices, part.faces) for part in meshes])
     if len(mesh.faces) <= _MOST_SMOOTHED:
         mesh = trimesh.graph.smooth_shade(mesh, angle=_SMOOTH)
-    return LinkShape(link, np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64), color)
+    return LinkShape(link, np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64), color, skin)
 
 
-def _own_color(mesh: Any) -> tuple[float, float, float] | None:
+def _paint_of(mesh: Any, color: Color | None) -> int | None:
+    """A number that meshes with one and the same texture share; None for what has one colour."""
+    image = _texture(mesh)
+    if image is not None:
+        return hash((image.size, image.tobytes()))
+    kinds = ("face", "vertex") if color is None else ()
+    return 0 if mesh.visual.kind in kinds and len(np.unique(mesh.visual.face_colors, axis=0)) > 1 else None
+
+
+def _texture(mesh: Any) -> Any:
+    """The picture that covers a mesh; None without one."""
+    material = getattr(mesh.visual, "material", None)
+    image = getattr(material, "image", None) or getattr(material, "baseColorTexture", None)
+    return None if image is None or getattr(mesh.visual, "uv", None) is None else image.convert("RGB")
+
+
+def _skin(color: Color, meshes: list[Any]) -> Any:
+    """Meshes of one texture, or with colours of their faces, as one mesh that looks like them."""
+    trimesh = _trimesh()
+    image = _texture(meshes[0])
+    if image is None:
+        parts = [mesh.copy() for mesh in meshes]
+        for part in parts:
+            part.unmerge_vertices()  # or colours of neighbouring faces would run into each other
+        return trimesh.util.concatenate(parts)
+    material = trimesh.visual.material.PBRMaterial(
+        baseColorTexture=image, baseColorFactor=[*color, 1.0], metallicFactor=0.0, roughnessFactor=0.8, doubleSided=True
+    )
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
+    return trimesh.Trimesh(
+        np.concatenate([mesh.vertices for mesh in meshes]),
+        np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts)]),
+        vertex_normals=np.concatenate([mesh.vertex_normals for mesh in meshes]),
+        visual=trimesh.visual.TextureVisuals(np.concatenate([mesh.visual.uv for mesh in meshes]), material),
+        process=False,
+    )
+
+
+def _own_color(mesh: Any) -> Color | None:
     """The colour in a mesh file, if it has one."""
     visual = mesh.visual
     if not getattr(visual, "defined", False):
@@ -197,13 +245,13 @@ def _own_color(mesh: Any) -> tuple[float, float, float] | None:
     return red, green, blue
 
 
-def _color(material: Any, palette: dict[str, tuple[float, float, float] | None]) -> tuple[float, float, float] | None:
+def _color(material: Any, palette: dict[str, Color | None]) -> Color | None:
     if material is None:
         return None
     return _rgb(material) or palette.get(material.get("name"))
 
 
-def _rgb(material: Any) -> tuple[float, float, float] | None:
+def _rgb(material: Any) -> Color | None:
     found = material.find("color")
     if found is None:
         return None

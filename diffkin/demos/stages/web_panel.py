@@ -109,6 +109,7 @@ class WebPanel:
         step = 10.0 ** math.floor(math.log10((control.high - control.low) / 500.0))
         ends = float(control.low), float(control.high)
         slider = gui.add_slider(shown, *ends, step, float(control.value), hint=control.unit or None)
+        slider.precision = max(0, -round(math.log10(step)))  # decimals; limits with more would not fit the field
         slider.on_update(self._by_hand(name, float))
         return slider
 
@@ -154,7 +155,8 @@ class WebPanel:
         elif isinstance(value, str):
             handle.value = label(value, self._language)
         else:
-            handle.value = min(max(round(float(value), 6), handle.min), handle.max) + 0.0  # no -0
+            shown = round(float(value), handle.precision) + 0.0  # no -0
+            handle.value = min(max(shown, handle.min), handle.max)
 
 
 def _wxyz(place: Tensor) -> Any:

@@ -101,6 +101,9 @@ class WebScene:
             if shape.link not in node.parts:
                 node.parts[shape.link] = scene.add_frame(path, show_axes=False)
             solid = body.opacity >= 1.0
+            if shape.skin is not None and solid and body.color is None:
+                scene.add_mesh_trimesh(f"{path}/{number}", shape.skin, receive_shadow=False)
+                continue
             scene.add_mesh_simple(
                 f"{path}/{number}", shape.vertices, shape.faces, color=_rgb(body.color or shape.color),
                 opacity=None if solid else body.opacity, side="double", cast_shadow=solid, receive_shadow=False,

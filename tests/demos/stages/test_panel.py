@@ -109,3 +109,14 @@ def test_all_controls_are_described(window: Remembering) -> None:
         "solver: adam, lbfgs; how",
         "reset: button; back",
     ]
+
+
+def test_a_slider_shows_no_negative_zero(window: Remembering) -> None:
+    narrow = Slider("narrow", -1e-3, 1e-3, 0.0)
+    panel = Panel(0, (Slider("wide", -1.0, 1.0, -1e-9), narrow))
+    assert list(window.values.values())[0] == 0.0 and str(list(window.values.values())[0]) == "0.0"
+    panel.show({"narrow": -4e-4})
+    assert list(window.values.values())[1] == -4e-4  # which is much of its range
+    made = window.made
+    panel.show({"narrow": -4e-4, "wide": -1e-9})
+    assert window.made == made  # and nothing is made anew for it

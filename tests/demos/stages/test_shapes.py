@@ -1,11 +1,13 @@
 """Shapes of links: where PyBullet's own shapes are, in their colours, and what hangs on a robot with it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 import diffkin as dk
-from diffkin.demos.stages.shapes import GREY, link_shapes
+from diffkin.demos.stages.shapes import GREY, LinkShape, link_shapes
 from diffkin.robot import Robot
 
 URDF = """<robot name="two">
@@ -65,3 +67,51 @@ def test_an_arm_of_no_file_has_shapes_that_move_with_it() -> None:
     last = np.concatenate([shape.vertices for shape in shapes if shape.link == "link3"])
     assert last[:, 0].min() == pytest.approx(-0.3 - 0.04, abs=0.02)  # from the joint before to the tip
     assert last[:, 0].max() == pytest.approx(0.025, abs=0.02)
+
+
+CARD = """<robot name="card"><link name="base"><visual><geometry><mesh filename="{mesh}" scale="2 2 2"/></geometry>
+  {material}</visual></link><link name="tip"/><joint name="turn" type="continuous"><parent link="base"/><child link="tip"/>
+  </joint></robot>"""
+ORANGE = '<material name="orange"><color rgba="1 0.5 0 1"/></material>'
+
+
+def card(folder: Path, mesh: str, material: str = "") -> LinkShape:
+    """The one piece of a robot that is a card of two triangles."""
+    file = folder / "card.urdf"
+    file.write_text(CARD.format(mesh=mesh, material=material))
+    (piece,) = link_shapes(Robot.from_urdf(file))
+    return piece
+
+
+def test_a_texture_is_kept_and_multiplied_by_the_colour_of_the_file(tmp_path: Path) -> None:
+    trimesh, image = pytest.importorskip("trimesh"), pytest.importorskip("PIL.Image")
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[:, :4], pixels[:, 4:] = (250, 20, 20), (20, 20, 250)  # red on the left, blue on the right
+    image.fromarray(pixels).save(tmp_path / "card.png")
+    (tmp_path / "card.mtl").write_text("newmtl card\nKd 0.3 0.3 0.3\nmap_Kd card.png\n")
+    corners = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\nvn 0 0 1\n"
+    faces = "f 1/1/1 2/2/1 3/3/1\nf 1/1/1 3/3/1 4/4/1\n"
+    (tmp_path / "card.obj").write_text(f"mtllib card.mtl\n{corners}usemtl card\n{faces}")
+    for material, color in (("", (1.0, 1.0, 1.0)), (ORANGE, (1.0, 0.5, 0.0))):
+        piece = card(tmp_path, "card.obj", material)
+        assert piece.color == color
+        data = trimesh.util.wrap_as_stream(piece.skin.export(file_type="glb"))
+        (read,) = trimesh.load_scene(data, file_type="glb").geometry.values()
+        assert read.bounds[1].tolist() == [2.0, 2.0, 0.0]
+        np.testing.assert_array_equal(np.asarray(read.visual.material.baseColorTexture), pixels)
+        np.testing.assert_allclose(read.visual.material.baseColorFactor[:3], 255.0 * np.array(color), atol=1.0)
+        np.testing.assert_allclose(read.visual.uv[:, 0], read.vertices[:, 0] / 2.0)  # it lies as it should
+
+
+def test_colours_of_single_faces_are_kept_where_the_file_has_none_for_them_all(tmp_path: Path) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    corners = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
+    painted = trimesh.Trimesh(corners, [[0, 1, 2], [0, 2, 3]], process=False)
+    painted.visual.face_colors = [[250, 20, 20, 255], [20, 20, 250, 255]]
+    painted.export(tmp_path / "card.ply")
+    assert card(tmp_path, "card.ply", ORANGE).skin is None
+    skin = card(tmp_path, "card.ply").skin
+    data = trimesh.util.wrap_as_stream(skin.export(file_type="glb"))
+    (read,) = trimesh.load_scene(data, file_type="glb").geometry.values()
+    for corner, color in zip(read.triangles.mean(1), read.visual.face_colors):
+        assert color[:3].tolist() == ([250, 20, 20] if corner[0] > corner[1] else [20, 20, 250])  # no blend of the two

@@ -22,6 +22,7 @@ class Demo:
     title = "scara: move the joints"
     controls = (
         Slider("bank", 0.0, 45.0, 30.0, "deg", "joints"),
+        Slider("turn", -2.094395, 2.094395, 0.5, "rad", "joints"),
         Button("reset"),
         Choice("solution", ("nearest", "any"), "nearest"),
         Choice("motion", ("placed", "motors"), "placed", physics=True),
@@ -62,10 +63,22 @@ def test_a_choice_is_told_in_english(panel: WebPanel) -> None:
 
 
 def test_what_needs_physics_is_left_out(panel: WebPanel) -> None:
-    assert set(panel._handles) == {"bank", "reset", "solution", "target"}
+    assert set(panel._handles) == {"bank", "turn", "reset", "solution", "target"}
     assert panel.take(0.0)[0]["motion"] == "placed"
     panel.show({"motion": "motors", "bank": 20.0}, ())
     assert panel._handles["bank"].value == 20.0
+
+
+def test_a_slider_shows_few_decimals_and_no_negative_zero(panel: WebPanel) -> None:
+    slider = panel._handles["turn"]
+    assert slider.precision == 3
+    panel.show({"turn": -1e-5}, ())
+    assert str(slider.value) == "0.0"
+    panel.show({"turn": 0.66052}, ())
+    assert slider.value == 0.661
+    assert panel.take(0.0)[0]["turn"] == 0.66052  # the demo keeps what it set
+    panel.show({"turn": 2.094395}, ())
+    assert slider.value == 2.094 <= slider.max
 
 
 def test_a_gizmo_gives_a_pose(panel: WebPanel) -> None:

@@ -1,5 +1,6 @@
 """Scenes on a page: nodes stand where links, lines and clouds are, and what is gone is hidden."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,24 @@ def test_another_colour_is_another_body(server: Any) -> None:
     page.draw(Scene(bodies=(Body("arm", robot, q, color=(1.0, 0.0, 0.0), opacity=0.5),)))
     mesh = server.scene.get_handle_by_name("/bodies/arm/base/0")
     assert mesh.color == (255, 0, 0) and mesh.opacity == 0.5
+
+
+def test_a_mesh_of_several_colours_keeps_them_unless_the_body_is_painted(server: Any, tmp_path: Path) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    mesh = trimesh.creation.box((0.1, 0.1, 0.1))
+    mesh.visual.face_colors = np.repeat([[250, 20, 20, 255], [20, 20, 250, 255]], 6, axis=0)
+    mesh.export(tmp_path / "box.ply")
+    file = tmp_path / "box.urdf"
+    file.write_text("""<robot name="box"><link name="base"><visual><geometry><mesh filename="box.ply"/></geometry></visual>
+      </link><link name="tip"/><joint name="turn" type="continuous"><parent link="base"/><child link="tip"/></joint>
+    </robot>""")
+    page, robot, q = WebScene(server), dk.load_robot(file), torch.zeros(1).double()
+    page.draw(Scene(bodies=(Body("box", robot, q),)))
+    sent = trimesh.util.wrap_as_stream(server.scene.get_handle_by_name("/bodies/box/base/0").glb_data)
+    (read,) = trimesh.load_scene(sent, file_type="glb").geometry.values()
+    assert {tuple(color) for color in read.visual.face_colors[:, :3].tolist()} == {(250, 20, 20), (20, 20, 250)}
+    page.draw(Scene(bodies=(Body("box", robot, q, color=(0.0, 1.0, 0.0)),)))
+    assert server.scene.get_handle_by_name("/bodies/box/base/0").color == (0, 255, 0)
 
 
 def test_an_arm_of_no_file_is_drawn(server: Any) -> None:
