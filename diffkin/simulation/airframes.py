@@ -26,6 +26,7 @@ from diffkin.errors import ModelFileError
 from diffkin.rotations import matrix_to_quat_xyzw, rotvec_to_matrix
 from diffkin.simulation.bullet_robot import BulletRobot, load
 from diffkin.simulation.library import bullet
+from diffkin.simulation.pictures import Camera, fitted
 from diffkin.simulation.world import open_world
 from diffkin.transforms import pose
 
@@ -221,6 +222,8 @@ def _carry(placed: Tensor, offset: Sequence[float]) -> Tensor:
 
 # -- pictures -------------------------------------------------------------------------------------------------------
 
+_FIELD_OF_VIEW_DEG = 50.0
+
 
 def picture(
     flying: BulletAirframe,
@@ -257,9 +260,11 @@ def picture(
         for k in range(1, 13):
             place = (origin + 0.08 * k * reach * direction).tolist()
             beads.append(p.createMultiBody(0.0, -1, shape, place, physicsClientId=client))
-    away = 2.1 * reach if ray is None else 2.7 * reach  # the beads are to be seen as a whole
-    view = p.computeViewMatrixFromYawPitchRoll((0.0, 0.0, 0.0), away, yaw_deg, pitch_deg, 0.0, 2)
-    lens = p.computeProjectionMatrixFOV(50.0, size[0] / size[1], 0.05 * reach, 20.0 * reach)
+    camera = Camera((0.0, 0.0, 0.0), 2.1 * reach, yaw_deg, pitch_deg, _FIELD_OF_VIEW_DEG)
+    if ray is not None:  # the beads are to be seen as a whole
+        camera = fitted(client, camera, size[0] / size[1])
+    view = p.computeViewMatrixFromYawPitchRoll(camera.target, camera.distance, yaw_deg, pitch_deg, 0.0, 2)
+    lens = p.computeProjectionMatrixFOV(_FIELD_OF_VIEW_DEG, size[0] / size[1], 0.05 * reach, 20.0 * reach)
     _, _, colours, _, _ = p.getCameraImage(
         *size, view, lens, renderer=p.ER_TINY_RENDERER, flags=p.ER_NO_SEGMENTATION_MASK, physicsClientId=client
     )

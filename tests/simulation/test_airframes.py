@@ -75,6 +75,17 @@ def test_picture_shows_the_aircraft_and_its_ray() -> None:
     assert red.sum() > 5
 
 
+@pytest.mark.parametrize("yaw_deg", [163.0, -151.0])
+def test_a_ray_is_seen_as_a_whole(yaw_deg: float) -> None:
+    angles = torch.deg2rad(torch.tensor([yaw_deg, -18.0, 0.0], dtype=torch.float64))
+    with open_airframe(load_airframe("fixed_wing")) as flying:
+        q = flying.airframe.neutral()
+        shown = picture(flying, rotations.euler_to_matrix(angles, "ZYX"), q, ray="boresight")
+    rows, columns = np.nonzero((shown < 245).any(-1))
+    assert rows.min() > 0 and rows.max() < 359 and columns.min() > 0 and columns.max() < 479
+    assert max((rows.max() - rows.min()) / 360, (columns.max() - columns.min()) / 480) > 0.8
+
+
 def test_the_base_must_be_the_root() -> None:
     from diffkin.robot import load_robot
 
