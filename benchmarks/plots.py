@@ -22,7 +22,7 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
     for section, axis in (("over_batch", "batch"), ("over_joints", "joints")):
         if section not in results:
             continue
-        figure, axes = plt.subplots(figsize=(7.5, 5))
+        figure, axes = plt.subplots(figsize=(7.5, 5), layout="constrained")
         for name, curve in results[section]["seconds_each"].items():
             library, work = name.rsplit(" ", 1)
             points = sorted((int(size), seconds * 1e6) for size, seconds in curve.items())
@@ -38,14 +38,13 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
         axes.set_xlabel("problems in a call" if axis == "batch" else "joints of a made-up chain")
         axes.set_ylabel("microseconds a problem")
         axes.grid(True, which="major", alpha=0.3)
-        axes.legend(fontsize=7, ncols=2)
+        figure.legend(loc="outside lower center", fontsize=7, ncols=3, frameon=False)  # where it covers no curve
         axes.set_title(
             "kuka_iiwa"
             if axis == "batch"
             else f"batch {results[section]['batch']:,}, IK {results[section]['ik_batch']:,}"
         )
         path = folder / f"cost_over_{axis}.png"
-        figure.tight_layout()
         figure.savefig(path, dpi=130)
         plt.close(figure)
         written.append(path)
