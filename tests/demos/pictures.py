@@ -1,11 +1,12 @@
 """Make the pictures of docs/demos.md that show the arm: ``python -m tests.demos.pictures [window] [film] [modes]
-[solutions]``."""
+[solutions] [browser]``."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,9 +16,12 @@ import numpy as np
 
 import diffkin as dk
 from diffkin.demos.arm import bullet_opinion, make_arm_demo
+from diffkin.demos.arm.surroundings import Surroundings
 from diffkin.demos.scene import Demo, Moment, Scene, Value, first_values
+from diffkin.demos.stages.browser import BrowserStage
 from diffkin.demos.stages.film import film_demo
 from tests.demos.display import ROOT, running_demo, virtual_display
+from tests.demos.stages.chromium import chromium, drag, on_screen, open_page, picture
 from tests.plotting.films import read_film
 
 IMAGES = ROOT / "docs" / "images"
@@ -73,6 +77,22 @@ def solutions() -> None:
     Image.fromarray(np.concatenate(frames, axis=1)).save(IMAGES / "demo_solutions.png", optimize=True)
 
 
+def browser() -> None:
+    """The page with the arm, its gizmo, the ellipsoid and the readings."""
+    robot = dk.load_robot("kuka_iiwa")
+    demo = Showing(Surroundings(make_arm_demo(robot), robot), {"show": "ellipsoid"})
+    with chromium() as page, BrowserStage(demo) as stage:
+        thread = threading.Thread(target=stage.play)
+        thread.start()
+        client = open_page(page, stage.url, stage.server)
+        start, end = (on_screen(page, client, place) for place in ((0.0, 0.0, 0.1), (0.15, -0.05, 0.1)))
+        drag(page, start, end)  # past the gizmo: it turns the camera
+        time.sleep(2.0)
+        picture(page, IMAGES / "demo-browser.png")
+        stage.end()
+        thread.join()
+
+
 class Showing:
     """A demo in whose rehearsal nothing is touched, but choices show what they are told."""
 
@@ -92,5 +112,6 @@ class Showing:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("window", "film", "modes", "solutions"):
-        {"window": window, "film": film, "modes": modes, "solutions": solutions}[name]()
+    made = {"window": window, "film": film, "modes": modes, "solutions": solutions, "browser": browser}
+    for name in sys.argv[1:] or made:
+        made[name]()

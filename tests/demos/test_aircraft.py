@@ -9,6 +9,7 @@ from diffkin import aircraft
 from diffkin.demos.aircraft import AIRCRAFT_MODES, aircraft_demo
 from diffkin.demos.scene import Moment, first_values
 from diffkin.errors import UnknownNameError
+from tests.demos.walk import walk
 
 
 @pytest.mark.parametrize("name", ["fixed_wing", "quadrotor"])
@@ -28,6 +29,13 @@ def test_every_mode_rehearses(name: str, mode: str) -> None:
     assert demo.results()["aircraft"] == name
     texts = [reading.name for reading in scene.readings] + [control.name for control in demo.controls] + [demo.title]
     assert all(text.isascii() for text in texts)
+
+
+@pytest.mark.parametrize("name", ["fixed_wing", "quadrotor"])
+@pytest.mark.parametrize("mode", AIRCRAFT_MODES)
+def test_every_control_may_be_touched(name: str, mode: str) -> None:
+    demo = aircraft_demo(mode, aircraft.load_airframe(name))
+    assert walk(demo) > 2 * len(demo.controls)
 
 
 def test_a_demo_can_be_made_in_another_process() -> None:

@@ -23,7 +23,7 @@ BACKGROUND = (0.93, 0.945, 0.96)
 """Behind everything, in films and in the window."""
 
 _FIELD_OF_VIEW_DEG = 35.0
-_ROOM = 1.12  # around what a view wants to be seen
+_ROOM = 1.2  # around what a view wants to be seen: frames at its edge reach out of it
 
 _ASIDE = 0.3  # how far left of a view's middle the camera looks, in its radii
 

@@ -5,9 +5,11 @@ import torch
 
 import diffkin as dk
 from diffkin.demos.arm import MODES, make_arm_demo
+from diffkin.demos.arm.surroundings import Surroundings
 from diffkin.demos.scene import Scene, first_values
 from diffkin.demos.stages.film import rehearse
 from diffkin.errors import UnknownNameError
+from tests.demos.walk import walk
 
 
 def play(demo, steps: int = 6, dt: float = 0.3) -> list[Scene]:
@@ -38,6 +40,19 @@ def test_modes_play_and_say_the_truth(mode: str, name: str) -> None:
     results = demo.results()
     assert results["robot"] == name and results["mode"] == mode
     assert results["solves"] >= 1 and results["solved"] == results["solves"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [
+        *((mode, "scara") for mode in MODES if mode != "learned"),
+        pytest.param("learned", "franka_panda", marks=pytest.mark.slow),  # it trains a network first
+    ],
+)
+def test_every_control_may_be_touched(mode: str, name: str) -> None:
+    robot = dk.load_robot(name)
+    demo = Surroundings(make_arm_demo(robot, mode), robot)
+    assert walk(demo) > 2 * len(demo.controls)
 
 
 def test_unknown_names_are_errors() -> None:

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from diffkin.demos.scene import Box, Scene, View
+from diffkin.demos.arm import make_arm_demo
+from diffkin.demos.scene import Box, Scene, View, first_values
+from diffkin.demos.stages.film import rehearse
 from diffkin.demos.stages.pictures import Photographer, camera_of, start_graphics, stop_graphics
 from diffkin.demos.stages.solids import Solids
+from diffkin.robot import load_robot
 from diffkin.simulation import library
 from diffkin.simulation.world import open_world
 
@@ -28,6 +31,21 @@ def test_the_camera_sees_the_ball_of_its_view() -> None:
     assert seen[:, 1].max() > 0.75  # and it fills the height
 
 
+def test_frames_of_a_film_stay_inside_it() -> None:
+    demo = make_arm_demo(load_robot("franka_panda"))
+    with open_world() as client:
+        lens = camera_of(demo.view).lens(client, 560, 420)
+    scene, values, worst = demo.begin(), first_values(demo.controls), 0.0
+    for k in range(1, 60):
+        moment = rehearse(demo, values, 0.15 * k, 0.15, scene)
+        values, scene = dict(moment.values), demo.step(moment)
+        for frame in scene.frames:
+            ends = frame.pose[:3, 3] + frame.length * frame.pose[:3, :3].T
+            clip = lens.clip(ends.numpy())
+            worst = max(worst, float(np.abs(clip[:, :2] / clip[:, 3:]).max()))
+    assert worst < 0.99
+
+
 @pytest.mark.parametrize("graphics", [True, False])
 def test_a_box_is_where_it_should_be(graphics: bool) -> None:
     pytest.importorskip("PIL")
@@ -44,6 +62,6 @@ def test_a_box_is_where_it_should_be(graphics: bool) -> None:
     red = picture[..., 0] - picture[..., 2] > 50
     rows, columns = np.nonzero(red)
     assert rows.mean() == pytest.approx(59.5, abs=1.5) and columns.mean() > 80  # right of the middle: text stands left
-    distance = 1.12 / math.sin(math.radians(17.5)) - 0.2  # of the box's near face
+    distance = 1.2 / math.sin(math.radians(17.5)) - 0.2  # of the box's near face
     high = 0.4 / distance / (2 * math.tan(math.radians(17.5))) * 120
     assert rows.max() - rows.min() + 1 == pytest.approx(high, abs=2.0)
