@@ -70,8 +70,8 @@ def servo_step(
     acceleration limit times dt, and that leave way enough to brake before a limit. Where the motion ends more than
     0.1 mm or mrad from where J foresaw it, it is corrected by one more such step from there, within the same limits.
     Damping by the squared residual (Sugihara, IEEE Trans. Robotics 27, 2011) vanishes at the target, so that the approach
-    ends quadratically. Near a singularity, speeds stay bounded by it and by the limits; there the motion slows and may
-    leave the path.
+    ends quadratically. Near a singularity, speeds stay bounded by it and by the limits: there "nearest" leaves the
+    path, as little as it can, and "slow" goes along it more slowly, to a stop if need be (``scale`` says how much).
 
     The motion e is what a redundant arm does beside: it leaves the tasks alone, moves the joints towards the middles of
     their ranges, in ratio to the motion that the target asks for, and ends with it (``centring``).

@@ -117,6 +117,28 @@ def test_slow_keeps_to_the_way_that_nearest_leaves() -> None:
     assert 0.0 < scales["slow"] < scales["nearest"] < 1.0
 
 
+def test_near_a_singularity_nearest_comes_nearer_and_slow_stays_on_the_way() -> None:
+    robot = dk.load_robot("kuka_iiwa")
+    q = torch.tensor([0.3, 0.5, 0.2, -0.02, 0.4, 0.6, 0.1], dtype=DOUBLE)  # the elbow nearly straight
+    T, directions = robot.forward_kinematics(q), torch.linalg.svd(robot.jacobian(q)).U
+    wanted = 0.05 * (directions[:, 0] + directions[:, -1]) / math.sqrt(2.0)  # half of it along what the arm cannot do
+    goal = T.clone()
+    goal[:3, 3] += wanted[:3]
+    goal[:3, :3] = dk.rotations.rotvec_to_matrix(wanted[3:]) @ T[:3, :3]
+    beside, away, scale = {}, {}, {}
+    for how in ("nearest", "slow"):
+        step = servo_step(robot, q, torch.zeros(7), goal, DT, velocity_limit=1e3, when_limited=how)
+        there = robot.forward_kinematics(step.q)
+        turn = dk.rotations.matrix_to_rotvec(there[:3, :3] @ T[:3, :3].mT)
+        moved = torch.cat((there[:3, 3] - T[:3, 3], turn))
+        beside[how] = float((moved - wanted * (moved @ wanted) / wanted.square().sum()).norm())
+        away[how] = math.hypot(float(step.position_error), float(step.rotation_error))
+        scale[how] = float(step.scale)
+        assert float((DT * step.dq).abs().max()) < 0.1
+    assert beside["slow"] < 0.05 * beside["nearest"] and away["nearest"] < 0.8 * away["slow"]
+    assert 0.0 < scale["slow"] < 0.1 * scale["nearest"] < 0.1
+
+
 def test_joints_without_limits_turn_on() -> None:
     robot = dk.Robot.from_dh([[0.5, 0.0, 0.0, 0.0], [0.4, 0.0, 0.0, 0.0]])
     q, dq = torch.tensor([0.1, 0.8], dtype=DOUBLE), torch.zeros(2, dtype=DOUBLE)
