@@ -1,13 +1,16 @@
 """``python -m benchmarks.servo``: diffkin's servo step beside pink and mink, along paths at the arms' own speed limits.
 
-All three minimise the same: ``|J x + r|^2 + damping |r|^2 |x|^2`` over one tick, costs of 1 for metres and radians, gain 1,
-the same damping, within the limits of position (gain 1) and of velocity; pink and mink by the solver daqp. They follow
-the same targets from the same state, one after the other in one thread, each from its own last state. Pinocchio judges.
+All minimise the same: ``|J x + r|^2 + damping |r|^2 |x|^2`` over one tick, costs of 1 for metres and radians, gain 1, the
+same damping, within the limits of position (gain 1) and of velocity; pink and mink by the solver daqp. diffkin moves the
+joints towards the middles of their ranges besides, where the target leaves them free; with centring=0 it does not. They
+follow the same targets from the same state, one after the other in one thread, each from its own last state. Pinocchio
+judges.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import json
 import math
@@ -28,7 +31,7 @@ from rich.table import Table
 from benchmarks.models import Model, load_model
 from diffkin.motion import servo_step
 
-__all__ = ["FOLLOWERS", "follow_paths", "main", "motion", "show"]
+__all__ = ["FOLLOWERS", "NoAnswer", "follow_paths", "main", "motion", "show"]
 
 Floats = NDArray[np.float64]
 Tick = Callable[[Floats, Floats], Floats]
@@ -41,6 +44,10 @@ DAMPING = 0.5  # diffkin's default
 FAR = 1e-3  # [m] a path that is ever farther away counts as left
 LOST = 1e-2  # [m] one that ends farther away, as lost
 SLACK = 1e-6  # [rad, relative for speeds] broken limits are counted from here; daqp's own tolerance is of that size
+
+
+class NoAnswer(Exception):
+    """A follower's solver found no motion for a tick."""
 
 
 def motion(lower: Floats, upper: Floats, seed: int) -> Floats:
@@ -59,13 +66,14 @@ def motion(lower: Floats, upper: Floats, seed: int) -> Floats:
 # -- the followers --------------------------------------------------------------------------------------------------
 
 
-def diffkin_tick(model: Model, fastest: Floats, dt: float, damping: float) -> Tick:
+def diffkin_tick(model: Model, fastest: Floats, dt: float, damping: float, centring: float = 1.0) -> Tick:
     """diffkin's, with the arrays made tensors in the measured time."""
     robot = model.robot.replace(max_velocity=torch.from_numpy(fastest))
     still = torch.zeros(model.dof, dtype=torch.float64)
 
     def tick(q: Floats, target: Floats) -> Floats:
-        return servo_step(robot, torch.from_numpy(q), still, torch.from_numpy(target), dt, damping=damping).q.numpy()
+        state, pose = torch.from_numpy(q), torch.from_numpy(target)
+        return servo_step(robot, state, still, pose, dt, damping=damping, centring=centring).q.numpy()
 
     return tick
 
@@ -73,8 +81,10 @@ def diffkin_tick(model: Model, fastest: Floats, dt: float, damping: float) -> Ti
 def pink_tick(model: Model, fastest: Floats, dt: float, damping: float) -> Tick:
     """pink's, with a configuration that is updated in place."""
     import pink
+    from pink.exceptions import NoSolutionFound
     from pink.limits import ConfigurationLimit, VelocityLimit
     from pink.tasks import FrameTask
+    from qpsolvers.exceptions import SolverError
 
     arm = model.pin_model
     task = FrameTask(model.tip, 1.0, 1.0, lm_damping=damping, gain=1.0)
@@ -84,7 +94,10 @@ def pink_tick(model: Model, fastest: Floats, dt: float, damping: float) -> Tick:
     def tick(q: Floats, target: Floats) -> Floats:
         configuration.update(q)
         task.set_target(pin.SE3(target))
-        speed = pink.solve_ik(configuration, [task], dt, "daqp", limits=limits, safety_break=False)
+        try:
+            speed = pink.solve_ik(configuration, [task], dt, "daqp", limits=limits, safety_break=False)
+        except (NoSolutionFound, SolverError) as error:
+            raise NoAnswer(f"pink: {error}") from error
         return pin.integrate(arm, q, speed * dt)
 
     return tick
@@ -94,6 +107,8 @@ def mink_tick(model: Model, fastest: Floats, dt: float, damping: float) -> Tick:
     """mink's, likewise, on MuJoCo's model of the same text."""
     import mink
     import mujoco
+    from mink.exceptions import NoSolutionFound
+    from qpsolvers.exceptions import SolverError
 
     arm = mujoco.MjModel.from_xml_string(_without_fingers(model))
     names = [arm.joint(joint).name for joint in range(arm.njnt)]
@@ -107,7 +122,10 @@ def mink_tick(model: Model, fastest: Floats, dt: float, damping: float) -> Tick:
     def tick(q: Floats, target: Floats) -> Floats:
         configuration.update(q)
         task.set_target(mink.SE3.from_matrix(target))
-        speed = mink.solve_ik(configuration, [task], dt, "daqp", limits=limits)
+        try:
+            speed = mink.solve_ik(configuration, [task], dt, "daqp", limits=limits)
+        except (NoSolutionFound, SolverError) as error:
+            raise NoAnswer(f"mink: {error}") from error
         return configuration.integrate(speed, dt)
 
     return tick
@@ -128,9 +146,15 @@ def _without_fingers(model: Model) -> str:
 
 FOLLOWERS: dict[str, Callable[[Model, Floats, float, float], Tick]] = {
     "diffkin": diffkin_tick,
+    "diffkin, centring=0": functools.partial(diffkin_tick, centring=0.0),
     "pink": pink_tick,
     "mink": mink_tick,
 }
+
+
+def package(follower: str) -> str:
+    """The package that a follower is of."""
+    return follower.partition(",")[0]
 
 
 # -- following ------------------------------------------------------------------------------------------------------
@@ -144,7 +168,7 @@ def follow_paths(paths: int, robots: tuple[str, ...] = ROBOTS, damping: float = 
         gave up), ticks that broke a ``position_limits`` or ``velocity_limits``, the worst of each [rad, rad/s], and
         ``p50_us`` and ``p99_us`` of a tick.
     """
-    followers = {name: make for name, make in FOLLOWERS.items() if importlib.util.find_spec(name) is not None}
+    followers = {name: make for name, make in FOLLOWERS.items() if importlib.util.find_spec(package(name)) is not None}
     found: dict[str, dict[str, Any]] = {name: _nothing() for name in followers}
     for robot in robots:
         model = load_model(robot)
@@ -185,8 +209,8 @@ def _follow(
         begin = time.perf_counter()
         try:
             q = tick(q, target)
-        except Exception as error:  # noqa: BLE001 - of whatever kind the library's own are
-            print(f"{type(error).__name__} on a path of {model.name}: {error}", file=sys.stderr)
+        except NoAnswer as error:
+            print(f"No answer on a path of {model.name} by {error}", file=sys.stderr)
             found["failed"] += 1
             break
         seconds.append(time.perf_counter() - begin)
@@ -218,7 +242,7 @@ def show(found: dict[str, dict[str, float]], console: Console) -> None:
         "above a speed limit",
     )
     for head in (*heads, "p50 [us]", "p99 [us]"):
-        table.add_column(head, justify="left" if not head else "right")
+        table.add_column(head, justify="left" if not head else "right", min_width=0 if head else 10)
     for name, values in found.items():
         counts = [f"{values[key]}" for key in ("paths", "left", "lost", "failed")]
         broken = [
@@ -234,7 +258,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--paths", type=int, default=60, help="paths of each robot (60)")
     parser.add_argument("--robots", default=",".join(ROBOTS), help=f"comma-separated: {', '.join(ROBOTS)}")
-    parser.add_argument("--damping", type=float, default=DAMPING, help=f"of all three ({DAMPING})")
+    parser.add_argument("--damping", type=float, default=DAMPING, help=f"of all ({DAMPING})")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmarks"), help="folder of servo.json")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)

@@ -59,18 +59,22 @@ def servo_step(
     link: str | None = None,
     *,
     when_limited: str = "nearest",
+    centring: float = 1.0,
     inequalities: tuple[Float[Tensor, "*batch rows dof"], Float[Tensor, "*batch rows"]] | None = None,
     backend: str | None = None,
 ) -> ServoStep:
     """One tick of control: the speed that brings the target nearest at its end, within all limits.
 
-    Minimises ``|J dq dt + r|^2 + damping |r|^2 |dq dt|^2``, r the residual of the tasks at ``q``, over the speeds that
+    Minimises ``|J dq dt + r|^2 + damping |r|^2 |dq dt - e|^2``, r the residual of the tasks at ``q``, over the speeds that
     keep ``q + dq dt`` within the joints' limits, ``|dq|`` within the velocity limit, the change of dq within the
     acceleration limit times dt, and that leave way enough to brake before a limit. Where the motion ends more than
     0.1 mm or mrad from where J foresaw it, it is corrected by one more such step from there, within the same limits.
     Damping by the squared residual (Sugihara, IEEE Trans. Robotics 27, 2011) vanishes at the target, so that the approach
-    ends quadratically. Near a singularity, speeds stay bounded by it and by the limits; there the motion slows and may
-    leave the path.
+    ends quadratically. Near a singularity, speeds stay bounded by it and by the limits: there "nearest" leaves the
+    path, as little as it can, and "slow" goes along it more slowly, to a stop if need be (``scale`` says how much).
+
+    The motion e is what a redundant arm does beside: it leaves the tasks alone, moves the joints towards the middles of
+    their ranges, in ratio to the motion that the target asks for, and ends with it (``centring``).
 
     With an acceleration limit a, the motion is slowed early enough to stop at the target as well; a target that moves at
     speed v is therefore followed with a lag of about ``v^2 / (2 a)`` of the joints.
@@ -92,6 +96,8 @@ def servo_step(
         link: The link that a pose is meant for; the tip if None.
         when_limited: What gives where limits hold the motion up: "nearest" comes as near to the target as the tick
             allows and may leave the straight way to it; "slow" keeps to the way and goes along it more slowly.
+        centring: How far e goes: as far as the motion itself with all joints at their limits, times this. 0 for the
+            shortest motion. Of tasks of which some have a priority of 1 or more, those use the freedom instead.
         inequalities: (G, h), (*batch, rows, dof) and (*batch, rows): ``G dq <= h`` too, to 1e-6. Where the limits leave no
             such speed, the limits are kept, and the sum of the squares of ``max(G dq - h, 0)`` is the least that they
             allow. Solved by the package daqp, one state after another.
@@ -105,7 +111,7 @@ def servo_step(
         diffkin.errors.NonFiniteError: NaN or infinity in ``q``, ``dq`` or targets.
         diffkin.errors.RotationError: A target that is no pose.
         diffkin.errors.UnknownNameError: Unknown link, ``when_limited`` or ``backend``.
-        diffkin.errors.OptionError: ``dt``, a limit or damping out of its range; ``inequalities`` that are no pair.
+        diffkin.errors.OptionError: ``dt``, a limit, damping or centring out of its range; ``inequalities`` that are no pair.
         diffkin.errors.MissingDependencyError: ``inequalities``, and the extra ``diffkin[servo]`` is not installed.
     """
     check_robot_given(robot)
@@ -113,7 +119,8 @@ def servo_step(
         raise closest(when_limited, _WHEN_LIMITED, "when_limited")
     dt = real(dt, "dt", above=0.0)
     damping = real(damping, "damping", least=0.0)
-    settings = servo_kernel.Settings(dt, damping, when_limited == "slow")
+    centring = real(centring, "centring", least=0.0)
+    settings = servo_kernel.Settings(dt, damping, centring, when_limited == "slow")
     if backend is None and inequalities is None:
         quick = servo_kernel.quick_step(robot, q, dq, target, velocity_limit, acceleration_limit, link, settings)
         if quick is not None:
@@ -162,7 +169,7 @@ def _step(
         right = right.expand(*batch, right.shape[-1]).reshape(len(q), right.shape[-1])
         allowed = Bounds(low * dt, high * dt, left, right * dt)
     state = State(now, None, every)
-    change, scale = move(problem, state, allowed, hardest * dt**2, settings.damping, settings.slow)
+    change, scale = move(problem, state, allowed, hardest * dt**2, settings.damping, settings.slow, settings.centring)
     after = torch.minimum(torch.maximum(now + change, problem.lower), problem.upper)
     rounded = torch.minimum(torch.maximum(after.to(robot.dtype), robot.lower), robot.upper)
     position, rotation = problem.errors(State(rounded.double(), None, every))

@@ -13,7 +13,7 @@ from diffkin._checks import ROTATION_TOLERANCE
 from diffkin._gate import is_plain, is_watched, kernel
 from diffkin.ik.problem import Problem
 from diffkin.kinematics import dispatch
-from diffkin.motion.servo_move import CURVED, FLOOR, FLOOR_BESIDE, MET, ON_LINE, SOFT
+from diffkin.motion.servo_move import CURVED, FLOOR, FLOOR_BESIDE, IDLE, MET, ON_LINE, SOFT
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
@@ -34,11 +34,13 @@ class Settings:
     Attributes:
         dt: Length of the tick [s].
         damping: At least 0.
+        centring: At least 0.
         slow: Whether to keep to the straight way.
     """
 
     dt: float
     damping: float
+    centring: float
     slow: bool
 
 
@@ -127,7 +129,8 @@ def _step(
 ) -> Step | None:
     single = robot.tree.dtype == torch.float32
     done = kernel("servo.tick.tick")(
-        ready.arm, rates, ready.constants, q, dq, poses, settings.dt, settings.damping, settings.slow, single
+        *(ready.arm, rates, ready.constants, q, dq, poses),
+        *(settings.dt, settings.damping, settings.centring, settings.slow, single),
     )
     scale = done.found[2]
     if np.isnan(scale).any():
@@ -179,7 +182,7 @@ def _ready(robot: Robot, link: int) -> _Ready:
     if entry is None:
         limits = (part.detach().double().numpy() for part in (robot.lower, robot.upper))
         arm = kernel("servo.arm.pack_arm")(dispatch.mechanism(robot.tree), link, *limits)
-        constants = kernel("servo.tick.Constants")(FLOOR, FLOOR_BESIDE, SOFT, ON_LINE, MET, CURVED)
+        constants = kernel("servo.tick.Constants")(FLOOR, FLOOR_BESIDE, SOFT, ON_LINE, MET, CURVED, IDLE)
         fastest = robot.max_velocity.detach().double().numpy()
         entry = _Ready(arm, constants, np.stack((fastest, np.full_like(fastest, np.inf))))
         if not (robot.lower.requires_grad or robot.upper.requires_grad or robot.max_velocity.requires_grad):

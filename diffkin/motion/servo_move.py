@@ -15,7 +15,7 @@ from diffkin.ik.problem import Problem, State
 from diffkin.motion.box_qp import solve_box_least_squares
 from diffkin.motion.general_qp import solve_general_least_squares
 
-__all__ = ["Bounds", "CURVED", "FLOOR", "FLOOR_BESIDE", "MET", "ON_LINE", "SOFT", "bounds", "move"]
+__all__ = ["Bounds", "CURVED", "FLOOR", "FLOOR_BESIDE", "IDLE", "MET", "ON_LINE", "SOFT", "bounds", "move"]
 
 FLOOR = 1e-10
 """Of the damping, beside the trace of J^T J."""
@@ -29,6 +29,8 @@ MET = 1e-9
 """[m or rad] A motion shorter than this is made in full."""
 CURVED = 1e-4
 """[m or rad] Where the motion bends away from its tangent by more, it is corrected once."""
+IDLE = 1e-18
+"""A joint with a smaller share in the trace of J^T J has no part in the tasks, and is left alone."""
 _FIRST = 1e6  # weight of tasks of priority 0 beside those of the next, and so on
 _CALM = 1.0  # more damping for what need not be met: it ends at residuals where curvature counts
 
@@ -95,22 +97,28 @@ def _brakable(way: Tensor, hardest: Tensor, dt: float) -> Tensor:
 
 
 def move(
-    problem: Problem, state: State, allowed: Bounds, loss: Tensor, damping: float, slow: bool
+    problem: Problem, state: State, allowed: Bounds, loss: Tensor, damping: float, slow: bool, centring: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """(n, dof) the change of coordinates within bounds, and (n,) how much of the wanted motion it makes.
 
-    ``loss`` (dof,) is how much less a joint can move in a tick than in the one before.
+    ``loss`` (dof,) is how much less a joint can move in a tick than in the one before. Where tasks of lower priority
+    are given, what is free is theirs, and nothing is centred.
     """
     first = problem.only(0)
     residual, jacobian = first.linearize(state)
     size, wanted = _size(jacobian), residual.square().sum(-1)
-    kept, nothing = _stoppable(jacobian, residual, size, loss), torch.zeros_like(state.q)
+    nothing = torch.zeros_like(state.q)
+    aside = nothing
+    if centring > 0.0 and len(problem.levels) == 1:
+        aside = _aside(problem, state, allowed, jacobian, residual, size, damping, centring)
+    kept = _stoppable(jacobian, residual, size, loss, aside.abs())
+    aside = kept * aside
     if slow:
-        change, made = _along(jacobian, kept * residual, FLOOR_BESIDE * size + damping * wanted, allowed)
+        change, made = _along(jacobian, kept * residual, FLOOR_BESIDE * size + damping * wanted, aside, allowed)
         kept = kept * made
     else:
         share = (FLOOR * size + damping * wanted)[:, None].expand_as(nothing)
-        change = allowed.least_squares(jacobian, kept * residual, share, nothing)
+        change = allowed.least_squares(jacobian, kept * residual, share, aside)
     moved = (jacobian @ change[..., None]).squeeze(-1)
     met = wanted <= MET**2
     scale = torch.where(met, 1.0, -(moved * residual).sum(-1) / wanted.where(~met, 1.0)).clamp(0.0, 1.0)
@@ -122,7 +130,7 @@ def move(
         above.append(heavy)
         rest, heavy = problem.only(level).linearize(state)
         size = _size(heavy)
-        rest = _stoppable(heavy, rest, size, loss) * rest
+        rest = _stoppable(heavy, rest, size, loss, nothing) * rest
         own = FLOOR_BESIDE * size + (_CALM + damping) * rest.square().sum(-1)
         held = torch.cat([each * (_FIRST * size / _size(each)).sqrt()[:, None, None] for each in above], dim=-2)
         given = torch.cat((-(held @ change[..., None]).squeeze(-1), rest), dim=-1)
@@ -166,25 +174,60 @@ def _size(jacobian: Tensor) -> Tensor:
     return jacobian.square().sum((-1, -2)).clamp(min=1e-30)
 
 
-def _stoppable(jacobian: Tensor, residual: Tensor, size: Tensor, loss: Tensor) -> Tensor:
-    """(n, 1) the share of the way to the target that a tick may make, so that all joints can stop there."""
+def _aside(
+    problem: Problem,
+    state: State,
+    allowed: Bounds,
+    jacobian: Tensor,
+    residual: Tensor,
+    size: Tensor,
+    damping: float,
+    centring: float,
+) -> Tensor:
+    """(n, dof) the motion e towards the middle of the joints' ranges that leaves the tasks where they are.
+
+    ``e = -centring |x0| N u``: u from -1 at the lower limit to 1 at the upper, N the projector onto the null space of J,
+    x0 the damped step without bounds, cut off at them; so that joints rest where the tasks do (the gradient projection
+    of Liegeois, IEEE Trans. Systems, Man, and Cybernetics 7, 1977). Joints without limits or without part in the tasks
+    are left alone.
+    """
+    floor = FLOOR_BESIDE * size
+    plain = _shortest(jacobian, residual, floor + damping * residual.square().sum(-1))
+    length = torch.minimum(torch.maximum(plain, allowed.low), allowed.high).norm(dim=-1, keepdim=True)
+    width = problem.upper - problem.lower
+    off = (problem.lower + problem.upper - 2.0 * state.q) / width
+    takes_part = jacobian.square().sum(-2) > IDLE * size[:, None]
+    wish = centring * length * off.where(torch.isfinite(width) & (width > 0.0) & takes_part, 0.0)
+    return wish + _shortest(jacobian, (jacobian @ wish[..., None]).squeeze(-1), floor)
+
+
+def _shortest(jacobian: Tensor, residual: Tensor, weight: Tensor) -> Tensor:
+    """(n, dof) the minimiser of ``|J x + r|^2 + weight |x|^2``."""
+    damped = jacobian.mT @ jacobian + torch.diag_embed(weight[:, None].expand(-1, jacobian.shape[-1]))
+    return -torch.linalg.solve(damped, (jacobian.mT @ residual[..., None]).squeeze(-1))
+
+
+def _stoppable(jacobian: Tensor, residual: Tensor, size: Tensor, loss: Tensor, beside: Tensor) -> Tensor:
+    """(n, 1) the share of the way to the target that a tick may make, so that all joints can stop there.
+
+    ``beside`` (n, dof) is how far they go besides.
+    """
     if not bool(torch.isfinite(loss).any()):
         return torch.ones_like(residual[:, :1])
-    damped = jacobian.mT @ jacobian + torch.diag_embed((SOFT * size)[:, None].expand(-1, jacobian.shape[-1]))
-    way = torch.linalg.solve(damped, (jacobian.mT @ residual[..., None]).squeeze(-1)).abs().clamp(min=1e-12)
+    way = (_shortest(jacobian, residual, SOFT * size).abs() + beside).clamp(min=1e-12)
     return (_brakable(way, loss, 1.0) / way).clamp(max=1.0).amin(-1, keepdim=True)
 
 
-def _along(jacobian: Tensor, residual: Tensor, share: Tensor, allowed: Bounds) -> tuple[Tensor, Tensor]:
+def _along(jacobian: Tensor, residual: Tensor, share: Tensor, aside: Tensor, allowed: Bounds) -> tuple[Tensor, Tensor]:
     """(n, dof) the change that keeps to the straight way, and (n, 1) the share s of it that is made.
 
     The share, of 0 to 1, is one more variable, which should be 1, as
-    ``ON_LINE |J x + s r|^2 + share |x|^2 + |r|^2 (s - 1)^2`` says.
+    ``ON_LINE |J x + s r|^2 + share |x - e|^2 + |r|^2 (s - 1)^2`` says, e the motion ``aside``.
     """
     length = residual.square().sum(-1, keepdim=True)
     nothing = torch.zeros_like(jacobian[:, 0])
     weight = torch.cat((share[:, None].expand_as(nothing), length + 1e-30), dim=-1) / ON_LINE
-    wanted = torch.cat((nothing, length / (length + 1e-30)), dim=-1)
+    wanted = torch.cat((aside, length / (length + 1e-30)), dim=-1)
     matrix = torch.cat((jacobian, residual[..., None]), dim=-1)
     x = allowed.with_share().least_squares(matrix, torch.zeros_like(residual), weight, wanted)
     return x[:, :-1], x[:, -1:]

@@ -87,11 +87,16 @@ def test_the_speed_is_that_of_daqp() -> None:
         turn = dk.rotations.matrix_to_rotvec(back @ pose[:3, :3])
         residual = torch.cat((back @ (pose[:3, 3] - T[k, :3, 3]), turn))
         rows = torch.cat((back @ jacobian[:3], dk.rotations.left_jacobian_inverse(turn) @ back @ jacobian[3:]))
-        hessian = rows.mT @ rows + 0.1 * residual.square().sum() * torch.eye(7, dtype=DOUBLE)
+        weight, eye = 0.1 * residual.square().sum(), torch.eye(7, dtype=DOUBLE)
+        hessian, floor = rows.mT @ rows + weight * eye, 1e-6 * rows.square().sum() * eye
         low = torch.maximum((robot.lower - q[k]), -robot.max_velocity * tick)
         high = torch.minimum((robot.upper - q[k]), robot.max_velocity * tick)
         bounds = high.numpy(), low.numpy()
-        arrays = [np.ascontiguousarray(part) for part in (hessian.numpy(), (rows.mT @ residual).numpy(), *bounds)]
+        plain = -torch.linalg.solve(hessian + floor, rows.mT @ residual).clamp(low, high)
+        off = (2.0 * q[k] - robot.lower - robot.upper) / (robot.upper - robot.lower)
+        aside = -plain.norm() * (off - torch.linalg.solve(rows.mT @ rows + floor, rows.mT @ (rows @ off)))
+        gradient = rows.mT @ residual - weight * aside
+        arrays = [np.ascontiguousarray(part) for part in (hessian.numpy(), gradient.numpy(), *bounds)]
         peer, _, flag, _ = daqp.solve(*arrays[:2], np.zeros((0, 7)), *arrays[2:], np.zeros(7, dtype=np.intc))
         assert flag == 1
         np.testing.assert_allclose(tick * step.dq[k].numpy(), peer, atol=2e-6)
@@ -110,6 +115,28 @@ def test_slow_keeps_to_the_way_that_nearest_leaves() -> None:
         scales[how] = float(step.scale)
     assert angles["slow"] < 0.01 < angles["nearest"]
     assert 0.0 < scales["slow"] < scales["nearest"] < 1.0
+
+
+def test_near_a_singularity_nearest_comes_nearer_and_slow_stays_on_the_way() -> None:
+    robot = dk.load_robot("kuka_iiwa")
+    q = torch.tensor([0.3, 0.5, 0.2, -0.02, 0.4, 0.6, 0.1], dtype=DOUBLE)  # the elbow nearly straight
+    T, directions = robot.forward_kinematics(q), torch.linalg.svd(robot.jacobian(q)).U
+    wanted = 0.05 * (directions[:, 0] + directions[:, -1]) / math.sqrt(2.0)  # half of it along what the arm cannot do
+    goal = T.clone()
+    goal[:3, 3] += wanted[:3]
+    goal[:3, :3] = dk.rotations.rotvec_to_matrix(wanted[3:]) @ T[:3, :3]
+    beside, away, scale = {}, {}, {}
+    for how in ("nearest", "slow"):
+        step = servo_step(robot, q, torch.zeros(7), goal, DT, velocity_limit=1e3, when_limited=how)
+        there = robot.forward_kinematics(step.q)
+        turn = dk.rotations.matrix_to_rotvec(there[:3, :3] @ T[:3, :3].mT)
+        moved = torch.cat((there[:3, 3] - T[:3, 3], turn))
+        beside[how] = float((moved - wanted * (moved @ wanted) / wanted.square().sum()).norm())
+        away[how] = math.hypot(float(step.position_error), float(step.rotation_error))
+        scale[how] = float(step.scale)
+        assert float((DT * step.dq).abs().max()) < 0.1
+    assert beside["slow"] < 0.05 * beside["nearest"] and away["nearest"] < 0.8 * away["slow"]
+    assert 0.0 < scale["slow"] < 0.1 * scale["nearest"] < 0.1
 
 
 def test_joints_without_limits_turn_on() -> None:
@@ -155,6 +182,45 @@ def test_tasks_priorities_and_named_links() -> None:
     assert torch.equal(by_name.q, by_task.q)
 
 
+def round_and_round(robot: dk.Robot, q: torch.Tensor, ticks: int, **options: float) -> tuple[torch.Tensor, float]:
+    """(ticks, dof) the joints along circles of 8 cm, 200 ticks each, and the largest error of all ticks [m]."""
+    start, dq, way, worst = robot.forward_kinematics(q), torch.zeros_like(q), [q], 0.0
+    for tick in range(1, ticks):
+        angle, target = 2.0 * math.pi * tick / 200, start.clone()
+        target[1, 3] += 0.08 * math.sin(angle)
+        target[2, 3] += 0.08 * (math.cos(angle) - 1.0)
+        step = servo_step(robot, way[-1], dq, target, DT, **options)
+        dq, worst = step.dq, max(worst, float(step.position_error))
+        way.append(step.q)
+    return torch.stack(way), worst
+
+
+def test_a_redundant_arm_leaves_its_limits_on_the_way_and_rests_with_the_target() -> None:
+    robot = dk.load_robot("franka_panda")
+    q = torch.tensor([-2.0, 0.5, 1.5, -1.8, -1.0, 2.0, -1.0], dtype=DOUBLE)
+    off = {}
+    for centring in (0.0, 1.0):
+        way, worst = round_and_round(robot, q, 401, centring=centring)
+        u = (2.0 * way - robot.lower - robot.upper) / (robot.upper - robot.lower)
+        off[centring] = float(u[-1].square().sum())
+        assert worst < 1e-4
+    assert off[1.0] < 0.7 * off[0.0]
+    rest = servo_step(robot, way[-1], torch.zeros(7, dtype=DOUBLE), robot.forward_kinematics(way[-1]), DT)
+    assert float(rest.dq.abs().max()) < 1e-9
+    assert torch.equal(way, round_and_round(robot, q, 401)[0])  # what it does if nothing is said
+
+
+def test_tasks_of_lower_priority_have_the_freedom_instead() -> None:
+    robot = dk.load_robot("franka_panda")
+    q = 0.5 * (robot.lower + robot.upper) + 0.6
+    T, zero = robot.forward_kinematics(q + 0.02), torch.zeros(7, dtype=DOUBLE)
+    tasks = [PoseTask(None, T), dk.ik.PostureTask(q + 0.1, priority=1)]
+    steps = [servo_step(robot, q, zero, tasks, DT, centring=centring) for centring in (0.0, 3.0)]
+    assert torch.equal(steps[0].q, steps[1].q)
+    alone = [servo_step(robot, q, zero, tasks[:1], DT, centring=centring) for centring in (0.0, 3.0)]
+    assert float((alone[0].q - alone[1].q).abs().max()) > 1e-3
+
+
 def test_shapes_dtypes_and_bad_inputs() -> None:
     robot = dk.load_robot("xarm6").to(torch.float32)
     q = robot.sample(6).reshape(2, 3, 6)
@@ -168,6 +234,8 @@ def test_shapes_dtypes_and_bad_inputs() -> None:
         servo_step(robot, q, q, T, DT, velocity_limit=-1.0)
     with pytest.raises(OptionError, match="damping"):
         servo_step(robot, q, q, T, DT, damping=-1.0)
+    with pytest.raises(OptionError, match="centring"):
+        servo_step(robot, q, q, T, DT, centring=-1.0)
     with pytest.raises(ShapeError, match="dq"):
         servo_step(robot, q, torch.zeros(5), T, DT)
     with pytest.raises(UnknownNameError):

@@ -52,7 +52,8 @@ def test_nearest_is_that_of_torch(name: str, away: float) -> None:
     robot, q, dq, T, accelerations = states(name, 60, away)
     assert_alike(*both(robot, q, dq, T, DT))
     assert_alike(*both(robot, q, dq, T, DT, acceleration_limit=accelerations))
-    assert_alike(*both(robot, q, dq, T, DT, velocity_limit=0.2, damping=3.0))
+    assert_alike(*both(robot, q, dq, T, DT, velocity_limit=0.2, damping=3.0, centring=2.0))
+    assert_alike(*both(robot, q, dq, T, DT, centring=0.0))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -140,7 +141,7 @@ def test_the_kernel_answers_where_it_should(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_quick_step_says_nothing_about_what_is_wrong() -> None:
     robot, q, dq, T, _ = states("xarm6", 2, 0.02)
-    settings = servo_kernel.Settings(DT, 0.5, False)
+    settings = servo_kernel.Settings(DT, 0.5, 1.0, False)
 
     def quick(q: object = q, dq: object = dq, T: object = T, fastest: object = None) -> object:
         return servo_kernel.quick_step(robot, q, dq, T, fastest, None, None, settings)

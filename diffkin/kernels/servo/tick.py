@@ -33,6 +33,7 @@ class Constants(NamedTuple):
     on_line: float
     met: float
     curved: float
+    idle: float
 
 
 class Ticks(NamedTuple):
@@ -67,11 +68,42 @@ def _speeds(now, speed, limits, rates, dt, low, high):
     return finite
 
 
+@inline
+def _aside(
+    columns, error, now, limits, low, high, gain, idle, size, floor, share, wish, x, weight, given, free, matrix, part
+):
+    """``wish`` gets the motion towards the middle of the ranges, see ``_aside`` of ``diffkin.motion.servo_move``."""
+    for i in range(x.shape[0]):
+        weight[i] = floor + share
+    shortest(columns, error, weight, x, free, matrix, part)
+    length = 0.0
+    for i in range(x.shape[0]):
+        length += min(max(x[i], low[i]), high[i]) ** 2
+    length = gain * math.sqrt(length)
+    for r in range(ROWS):
+        given[r] = 0.0
+    for i in range(x.shape[0]):
+        width, own = limits[1, i] - limits[0, i], 0.0
+        for r in range(ROWS):
+            own += columns[i, r] ** 2
+        wish[i] = 0.0
+        if 0.0 < width < np.inf and own > idle * size:
+            wish[i] = length * (limits[0, i] + limits[1, i] - 2.0 * now[i]) / width
+        weight[i] = floor
+        for r in range(ROWS):
+            given[r] += columns[i, r] * wish[i]
+    shortest(columns, given, weight, x, free, matrix, part)
+    for i in range(x.shape[0]):
+        wish[i] += x[i]
+
+
 @kernel
-def ticks(reals, index, limits, rates, constants, q, dq, targets, dt, damping, slow, single, out, found, start, stop):
+def ticks(
+    reals, index, limits, rates, constants, q, dq, targets, dt, damping, centring, slow, single, out, found, start, stop
+):
     """Ticks of the states ``start`` to ``stop``; a state that is not finite gets NaN for a scale."""
     dof, joints = q.shape[1], index.shape[0]
-    floor, floor_beside, soft, on_line, met, curved = constants
+    floor, floor_beside, soft, on_line, met, curved, idle = constants
     count = dof + 1 if slow else dof
     frame, axes = np.empty(12), np.empty((joints, 6))
     vectors = np.empty((10, dof + 1))
@@ -101,22 +133,28 @@ def ticks(reals, index, limits, rates, constants, q, dq, targets, dt, damping, s
         size = max(size, 1e-30)
         for r in range(ROWS):
             wanted += error[r] ** 2
+        for i in range(dof):
+            most[i], least[i], wish[i] = high[i] * dt, low[i] * dt, 0.0
+        if centring > 0.0:
+            _aside(
+                *(own, error, now, limits, least, most, centring, idle, size, floor_beside * size, damping * wanted),
+                *(wish[:dof], x[:dof], weight[:dof], asked, whole[0, :dof], matrix, part),
+            )
         share = 1.0
         if hard:
             for i in range(dof):
                 weight[i] = soft * size
             shortest(own, error, weight[:dof], x[:dof], whole[0, :dof], matrix, part)
             for i in range(dof):
-                way = max(abs(x[i]), 1e-12)
+                way = max(abs(x[i]) + abs(wish[i]), 1e-12)
                 share = min(share, brakable(way, rates[1, i] * dt * dt) / way)
         asking = 0.0
         for r in range(ROWS):
             asked[r] = share * error[r]
             asking += asked[r] ** 2
         for i in range(dof):
-            most[i], least[i] = high[i] * dt, low[i] * dt
             weight[i] = (floor_beside * size + damping * wanted) / on_line if slow else floor * size + damping * wanted
-            wish[i] = 0.0
+            wish[i] *= share
         if slow:  # how much of the way is one more variable, which should be 1
             for r in range(ROWS):
                 columns[dof, r] = asked[r]
@@ -196,6 +234,7 @@ def tick(
     targets: Floats,
     dt: float,
     damping: float,
+    centring: float,
     slow: bool,
     single: bool,
 ) -> Ticks:
@@ -210,6 +249,7 @@ def tick(
         targets: (B, 4, 4).
         dt: [s].
         damping: At least 0.
+        centring: At least 0.
         slow: Whether to keep to the straight way.
         single: Whether coordinates are rounded to float32.
 
@@ -217,6 +257,6 @@ def tick(
         The next states; of a state that is not finite, a scale of NaN.
     """
     out, found = np.empty((2, *q.shape)), np.empty((3, len(q)))
-    arguments = (*arm, rates, constants, q, dq, targets, dt, damping, slow, single, out, found)
+    arguments = (*arm, rates, constants, q, dq, targets, dt, damping, centring, slow, single, out, found)
     run_batch(ticks, arguments, len(q), GRAIN)
     return Ticks(out[0], out[1], found)

@@ -10,7 +10,7 @@ from diffkin.kernels.servo.tick import Constants, brakable, tick
 from diffkin.kernels.threads import get_num_threads, set_num_threads
 from tests.kernels import ik_robots
 
-NUMBERS = Constants(1e-10, 1e-6, 1e-4, 1e6, 1e-9, 1e-4)
+NUMBERS = Constants(1e-10, 1e-6, 1e-4, 1e6, 1e-9, 1e-4, 1e-18)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def states():
 def run(states, rows, slow=False, single=False, **changes):
     arm, rates, *parts = states
     q, dq, targets = (np.ascontiguousarray(part[rows]) for part in parts)
-    return tick(arm, rates, NUMBERS, changes.get("q", q), dq, targets, 0.01, 0.5, slow, single)
+    return tick(arm, rates, NUMBERS, changes.get("q", q), dq, targets, 0.01, 0.5, 1.0, slow, single)
 
 
 @pytest.mark.parametrize("loss", [0.01, 0.3, np.inf])
