@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from common.paths import PathConfig, make_path
 import diffkin as dk
 from diffkin import simulation
 from diffkin.motion import servo_step, solve_path
+from tests.scripts.forked import run_script
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
@@ -23,10 +22,7 @@ KEYS = {
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    environment.pop("DISPLAY", None)
-    command = [sys.executable, str(ROOT / "scripts" / "track_path.py"), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=240)
+    return run_script("track_path", *arguments, folder=folder)
 
 
 def test_a_path_is_solved_played_and_saved(tmp_path: Path) -> None:
