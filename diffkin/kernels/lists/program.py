@@ -38,7 +38,6 @@ Floats = NDArray[np.float64]
 
 STEP_SECONDS = 0.05  # the loop comes back for interrupts about so often
 _CHUNK = 128  # problems a thread takes at once
-_SLIDING = 32  # likewise, of those that slide
 _SEED_STRIDE = 7919  # points of the sequence between two seeds
 _JUDGED = 100  # problems whose judging takes about a tenth of a millisecond
 
@@ -209,6 +208,10 @@ def _aim(tolerance: float, margin: float, doubt: float) -> float:
     return min(margin * tolerance, max(tolerance - doubt, 0.2 * tolerance))
 
 
+def _chunk(count: int) -> int:
+    return _CHUNK if count >= 4 * _CHUNK else max(8, -(-count // 4))
+
+
 _local = threading.local()
 
 
@@ -267,7 +270,7 @@ def solve(
             stopped = True  # the other threads return within STEP_SECONDS
             raise
 
-    run_chunks(work, count, _CHUNK if count >= 4 * _CHUNK else max(8, -(-count // 4)))
+    run_chunks(work, count, _chunk(count))
 
 
 def slide(
@@ -302,7 +305,7 @@ def slide(
                 rows, memory, call.reals, call.integers, rule, level, targets, bases, q0, q, found, whole, begin, end
             )  # fmt: skip
 
-    run_chunks(work, len(q), _SLIDING)
+    run_chunks(work, len(q), _chunk(len(q)))
 
 
 def judge_all(call: ListCall, targets: Floats, bases: Floats, q: Floats) -> tuple[Floats, NDArray[np.bool_]]:

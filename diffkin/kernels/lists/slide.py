@@ -1,8 +1,9 @@
 """Tasks of later levels: slide along the solutions of those before, down the cost of the own, in ``W`` lanes at once.
 
 As ``diffkin.ik.solvers.priority`` does it in torch: ``dq = N z`` with the projector N onto the null space of the levels
-before and z the damped least-squares step of the own (Nakamura, Hanafusa and Yoshikawa, 1987), then two steps back to those
-before. A slide counts if level 0 is met after it, the levels between are where they were, and the own cost is lower.
+before and z the damped least-squares step of the own (Nakamura, Hanafusa and Yoshikawa, 1987), then up to two steps back to
+those before. A slide counts if level 0 is met after it, the levels between are where they were, and the own cost is lower.
+Where there is no third level, slides are lengthened or shortened by what the two last tell.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ __all__ = ["Manner", "new_memory", "slide"]
 
 _CORRECTIONS = 2
 _SHARE2 = 1e-8  # share of what is allowed, squared, that is not worth a correction
+_NEAREST, _FARTHEST = 0.5, 20.0  # what a slide may be multiplied by
+_LITTLE = 0.2  # share by which slides may be too long or too short as they are, while they are longer than
+_NEAR = 0.01  # [rad or m]
+_STRIDE = 0.2  # [rad or m] the longest move of a coordinate that a slide may be lengthened to
 _SHRINK, _GROW, _LEAST = 0.25, 8.0, 1e-9  # of the damping
 
 
@@ -54,8 +59,8 @@ class Manner(NamedTuple):
 
 MOST, DAMPING, PATIENCE, STILL, KEPT = range(5)  # places in the array of a ``Manner``
 # rows of Sliding.state: damping, slides since one last counted, own squared residual, slides, whether it is new, is still
-# sliding
-MU, IDLE, COST, SPENT, NEW, LIVE, NUMBERS = range(7)
+# sliding; what its last slide was multiplied by, 0 if that did not count
+MU, IDLE, COST, SPENT, NEW, LIVE, RELAXED, NUMBERS = range(8)
 
 
 class _Sliding(NamedTuple):
@@ -65,6 +70,7 @@ class _Sliding(NamedTuple):
     free: Any  # (c,) 1 or 0: which columns may move
     still: Any  # (c,) likewise in the steps back: what the slide has brought to its limit stays there
     move: Any  # (c,)
+    last: Any  # (c,) the slide before, not multiplied
     y: Any  # (r,)
     left: Any  # (r,) what the levels before are off by
     reached: Any  # (r,) what each level before is to stay at: zero for the first
@@ -77,7 +83,7 @@ class _Sliding(NamedTuple):
 def new_memory(sizes: NDArray[np.int64]) -> NDArray[np.float64]:
     """Memory for ``slide`` beside that of a ``Block``."""
     r, c = int(sizes[ROWS]), int(sizes[FREE] + sizes[BASE])
-    return aligned_rows(NUMBERS + 3 * c + 3 * r + 2 * r * c + r * r + c * c)
+    return aligned_rows(NUMBERS + 4 * c + 3 * r + 2 * r * c + r * r + c * c)
 
 
 @inline
@@ -87,6 +93,7 @@ def _open(rows, sizes):
     free, at = cut(rows, at, c)
     still, at = cut(rows, at, c)
     move, at = cut(rows, at, c)
+    last, at = cut(rows, at, c)
     y, at = cut(rows, at, r)
     left, at = cut(rows, at, r)
     reached, at = cut(rows, at, r)
@@ -94,7 +101,7 @@ def _open(rows, sizes):
     lower, at = cut(rows, at, r * r)
     within, at = cut(rows, at, r * c)
     normal, at = cut(rows, at, c * c)
-    return _Sliding(state, free, still, move, y, left, reached, basis, lower, within, normal)
+    return _Sliding(state, free, still, move, last, y, left, reached, basis, lower, within, normal)
 
 
 @inline
@@ -198,8 +205,33 @@ def _downhill(call, block, work, first, last):
 
 
 @exact
-def _once(reals, integers, rows, call, block, work, manner, hard, first, last, known):
-    """One slide of every lane; ``hard`` rows are of level 0, those before ``first`` of levels before.
+def _relaxed(work, columns, longest):
+    """Multiply the slide by what would have made the last one end where this one starts from nothing, and say by what.
+
+    A slide knows nothing of how the solutions before are curved, so slides come to their end as a geometric series does;
+    two of them tell its ratio (Barzilai and Borwein, "Two-point step size gradient methods", 1988).
+    """
+    along, size = splat(0.0), splat(0.0)
+    for c in range(columns):
+        now, before = load(work.move, c), load(work.last, c)
+        along, size = fma(now, before, along), fma(before, before, size)
+    by = load(work.state, RELAXED)
+    known = (by > 0.0) & (size > 0.0)
+    curved = select(known, (1.0 - along / size) / select(known, by, splat(1.0)), splat(1.0))
+    worth = (curved < 1.0 - _LITTLE) | (curved > 1.0 + _LITTLE) | (longest < _NEAR)
+    factor = select((curved > 1.0 / _FARTHEST) & worth, 1.0 / curved, splat(1.0))
+    factor = minimum(maximum(factor, splat(_NEAREST)), maximum(_STRIDE / longest, splat(1.0)))
+    for c in range(columns):
+        now = load(work.move, c)
+        store(work.last, c, now)
+        store(work.move, c, factor * now)
+    return factor
+
+
+@exact
+def _once(reals, integers, rows, call, block, work, manner, hard, first, last, alone, known):
+    """One slide of every lane; ``hard`` rows are of level 0, those before ``first`` of levels before;
+    ``alone`` says whether there are no others.
 
     ``known`` says whether every lane stands at its trial, with the Jacobian of that; the same is returned.
     """
@@ -222,6 +254,9 @@ def _once(reals, integers, rows, call, block, work, manner, hard, first, last, k
     for c in range(columns):
         step = load(work.move, c)
         longest = maximum(longest, maximum(step, -1.0 * step))
+    relaxed = splat(1.0)
+    if alone:  # between other levels there is no room for it
+        relaxed = _relaxed(work, columns, longest)
     _step(call, block, work, block.base, True)
     known = False
     for _ in range(_CORRECTIONS):
@@ -250,7 +285,9 @@ def _once(reals, integers, rows, call, block, work, manner, hard, first, last, k
         load(state, SPENT) + select(live > 0.5, splat(1.0), splat(0.0)),
     )
     idle = select(better, splat(0.0), idle + 1.0)
-    store(state, MU, maximum(select(better, mu * _SHRINK, mu * _GROW), splat(_LEAST)))
+    too_far = select(relaxed > 1.0, mu, mu * _GROW)  # what was multiplied may be good as it was
+    store(state, MU, maximum(select(better, mu * _SHRINK, too_far), splat(_LEAST)))
+    store(state, RELAXED, select(better, relaxed, splat(0.0)))
     store(state, IDLE, idle)
     store(state, COST, select(better, there, cost))
     store(state, SPENT, spent)
@@ -265,7 +302,7 @@ def _take(l, b, call, block, work, manner, targets, bases, q, found):
     """Put problem ``b`` into lane ``l``."""
     state, m = work.state, block.q.shape[0]
     state[MU, l], state[IDLE, l], state[COST, l], state[SPENT, l] = manner[DAMPING], 0.0, 0.0, 0.0
-    state[NEW, l], state[LIVE, l] = 1.0, 1.0
+    state[NEW, l], state[LIVE, l], state[RELAXED, l] = 1.0, 1.0, 0.0
     for k in range(block.target.shape[0]):
         block.target[k, l] = targets[b, k]
     for c in range(m):
@@ -315,6 +352,7 @@ def slide(rows, memory, reals, integers, manner, level, targets, bases, q0, q, f
     call = open_call(uncounted(reals), uncounted(integers))
     block, work = open_block(uncounted(rows), call.sizes), _open(uncounted(memory), call.sizes)
     hard, first, last = _rows_before(call, 1), _rows_before(call, level), _rows_before(call, level + 1)
+    alone = first == hard and last == _rows_before(call, np.inf)
     lanes = np.full(W, -1)
     cursor, busy, known = start, 0, False
     while True:
@@ -327,7 +365,7 @@ def slide(rows, memory, reals, integers, manner, level, targets, bases, q0, q, f
                 known = False
         if busy == 0:
             break
-        known = _once(reals, integers, rows, call, block, work, manner, hard, first, last, known)
+        known = _once(reals, integers, rows, call, block, work, manner, hard, first, last, alone, known)
         for l in range(W):
             if lanes[l] >= 0 and work.state[LIVE, l] < 0.5:
                 _give(l, lanes[l], call, block, work, q0, q, found, whole)
