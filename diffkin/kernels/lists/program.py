@@ -154,7 +154,7 @@ class ListProgram:
         """The square of ``HOPE`` in the units of the squared residual, as in ``diffkin.ik.search``."""
         ranges, tasks = self.ranges, int((call.pieces[:, layout.CLOSES] != 0).sum())
         slides = ranges.sliding > 0
-        extent = ranges.length + float(((ranges.upper - ranges.lower) * ranges.sliding)[slides].sum())
+        extent = ranges.length + float(((ranges.upper - ranges.lower)[slides] * ranges.sliding[slides]).sum())
         return tasks * (HOPE * max(1.0, self.heaviest) * max(1.0, extent)) ** 2
 
 

@@ -57,7 +57,8 @@ def ask(
     problem = make_problem(robot, tasks, torch.Size((count,)), movable, free_base)
     ready = list_route._make_ready(robot, problem, base is not None)
     call = (ready.every if every else ready.whole).call(settings(**changes))
-    targets = np.concatenate([task.kernel_numbers().double().numpy() for task in problem.tasks], axis=-1)
+    numbers = [task.kernel_numbers().double() for task in problem.tasks]
+    targets = np.concatenate([part.expand(count, part.shape[-1]).numpy() for part in numbers], axis=-1)
     program.ready(call, targets)
     bases = NOTHING if base is None else np.ascontiguousarray(list_route._columns(base.numpy()))
     return Asked(problem, call, targets, bases, base)
