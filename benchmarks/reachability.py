@@ -16,9 +16,10 @@ from torch import Tensor
 import diffkin as dk
 from benchmarks import models
 
-__all__ = ["DRAWS", "main", "mapped", "given_up", "narrowed", "tool_down"]
+__all__ = ["DRAWS", "TASKS", "asked", "given_up", "main", "mapped", "narrowed", "tool_down"]
 
 THOROUGH = 1000  # restarts that a map is compared with, none of them left out
+TASKS = ("pose", "list")
 
 
 def tool_down(robot: dk.Robot, voxels: int) -> Tensor:
@@ -35,21 +36,28 @@ def tool_down(robot: dk.Robot, voxels: int) -> Tensor:
     return poses
 
 
+def asked(poses: Tensor, task: str) -> Any:
+    """What is asked of the tip: "pose", or "list": a position and the direction of the tool, free to turn about it."""
+    if task == "pose":
+        return poses
+    return [
+        dk.ik.PositionTask(None, poses[:, :3, 3]),
+        dk.ik.RayDirectionTask(None, (0.0, 0.0, 1.0), poses[:, :3, 2]),
+    ]
+
+
 def mapped(robot: dk.Robot, voxels: int, task: str = "pose", thorough: int = THOROUGH) -> dict[str, Any]:
     """One map: seconds, voxels found, and those that many restarts find beside them.
 
     Args:
         robot: The robot.
         voxels: About how many.
-        task: "pose", or "list": a position and the direction of the tool, free to turn about it.
+        task: One of ``TASKS``.
         thorough: Restarts to compare with; none if 0.
     """
     poses = tool_down(robot, voxels)
-    target: Any = poses
-    if task == "list":
-        down = dk.ik.RayDirectionTask(None, (0.0, 0.0, 1.0), poses[:, :3, 2])
-        target = [dk.ik.PositionTask(None, poses[:, :3, 3]), down]
-    dk.solve_ik(robot, poses[:2])  # compiles
+    target = asked(poses, task)
+    dk.solve_ik(robot, asked(poses[:2], task))  # compiles
     begin = time.perf_counter()
     found = dk.solve_ik(robot, target)
     seconds = time.perf_counter() - begin
@@ -98,7 +106,7 @@ DRAWS: dict[str, Callable[[dk.Robot, int, int], Tensor]] = {
 """Where reachable targets come from."""
 
 
-def given_up(robot: dk.Robot, draw: str, count: int, thorough: int = THOROUGH) -> dict[str, Any]:
+def given_up(robot: dk.Robot, draw: str, count: int, thorough: int = THOROUGH, task: str = "pose") -> dict[str, Any]:
     """How many of ``count`` reachable poses are not solved, and why.
 
     Returns:
@@ -110,13 +118,13 @@ def given_up(robot: dk.Robot, draw: str, count: int, thorough: int = THOROUGH) -
     while done < count:
         some = min(20_000, count - done)
         poses = robot.forward_kinematics(DRAWS[draw](robot, some, 1000 + done))
-        found = dk.solve_ik(robot, poses)
+        found = dk.solve_ik(robot, asked(poses, task))
         proven += int(found.out_of_reach().sum()) if found.out_of_reach is not None else 0
         left = poses[~found.success]
         unsolved += len(left)
         if len(left):
-            hundred += int(dk.solve_ik(robot, left, max_restarts=100).success.sum())
-            solved += int(dk.solve_ik(robot, left, max_restarts=thorough).success.sum())
+            hundred += int(dk.solve_ik(robot, asked(left, task), max_restarts=100).success.sum())
+            solved += int(dk.solve_ik(robot, asked(left, task), max_restarts=thorough).success.sum())
         done += some
     return {"targets": done, "unsolved": unsolved, "proven": proven, "given up": hundred, "too hard": solved - hundred}
 
@@ -145,20 +153,23 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     )
     parser.add_argument("--thorough", type=int, default=THOROUGH, help="restarts to compare with")
     parser.add_argument("--robots", nargs="*", default=[], help="names, all if none are given")
+    parser.add_argument("--task", choices=TASKS, help="one of the two, both if not given")
     parser.add_argument("--only", choices=("maps", "targets"), help="one of the two measurements")
     options = parser.parse_args(arguments)
+    tasks = (options.task,) if options.task else TASKS
     results: dict[str, dict[str, Any]] = {}
     for name, robot in robots().items():
         if options.robots and name not in options.robots:
             continue
         if options.only != "targets":
-            for task in ("pose", "list"):
-                results[f"map, {task}, {name}"] = mapped(
-                    robot, options.voxels, task, options.thorough if task == "pose" else 0
-                )
+            for task in tasks:
+                results[f"map, {task}, {name}"] = mapped(robot, options.voxels, task, options.thorough)
         if options.only != "maps":
             for draw in DRAWS:
-                results[f"targets {draw}, {name}"] = given_up(robot, draw, options.targets, options.thorough)
+                for task in tasks:
+                    results[f"targets {draw}, {task}, {name}"] = given_up(
+                        robot, draw, options.targets, options.thorough, task
+                    )
         for title in [title for title in results if title.endswith(f", {name}")]:
             print(
                 title,

@@ -28,7 +28,6 @@ _BAXTER = "baxter_description/urdf/baxter.urdf"
 _TALOS = "talos_data/robots/talos_reduced.urdf"
 _FEET = ("left_sole_link", "right_sole_link")
 _BENT = {"leg_left_3_joint": -0.4, "leg_left_4_joint": 0.8, "leg_left_5_joint": -0.4}
-_MANY = 1000
 _COLUMNS = ("robot", "tasks", "solved", "one call [us]", "ratio", "batch [us each]", "ratio")
 
 
@@ -41,14 +40,12 @@ class Case:
         tasks: What they are called.
         solve: Called with a slice of problems, or the number of one, and a backend.
         pose: Likewise, of a pose alone, given as a tensor.
-        most: Problems in a batch, at most.
     """
 
     robot: str
     tasks: str
     solve: Callable[[slice | int, str | None], ik.IKResult]
     pose: Callable[[slice | int], ik.IKResult]
-    most: int = _MANY
 
 
 @cache
@@ -89,6 +86,16 @@ def _of_an_arm(count: int) -> list[Case]:
             lambda k: [ik.PoseTask(None, tip[k])], {"q0": near, "locked": ["lbr_iiwa_joint_3"]}
         ),
         "pose, a posture preferred": (lambda k: [ik.PoseTask(None, tip[k]), ik.PostureTask(near[k])], {"q0": near}),
+        "pose, distance from limits preferred": (
+            lambda k: [ik.PoseTask(None, tip[k]), ik.LimitMarginTask()], {"q0": near}
+        ),
+        "position, then direction, then posture": (
+            lambda k: [
+                ik.PositionTask(None, place[k]), ik.RayDirectionTask(None, axis, across[k], priority=1),
+                ik.PostureTask(near[k], priority=2),
+            ],
+            {"q0": near},
+        ),
     }  # fmt: skip
     return [_case("kuka_iiwa", name, robot, make, tip, options) for name, (make, options) in kinds.items()]
 
@@ -121,14 +128,18 @@ def _of_a_whole_body(count: int) -> list[Case]:
     center, reached = stand[:2, :3, 3].mean(0) + 0.4 * shift, stand[2, :3, 3] + shift
     horizontal = torch.tensor([1.0, 1.0, 0.0])
 
-    def make(k: Any) -> list[ik.Task]:
+    def stands(k: Any) -> list[ik.Task]:
         feet = [ik.PoseTask(foot, pose) for foot, pose in zip(_FEET, stand[:2], strict=True)]
         return [*feet, ik.CenterOfMassTask(center[k], weight=horizontal), ik.PositionTask(hand, reached[k])]
 
     poses = robot.forward_kinematics(robot.sample(count, seed=1), links=[hand])[:, 0]
     options = {"q0": rest.expand(count, -1), "base": base.expand(count, 4, 4), "free_base": "pose"}
     one = robot.replace(tip=hand)
-    return [_case("talos", "two feet, centre of mass, hand, base free", robot, make, poses, options, one)]
+    kinds: dict[str, Callable[[Any], list[ik.Task]]] = {
+        "two feet, centre of mass, hand, base free": stands,
+        "the same, a posture preferred": lambda k: [*stands(k), ik.PostureTask(rest)],
+    }
+    return [_case("talos", name, robot, make, poses, options, one) for name, make in kinds.items()]
 
 
 def _case(
@@ -146,15 +157,12 @@ def _case(
         }
         return dk.solve_ik(robot, make(which), backend=backend, **given)
 
-    slow = "preferred" in tasks  # by torch
-    return Case(name, tasks, solve, lambda which: dk.solve_ik(one or robot, poses[which]), 20 if slow else _MANY)
+    return Case(name, tasks, solve, lambda which: dk.solve_ik(one or robot, poses[which]))
 
 
 def measure(case: Case, count: int, plain: bool = False, repeats: int = 5) -> dict[str, Any]:
     """Seconds of one call and of each of a batch, by the kernel, of a pose, and by torch where ``plain`` asks for it."""
-    slow = case.most < _MANY
-    count, repeats = min(count, case.most), 1 if slow else repeats
-    batch, singles = slice(0, count), min(2 if slow else 10, count)
+    batch, singles = slice(0, count), min(10, count)
     ones: dict[str, Callable[[], object]] = {
         "tasks": lambda: [case.solve(k, None) for k in range(singles)],
         "pose": lambda: [case.pose(k) for k in range(singles)],

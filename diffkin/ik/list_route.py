@@ -17,10 +17,12 @@ from diffkin._gate import is_plain, kernel
 from diffkin.ik import kernel_route
 from diffkin.ik.options import Options
 from diffkin.ik.problem import Problem, State, make_problem
+from diffkin.ik.reach import NO_ROTATION, on_axis, reach
 from diffkin.ik.result import IKResult
 from diffkin.ik.search import Progress
+from diffkin.ik.solvers.priority import KEPT, STILL, SelfMotion
 from diffkin.ik.tasks import Task
-from diffkin.kernels.lists.pieces import PLACE, POINT, TURN, Piece
+from diffkin.kernels.lists.pieces import PLACE, POINT, RAY, TURN, Piece
 from diffkin.kinematics import dispatch
 from diffkin.kinematics.kept import Cache
 from diffkin.kinematics.ranges import sampling_range
@@ -78,8 +80,8 @@ def solve_tasks(
     count = batch.numel()
     numbers = [task.kernel_numbers() for task in tasks]
     given = [part for part in (*numbers, q0, base) if part is not None]
-    chosen = free_base or options.joint_weights  # what nearness to q0 does not mean in the kernel
-    if not count or not all(map(is_plain, given)) or (chosen and options.nearest_of > 1):
+    sliding = any(task.priority for task in tasks)  # so what is nearest is known only after that
+    if not count or not all(map(is_plain, given)) or ((free_base or sliding) and options.nearest_of > 1):
         return None
     ready = _ready(robot, tasks, pieces, base, free_base, movable, batch)
     shape, dof = tuple(batch), robot.tree.dof
@@ -92,8 +94,8 @@ def solve_tasks(
         at += number.shape[-1]
     first = _NOTHING if q0 is None else _rows(q0.detach().numpy(), shape, dof)
     placed = _NOTHING if base is None else _rows(_columns(base.detach().numpy()), shape, 12)
-    whole, groups = ready.calls_for(options, q0 is not None)
-    kernel("lists.program.ready")(whole, targets)
+    whole, every, groups = ready.calls_for(options, q0 is not None)
+    kernel("lists.program.ready")(every, targets)
     for k, (own, other) in enumerate(ready.derived):
         targets[:, width + 12 * k : width + 12 * (k + 1)] = _product(targets[:, other:], targets[:, own:])
     q = np.empty((count, dof))
@@ -108,6 +110,11 @@ def solve_tasks(
         rows = slice(start, min(start + size, count))
         for solve in groups:
             solve(targets[rows], placed[rows], first[rows], q[rows], found[rows], counts[rows])
+        if sliding:
+            given_q0 = first[rows] if q0 is not None else _NOTHING
+            kernel("lists.program.slide")(
+                every, ready.manner, targets[rows], placed[rows], given_q0, q[rows], found[rows], counts[rows]
+            )
         if progress is not None:
             progress(rows.stop, count)
     errors, success = kernel("lists.program.judge_all")(whole, targets, found if free_base else placed, q)
@@ -126,25 +133,37 @@ def solve_tasks(
 
 @dataclass(frozen=True, eq=False)
 class _Ready:
-    """The programs of a kind of list: of all tasks, by which answers are judged, and of those that can be solved by
-    themselves; their calls made ready for options, which are told apart by identity. ``derived`` are places of two poses
-    among the targets whose product, the second first, says where a link is wanted: it follows the targets.
+    """The programs of a kind of list, their calls made ready for options, which are told apart by identity.
+
+    Attributes:
+        whole: Of the tasks of priority 0, by which answers are judged.
+        every: Of all tasks, where those of later priorities slide; else the same.
+        manner: How they slide.
+        groups: Of the tasks of priority 0, those that can be solved by themselves.
+        lower: (dof,) limits; upper likewise.
+        upper: (dof,) limits.
+        derived: Places of two poses among the targets whose product, the second first, says where a link is wanted: it
+            follows the targets.
     """
 
     whole: Any
+    every: Any
+    manner: Any
     groups: Sequence[Callable[[Options, bool], _Solve]]
     lower: Floats
     upper: Floats
     derived: Sequence[tuple[int, int]]
     calls: Cache = field(default_factory=lambda: Cache(_CALLS))
 
-    def calls_for(self, options: Options, has_q0: bool) -> tuple[Any, list[_Solve]]:
-        """What the judge takes, and what solves each group."""
+    def calls_for(self, options: Options, has_q0: bool) -> tuple[Any, Any, list[_Solve]]:
+        """What the judge takes, what slides, and what solves each group."""
         key = (options, has_q0)
-        made: tuple[Any, list[_Solve]] | None = self.calls.get(key)
+        made: tuple[Any, Any, list[_Solve]] | None = self.calls.get(key)
         if made is None:
             settings = kernel_route.settings_of(options, _ONES, has_q0)
-            made = self.calls[key] = (self.whole.call(settings), [group(options, has_q0) for group in self.groups])
+            whole = self.whole.call(settings)
+            every = whole if self.every is self.whole else self.every.call(settings)
+            made = self.calls[key] = (whole, every, [group(options, has_q0) for group in self.groups])
         return made
 
 
@@ -152,7 +171,7 @@ def _pieces(tasks: Sequence[Task]) -> list[tuple[Piece, ...]] | None:
     """What each task asks of the kernel; None if one cannot be asked of it."""
     found = []
     for task in tasks:
-        pieces = None if task.priority else task.kernel_pieces()
+        pieces = task.kernel_pieces()
         if pieces is None:
             return None
         found.append(pieces)
@@ -172,7 +191,15 @@ def _ready(
     if lists is None:
         lists = robot.cache["ik lists"] = Cache(_LISTS)
     links = tuple(task.links for task in tasks)
-    key = (tuple(pieces), links, free_base, base is not None, None if bool(movable.all()) else tuple(movable.tolist()))
+    levels = tuple(task.priority for task in tasks)
+    key = (
+        tuple(pieces),
+        links,
+        levels,
+        free_base,
+        base is not None,
+        None if bool(movable.all()) else tuple(movable.tolist()),
+    )
     entry: _Ready | None = lists.get(key)
     if entry is None:
         problem = make_problem(robot, tasks, batch, movable, free_base)
@@ -213,24 +240,30 @@ def _make_ready(robot: Robot, problem: Problem, based: bool) -> _Ready:
         for k in group:
             links, begin = problem.links[k], begins[k]
             own = problem.tasks[k].kernel_pieces() or ()
-            pieces += [_numbered(piece, links, begin) for piece in own]
+            level = problem.levels.index(problem.tasks[k].priority)
+            pieces += [_numbered(piece, links, begin, level) for piece in own]
             body = kernel("lists.pack.Body")
             bodies += [body(links[place], share, center) for place, share, center in problem.tasks[k].kernel_bodies()]
-        placed = [] if problem.free_base else _placed(robot, pieces, at, derived)
-        return kernel("lists.program.make_program")(mechanism, pieces, bodies, freedom, ranges, placed)
+        alone = problem.free_base or pieces[-1].level > 0
+        placed, ends = ([], []) if alone else (_placed(robot, pieces, at, derived), _ends(robot, pieces))
+        return kernel("lists.program.make_program")(mechanism, pieces, bodies, freedom, ranges, placed, ends)
 
-    every = list(range(len(problem.tasks)))
-    whole = program(every)
+    by_level = sorted(range(len(problem.tasks)), key=lambda k: problem.tasks[k].priority)
+    hard = [k for k in by_level if problem.tasks[k].priority == 0]
+    whole = program(hard)
+    every = program(by_level) if problem.has_second else whole
     groups: list[Callable[[Options, bool], _Solve]] = []
-    for group in problem.groups():
+    for group in [[hard[k] for k in members] for members in problem.only(0).groups()]:
         task = problem.tasks[group[0]]
         weights = task.kernel_weights(turned=based) if len(group) == 1 and not problem.free_base else None
         if weights is not None and bool(problem.movable.all()):
             last = begins[group[0]] + task.kernel_numbers().shape[-1]
             groups.append(partial(_by_chain, robot, problem.links[group[0]][0], weights, begins[group[0]], last - 3))
         else:
-            groups.append(partial(_by_list, whole if len(group) == len(every) else program(group)))
-    return _Ready(whole, groups, arrays[0], arrays[1], derived)
+            groups.append(partial(_by_list, whole if len(group) == len(hard) else program(group)))
+    method = SelfMotion()
+    manner = kernel("lists.slide.Manner")(method.max_iterations, method.damping, method.patience, STILL, KEPT)
+    return _Ready(whole, every, manner, groups, arrays[0], arrays[1], derived)
 
 
 def _by_list(program: Any, options: Options, has_q0: bool) -> _Solve:
@@ -271,10 +304,10 @@ def _by_chain(
     return solve
 
 
-def _numbered(piece: Piece, links: Sequence[int], begin: int) -> Piece:
-    """A piece with the robot's numbers of links and its place among the targets of all tasks."""
+def _numbered(piece: Piece, links: Sequence[int], begin: int, level: int) -> Piece:
+    """A piece with the robot's numbers of links, its place among the targets of all tasks, and its level."""
     link, reference = (-1 if place < 0 else links[place] for place in (piece.link, piece.reference))
-    return piece._replace(link=link, reference=reference, target=begin + piece.target)
+    return piece._replace(link=link, reference=reference, target=begin + piece.target, level=level)
 
 
 def _placed(robot: Robot, pieces: Sequence[Piece], width: int, derived: list[tuple[int, int]]) -> list[Any]:
@@ -299,6 +332,36 @@ def _placed(robot: Robot, pieces: Sequence[Piece], width: int, derived: list[tup
                     derived.append(pair)
                 at = width + 12 * derived.index(pair)
                 made.append(kind(program(piece.link), at + 9, at))
+    return made
+
+
+def _ends(robot: Robot, pieces: Sequence[Piece]) -> list[Any]:
+    """What pieces that hold a link in the world say of the distance between a point of the base and one of the link."""
+    made: list[Any] = []
+    kind = kernel("lists.reach.Ends")
+    held = [piece for piece in pieces if piece.reference < 0]
+    for piece in held:
+        if piece.kind not in (PLACE, POINT) or min(piece.weights) == 0:
+            continue
+        place = piece.target + (9 if piece.kind == PLACE else 0)
+        fixed, _, least, most = reach(robot, piece.link)
+        made.append(kind(place, -1, False, tuple(fixed.tolist()), (0.0, 0.0, 0.0), least, most))
+        fixed, carried, least, most = reach(robot, piece.link, rigid=True)
+        for other in held:
+            if other.link != piece.link or other.kind not in (TURN, RAY):
+                continue
+            point, turn, spread, directed = tuple(carried.tolist()), other.target, other.angle, False
+            if other.kind == RAY or min(other.weights) == 0:  # of a rotation with one free axis, that axis is held
+                free = [axis for axis in range(3) if other.weights[axis] == 0]
+                if len(free) != (0 if other.kind == RAY else 1):
+                    continue
+                axis = other.axis if other.kind == RAY else tuple(float(k == free[0]) for k in range(3))
+                along = on_axis(carried, carried.new_tensor(axis))
+                if along is None:
+                    continue
+                point, directed = (along, 0.0, 0.0), True
+                turn += 0 if other.kind == RAY else 3 * free[0]
+            made.append(kind(place, turn, directed, tuple(fixed.tolist()), point, least, most, spread + NO_ROTATION))
     return made
 
 

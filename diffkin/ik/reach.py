@@ -17,10 +17,11 @@ from diffkin.kinematics import dispatch
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
-__all__ = ["out_of_reach", "reach"]
+__all__ = ["NO_ROTATION", "on_axis", "out_of_reach", "reach"]
 
 _ROUNDING = 1e-9  # of the chain's length, that an inequality may be off by
-_NO_ROTATION = 2e-5  # [rad] by which a target's rotation may be none, so that the nearest is meant
+NO_ROTATION = 2e-5
+"""[rad] by which a target's rotation may be none, so that the nearest is meant."""
 
 
 def reach(robot: Robot, link: int, rigid: bool = False) -> tuple[Tensor, Tensor, float, float]:
@@ -92,7 +93,7 @@ def out_of_reach(
                 if way is None:
                     continue
                 shift, spread = way
-                slack = position_tolerance + (rotation_tolerance + spread + _NO_ROTATION) * float(carried.norm())
+                slack = position_tolerance + (rotation_tolerance + spread + NO_ROTATION) * float(carried.norm())
                 distance = torch.linalg.vector_norm(position + shift - fixed, dim=-1)
                 far |= (distance < least - slack) | (distance > most + slack)
     return far.reshape(batch)
@@ -106,7 +107,12 @@ def _carried(held: Held, point: Tensor) -> tuple[Tensor, float] | None:
         return held.rotation.detach() @ point, 0.0
     if held.axis is None or held.direction is None:
         return None
-    along = point @ held.axis
-    if float((point - along * held.axis).norm()) > _ROUNDING:  # a turn about the axis would move it
-        return None
-    return along * held.direction.detach(), held.spread
+    along = on_axis(point, held.axis)
+    return None if along is None else (along * held.direction.detach(), held.spread)
+
+
+def on_axis(point: Tensor, axis: Tensor) -> float | None:
+    """Where on an axis (3,) through the origin a point (3,) lies; None if a turn about the axis would move it."""
+    axis = axis.to(point)
+    along = point @ axis
+    return None if float((point - along * axis).norm()) > _ROUNDING else float(along)

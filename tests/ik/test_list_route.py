@@ -9,6 +9,7 @@ import diffkin as dk
 from diffkin import ik, rotations, transforms
 from diffkin.errors import DiffkinError
 from diffkin.ik import kernel_route, list_route
+from diffkin.ik.problem import State, make_problem
 from diffkin.ik.solvers.newton import LevenbergMarquardt
 from tests.ik.tasks.test_center_of_mass import HORIZONTAL, talos
 from tests.ik.tasks.test_relative import LEFT, RIGHT, baxter
@@ -56,8 +57,13 @@ def test_what_the_kernel_takes(iiwa, monkeypatch):
     assert taken(monkeypatch, iiwa.to(torch.float32), [pose, point], **few)
     assert taken(monkeypatch, iiwa, [pose, point], solver=LevenbergMarquardt(patience=1), **few)
     assert taken(monkeypatch, iiwa, [pose, point], time_limit=1.0, **few)
-    assert not taken(monkeypatch, iiwa, [pose, ik.PostureTask(q)], **few)
-    assert not taken(monkeypatch, iiwa, [pose, ik.LimitMarginTask(0.1, priority=0)], **few)
+    assert taken(monkeypatch, iiwa, [pose, ik.PostureTask(q)], **few)
+    assert taken(monkeypatch, iiwa, [pose, ik.LimitMarginTask(), ik.PostureTask(q, priority=2)], **few)
+    assert taken(monkeypatch, iiwa, [pose, ik.LimitMarginTask(0.1, priority=0)], **few)
+    assert not taken(monkeypatch, iiwa, [pose, ik.ManipulabilityTask()], **few)
+    near = {"nearest_of": 2, "q0": q, "max_restarts": 1, "max_iterations": 2}
+    assert taken(monkeypatch, iiwa, [pose, point], joint_weights=torch.ones(7), **near)
+    assert not taken(monkeypatch, iiwa, [pose, ik.PostureTask(q)], **near)
     assert not taken(monkeypatch, iiwa, [pose, point], backend="reference", **few)
     assert not taken(monkeypatch, iiwa, [pose, point], history=True, **few)
     assert not taken(monkeypatch, iiwa, [pose, point], solver="adam", **few)
@@ -240,6 +246,119 @@ def test_the_nearest_of_several(iiwa):
     away, nearer = ((result.q - q0).norm(dim=-1) for result in (one, many))
     assert (nearer <= away + 1e-9).all()
     assert (nearer < away - 1e-3).any()
+
+
+def test_some_joints_count_more_than_others_for_nearness(iiwa):
+    tasks = lists_of(iiwa, ELBOW)["position and ray"]
+    q0 = iiwa.sample(COUNT, seed=3)
+    weights = torch.tensor([1.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0], dtype=torch.float64)
+    plain, weighed = (dk.solve_ik(iiwa, tasks, q0, nearest_of=8, joint_weights=w) for w in (None, weights))
+    away, nearer = ((weights * (result.q - q0).square()).sum(-1) for result in (plain, weighed))
+    assert weighed.success.all()
+    assert (nearer <= away + 1e-9).all()
+    assert (nearer < away - 1e-3).any()
+
+
+def cost_of(robot: dk.Robot, tasks: list[ik.Task], q: torch.Tensor, level: int) -> torch.Tensor:
+    """(n,) squared weighted residual of the tasks of a priority at coordinates (n, dof)."""
+    if all(task.priority != level for task in tasks):
+        return torch.zeros(len(q), dtype=torch.float64)
+    problem = make_problem(robot, tasks, torch.Size((len(q),)), torch.ones(robot.dof, dtype=torch.bool)).only(level)
+    return problem.residual(State(q, None, torch.arange(len(q)))).square().sum(-1)
+
+
+def preferences(robot: dk.Robot, q: torch.Tensor, near: torch.Tensor) -> dict[str, list[ik.Task]]:
+    """Lists with tasks of later priorities."""
+    tip, middle = robot.forward_kinematics(q, links=["lbr_iiwa_link_7", ELBOW]).unbind(-3)
+    pose, weight = ik.PoseTask(None, tip), torch.arange(7) / 3.0
+    point, elbow = ik.PositionTask(None, tip[:, :3, 3]), ik.PositionTask(ELBOW, middle[:, :3, 3] + 0.05, priority=1)
+    return {
+        "posture": [pose, ik.PostureTask(near)],
+        "posture of some joints": [ik.PostureTask(near, weight=weight), pose],
+        "middle of ranges": [pose, ik.LimitMarginTask(weight=0.3)],
+        "orientation": [point, ik.OrientationTask(None, tip[:, :3, :3], priority=2)],
+        "elbow, then posture": [point, ik.PostureTask(near, priority=5), elbow],
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["posture", "posture of some joints", "middle of ranges", "orientation", "elbow, then posture"]
+)
+def test_preferences_come_to_what_they_do_in_torch(iiwa, name):
+    q = iiwa.sample(16, seed=1)
+    near = (q + 0.1).clamp(iiwa.lower, iiwa.upper)
+    tasks = preferences(iiwa, q, near)[name]
+    ours, plain = (dk.solve_ik(iiwa, tasks, near, backend=backend) for backend in (None, "reference"))
+    assert ours.success.all()
+    assert plain.success.all()
+    mine, theirs = ([cost_of(iiwa, tasks, result.q, level) for level in (1, 2, 5)] for result in (ours, plain))
+    torch.testing.assert_close(mine[:2], theirs[:2], rtol=1e-6, atol=1e-9)
+    if name == "elbow, then posture":  # its way is long, and neither comes to its end
+        assert bool((mine[2] <= theirs[2] + 1e-5).all())
+    else:
+        torch.testing.assert_close(ours.q, plain.q, rtol=0, atol=1e-6)
+    assert bool(((ours.q >= iiwa.lower) & (ours.q <= iiwa.upper)).all())
+    _confirm(iiwa, [task for task in tasks if task.priority == 0], ours)
+
+
+def test_a_posture_is_at_its_least_along_the_solutions(iiwa):
+    q = iiwa.sample(16, seed=1)
+    near = (q + 0.2).clamp(iiwa.lower, iiwa.upper)
+    tasks = [ik.PoseTask(None, iiwa.forward_kinematics(q)), ik.PostureTask(near)]
+    found = dk.solve_ik(iiwa, tasks, near).q
+    inside = ((found > iiwa.lower + 1e-9) & (found < iiwa.upper - 1e-9)).all(-1)
+    assert inside.any()
+    null = torch.linalg.svd(iiwa.jacobian(found)).Vh[:, 6]  # what moves and keeps the pose
+    along = (null * (found - near)).sum(-1)
+    assert float(along[inside].abs().max()) < 1e-5
+
+
+def test_a_posture_that_must_be_met(iiwa):
+    q = iiwa.sample(COUNT, seed=2)
+    ours = dk.solve_ik(iiwa, [ik.PostureTask(q, priority=0)])
+    assert ours.success.all()
+    torch.testing.assert_close(ours.q, q, rtol=0, atol=1e-6)
+    away = [ik.PositionTask(None, iiwa.forward_kinematics(q)[:, :3, 3]), ik.LimitMarginTask(0.3, priority=0)]
+    ours, plain = (dk.solve_ik(iiwa, away, backend=backend) for backend in (None, "reference"))
+    assert int(ours.success.sum()) >= int(plain.success.sum()) > 0
+    _confirm(iiwa, away, ours)
+
+
+def test_a_posture_of_a_body_that_is_free(iiwa):
+    q = iiwa.sample(8, seed=5)
+    base = transforms.pose(rotations.random_rotation(8, seed=2, dtype=torch.float64), torch.ones(8, 3).double())
+    tasks = [ik.PoseTask(None, iiwa.forward_kinematics(q, base=base)), ik.PostureTask(q)]
+    result = dk.solve_ik(iiwa, tasks, q + 0.1, base=base, free_base="pose")
+    assert result.success.all()
+    torch.testing.assert_close(result.q, q, rtol=0, atol=1e-8)  # the base takes what is left
+    _confirm(iiwa, tasks[:1], result, result.base)
+
+
+def test_joints_that_only_a_preference_moves():
+    robot = baxter()
+    q = robot.sample(8, seed=3)
+    tasks = [ik.PoseTask(LEFT, robot.forward_kinematics(q, links=[LEFT])[:, 0]), ik.PostureTask(q)]
+    locked = ["right_s0"]
+    result = dk.solve_ik(robot, tasks, 0.9 * q, locked=locked)
+    assert result.success.all()
+    others = [not name.startswith("left_") and name not in locked for name in robot.joint_names]
+    torch.testing.assert_close(result.q[:, others], q[:, others], rtol=0, atol=1e-8)
+    still = robot.joint_names.index("right_s0")
+    assert torch.equal(result.q[:, still], 0.9 * q[:, still])
+
+
+def test_what_is_out_of_reach_gets_few_starts(iiwa):
+    ray = ik.RayDirectionTask(None, (0.0, 0.0, 1.0), torch.tensor([0.0, 0.0, -1.0]))
+    far, near = torch.tensor([1.3, 0.0, 0.9]), torch.tensor([0.5, 0.0, 0.5])
+    proven = dk.solve_ik(iiwa, [ik.PositionTask(None, far), ray], max_restarts=500)
+    assert bool(proven.out_of_reach())
+    assert not proven.success
+    assert proven.restarts < 5
+    apart = [ik.PositionTask(None, near), ik.PositionTask(None, torch.tensor([-0.5, 0.0, 0.5])), ray]
+    hopeless, patient = (dk.solve_ik(iiwa, apart, max_restarts=most) for most in (None, 100))
+    assert not hopeless.out_of_reach()
+    assert not hopeless.success
+    assert hopeless.iterations < 0.6 * patient.iterations
 
 
 def test_batches_of_any_shape(iiwa):

@@ -11,11 +11,11 @@ from diffkin._algebra import apply
 from diffkin.ik.descent import Memory
 from diffkin.ik.problem import Problem, State
 
-__all__ = ["SelfMotion"]
+__all__ = ["KEPT", "STILL", "SelfMotion"]
 
 _CORRECTIONS = 2  # Gauss-Newton steps back to the first tasks after each slide: the error squares each time
-_STILL = 1e-9  # [rad or m] the longest move of a coordinate in a slide that is no longer worth taking
-_KEPT = 1e-9  # how much a slide may change what levels between the first and its own have come to
+STILL = 1e-9  # [rad or m] the longest move of a coordinate in a slide that is no longer worth taking
+KEPT = 1e-9  # how much a slide may change what levels between the first and its own have come to
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class _Sliding(Memory):
 
     @property
     def converged(self) -> Tensor:
-        return self.longest < _STILL
+        return self.longest < STILL
 
     @property
     def stalled(self) -> Tensor:
@@ -99,7 +99,7 @@ class SelfMotion:
         if len(before) > 1:
             between = torch.cat([level.residual(moved) for level in before], dim=-1) - memory.reached
             between = between[:, first.residual(moved).shape[-1] :]
-            better = better & (torch.linalg.vector_norm(between, dim=-1) <= _KEPT)
+            better = better & (torch.linalg.vector_norm(between, dim=-1) <= KEPT)
         return moved.where(better, state), _Sliding(
             cost=torch.where(better, new_cost, cost),
             mu=torch.where(better, mu * 0.25, mu * 8.0).clamp_min(1e-9),

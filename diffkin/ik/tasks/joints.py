@@ -15,7 +15,7 @@ from diffkin.errors import OptionError, ShapeError
 from diffkin.ik.tasks.base import Task
 from diffkin.ik.tasks.kinds import NUMBERS, Kind
 from diffkin.ik.turns import turning
-from diffkin.kernels.lists.pieces import LINEAR, Piece
+from diffkin.kernels.lists.pieces import LINEAR, MARGIN, NEAR, Piece
 from diffkin.kinematics import PRISMATIC
 
 if TYPE_CHECKING:
@@ -63,6 +63,22 @@ class PostureTask(Task):
 
     def jacobian(self, poses: Tensor, jacobians: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         return torch.eye(q.shape[-1], dtype=q.dtype, device=q.device).expand(len(q), -1, -1)
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not PostureTask:
+            return None
+        weights = self._row_weights(self.target.shape[-1])
+        if self.turns is None:  # before the robot is known, only its kind is asked for
+            return (Piece(NEAR, weights),)
+        return tuple(
+            Piece(
+                NEAR, (weight,), target=k, metres=unit == "m", coordinate=k, turns=turns, closes=k == len(weights) - 1
+            )
+            for k, (weight, unit, turns) in enumerate(zip(weights, self.unit, self.turns.tolist(), strict=True))
+        )
+
+    def kernel_numbers(self) -> Tensor:
+        return self.target
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +206,39 @@ class LimitMarginTask(Task):
             room = (half - self.margin).clamp_min(0.0)
             slope = (limited & ((q - middle).abs() > room)).to(q.dtype)
         return torch.diag_embed(slope)
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not LimitMarginTask:
+            return None
+        if self.lower is None:  # before the robot is known, only its kind is asked for
+            return (Piece(MARGIN, self._row_weights(1), angle=self.margin or 0.0),)
+        middles, halves = (part.detach().tolist() for part in self._middle(self.lower.detach().double()))
+        pieces = []
+        for k, (middle, half, unit, weight) in enumerate(
+            zip(middles, halves, self.unit, self._row_weights(len(middles)), strict=True)
+        ):
+            if not math.isfinite(half):  # without limits, so not asked
+                middle, slope, room, weight = 0.0, 1.0, 0.0, 0.0
+            elif self.margin is None:
+                slope, room = 1.0 / half, 0.0
+            else:
+                slope, room = 1.0, max(half - self.margin, 0.0)
+            last = k == len(middles) - 1
+            pieces.append(
+                Piece(
+                    MARGIN,
+                    (weight,),
+                    angle=room,
+                    metres=unit == "m",
+                    factors=(middle, slope),
+                    coordinate=k,
+                    closes=last,
+                )
+            )
+        return tuple(pieces)
+
+    def kernel_numbers(self) -> Tensor:
+        return torch.zeros(0, dtype=torch.float64)
 
     def _middle(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """Middle and half of each joint's range; not finite where a limit is missing."""

@@ -360,7 +360,7 @@ def open_block(rows, n, m):
 
 
 # places in Desk.chunk: the first target of the chunk, its end, the next to take up, how many slots are busy
-BEGIN, END, CURSOR, BUSY = range(4)
+BEGIN, END, CURSOR, BUSY, CHUNK = range(5)
 # columns of Desk.lanes: the slot of the lane's target (-1: none), the rank of its start
 SLOT, RANK, LANE_COLUMNS = range(3)
 # columns of Desk.slots: the slot's target (-1: none), rank of its next start, rank that no start need be beyond, starts
@@ -374,7 +374,7 @@ VALUE, COORDINATES = range(2)
 class Desk(NamedTuple):
     """The books of a search: ``W`` slots for targets in work, ``W`` lanes for their starts."""
 
-    chunk: Any  # (4,)
+    chunk: Any  # (CHUNK,)
     lanes: Any  # (W, LANE_COLUMNS)
     slots: Any  # (W, SLOT_COLUMNS)
     near: Any  # (W, keep) squared distances of the cell's samples not yet tried
@@ -385,7 +385,7 @@ class Desk(NamedTuple):
 @_anywhere
 def open_desk(books, near, counts, answers):
     """The books: chunk, lanes and slots lie in one int64 array."""
-    chunk, at = _cut(books, 0, 4)
+    chunk, at = _cut(books, 0, CHUNK)
     lanes, at = _cut(books, at, W * LANE_COLUMNS)
     slots, at = _cut(books, at, W * SLOT_COLUMNS)
     return Desk(chunk, lanes.reshape(W, LANE_COLUMNS), slots.reshape(W, SLOT_COLUMNS), near, counts, answers)
@@ -408,7 +408,7 @@ class Workspace:
     """Everything the search knows between two calls, as arrays; one for each thread at work."""
 
     def __init__(self, n: int, m: int, keep: int, starts: int, wanted: int) -> None:
-        books = np.zeros(4 + W * (LANE_COLUMNS + SLOT_COLUMNS), np.int64)
+        books = np.zeros(CHUNK + W * (LANE_COLUMNS + SLOT_COLUMNS), np.int64)
         near = np.zeros((W, keep), np.float32)
         counts = np.zeros((W, starts + 1), np.int32)
         answers = np.zeros((W, wanted + 1, COORDINATES + m))

@@ -17,7 +17,16 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import exact, inline, kernel
-from diffkin.kernels.ik import hope
+from diffkin.kernels.ik.books import (
+    begin_start,
+    close_slot,
+    file_start,
+    go_on,
+    nearest_turn,
+    pick_slot,
+    release,
+    weigh_trial,
+)
 from diffkin.kernels.ik.hope import PROVEN_STARTS, ROUND
 from diffkin.kernels.ik.judge import judge_block, load_target
 from diffkin.kernels.ik.layout import (
@@ -25,57 +34,43 @@ from diffkin.kernels.ik.layout import (
     ANSWER_STEPS,
     BASE_POINT,
     BEGIN,
-    BEST,
     BEYOND,
     BOUND,
     BUSY,
     CELL,
-    CONVERGED,
     COORDINATES,
     CURSOR,
     DAMPING,
     DONE,
-    EARLY,
     END,
     ERROR,
-    FAR2,
     FARTHEST,
     FIRST_POINT,
     FLOOR,
     FOUND,
     FRAME_POINT,
     FRESH,
-    GRACE,
     GREATEST,
-    GROW,
     GROWTH,
     HAS_Q0,
     HOPE2,
     JOINTS,
     LEAST,
     LIMIT,
-    MOST,
-    MOST_ITERATIONS,
     MOVING,
     NEXT,
     PARTIAL,
-    PATIENCE,
-    PATIENT,
     POSITION2,
     PROVEN,
     RANK,
     ROTATION2,
     RUNNING,
     RUNS,
-    SHRINK,
     SLOT,
-    SPENT,
     STARTS,
     TABLE_STARTS,
     TAKEN,
     TARGET,
-    VALUE,
-    WAIT,
     WANTED,
     WEIGHTED,
     WEIGHTS,
@@ -90,8 +85,6 @@ from diffkin.kernels.vectors.memory import uncounted
 from diffkin.kernels.vectors.strict import W, any_, fma, load, maximum, minimum, select, splat, store
 
 __all__ = ["search"]
-
-_hopeless = inline(hope.hopeless)
 
 
 @exact
@@ -109,23 +102,11 @@ def verdict(state, residual, q, trial, settings, weighted):
             size = fma(e, e, fma(f, f, size))
     if not weighted:
         size = p + r
-    before, growth, count = load(state, ERROR), load(state, GROWTH), load(state, SPENT) + 1.0
     converged = (p <= settings[POSITION2]) & (r <= settings[ROTATION2])
-    taken = converged | (size < before)
-    least = select(taken, size, before)
-    store(state, ERROR, least)
-    store(state, GROWTH, select(taken, maximum(growth * settings[SHRINK], 1.0), growth * settings[GROW]))
-    store(state, SPENT, count)
-    store(state, TAKEN, select(taken, 1.0, 0.0))
-    if settings[WAIT] > 0.0:  # on a slide, patience begins within reach
-        store(state, PATIENT, load(state, PATIENT) + select(least > settings[BEYOND], settings[WAIT], 0.0))
+    taken, done = weigh_trial(state, settings, converged, size)
     for c in range(q.shape[0]):
         store(q, c, select(taken, load(trial, c), load(q, c)))
-    stalled = (count >= load(state, PATIENT)) & (least >= settings[FAR2])
-    done = (converged | stalled | (count >= load(state, MOST))) & (load(state, RUNS) > 0.5)
-    store(state, DONE, select(done, 1.0, 0.0))
-    store(state, CONVERGED, select(converged, 1.0, 0.0))
-    return any_(done)
+    return done
 
 
 @exact
@@ -172,60 +153,17 @@ def propose(state, jac, residual, q, lower, upper, settings, y, trial):
 @inline
 def collect(l, block, desk, call):
     """File what the start in lane ``l`` came to, and free the lane."""
-    state, q, lanes, slots, answers = block.state, block.q, desk.lanes, desk.slots, desk.answers
-    s, r = lanes[l, SLOT], lanes[l, RANK]
-    desk.counts[s, r] = np.int32(state[SPENT, l])
-    wanted, m = call.switches[WANTED], q.shape[0]
-    if state[CONVERGED, l] > 0.5:
-        k = slots[s, FOUND]
-        if k < wanted or answers[s, k - 1, VALUE] > r:
-            if k == wanted:
-                k -= 1
-            while k > 0 and answers[s, k - 1, VALUE] > r:
-                for c in range(COORDINATES + m):
-                    answers[s, k, c] = answers[s, k - 1, c]
-                k -= 1
-            answers[s, k, VALUE] = r
-            for c in range(m):
-                answers[s, k, COORDINATES + c] = q[c, l]
-            slots[s, FOUND] = min(slots[s, FOUND] + 1, wanted)
-            if slots[s, FOUND] == wanted:
-                slots[s, BOUND] = int(answers[s, wanted - 1, VALUE])
-    else:
-        e = state[ERROR, l]
-        b = slots[s, BEST]
-        if b < 0 or e < answers[s, wanted, VALUE] or (e == answers[s, wanted, VALUE] and r < b):
-            slots[s, BEST] = r
-            answers[s, wanted, VALUE] = e
-            for c in range(m):
-                answers[s, wanted, COORDINATES + c] = q[c, l]
-    release(l, state, lanes, slots)
-
-
-@inline
-def release(l, state, lanes, slots):
-    """Free a lane."""
-    slots[lanes[l, SLOT], RUNNING] -= 1
-    lanes[l, SLOT] = -1
-    state[RUNS, l] = 0.0
-
-
-@inline
-def nearest_turn(v, reference, lower, upper, farthest):
-    """``v`` moved by whole turns, as near to a reference as limits and rounding allow; of two equally near, the upper."""
-    turn = 2.0 * np.pi
-    least = np.ceil((v - min(upper, farthest)) / turn)
-    most = np.floor((v - max(lower, -farthest)) / turn)
-    count = min(max(np.ceil((v - reference - np.pi) / turn), least), most)
-    if least > most or count == 0.0:
-        return v
-    return min(max(v - turn * count, lower), upper)
+    s = desk.lanes[l, SLOT]
+    row = file_start(l, block.state, desk, call.switches[WANTED])
+    if row >= 0:
+        for c in range(block.q.shape[0]):
+            desk.answers[s, row, COORDINATES + c] = block.q[c, l]
 
 
 @inline
 def finish(s, desk, call, q0, out_q, out_whole):
     """Write the answer for the target in slot ``s``, and free the slot."""
-    slots, answers, counts, switches = desk.slots, desk.answers, desk.counts, call.switches
+    slots, answers, switches = desk.slots, desk.answers, call.switches
     moving, wraps, rest, lowest, highest = call.moving, call.wraps, call.rest, call.least, call.greatest
     lower, upper, farthest = call.lower, call.upper, call.settings[FARTHEST]
     b, found, wanted = slots[s, TARGET], slots[s, FOUND], switches[WANTED]
@@ -246,36 +184,14 @@ def finish(s, desk, call, q0, out_q, out_whole):
                 d += call.nearness[c] * (t * t)
             if d < least:
                 least, pick = d, k
-    rank = min(int(answers[s, pick, VALUE]), slots[s, LIMIT]) if found > 0 else min(slots[s, BEST], slots[s, LIMIT] - 1)
-    out_whole[ANSWER_RANK, b] = rank
     for c in range(m):
         v = answers[s, pick, COORDINATES + c]
         if wraps[c]:
             reference = q0[b, moving[c]] if switches[HAS_Q0] else 0.0
             v = nearest_turn(v, reference, lower[c], upper[c], farthest)
         out_q[b, moving[c]] = v
-    total = 0
-    for r in range(slots[s, BOUND] + 1):
-        total += counts[s, r]
-    out_whole[ANSWER_STEPS, b] = total
-    slots[s, TARGET] = -1
-    desk.chunk[BUSY] -= 1
-
-
-@inline
-def go_on(s, desk, starts, wanted, hope2):
-    """When the starts of a slot that were to be looked at together are through: allow more, or none but the last."""
-    slots = desk.slots
-    tried = slots[s, LIMIT]
-    if slots[s, NEXT] != tried or tried == starts or slots[s, BOUND] < starts:
-        return
-    lost = slots[s, FOUND] == 0 and _hopeless(tried, desk.answers[s, wanted, VALUE], hope2)
-    if lost or slots[s, PROVEN] > 0:
-        slots[s, NEXT] = starts
-        for r in range(tried, starts):
-            desk.counts[s, r] = 0
-    else:
-        slots[s, LIMIT] = min(tried + ROUND, starts)
+    rank, total = close_slot(s, desk, pick)
+    out_whole[ANSWER_RANK, b], out_whole[ANSWER_STEPS, b] = rank, total
 
 
 @inline
@@ -292,63 +208,14 @@ def apart(l, target, span):
 
 
 @inline
-def pick_slot(desk, starts, limit):
-    """The slot whose target a free lane shall serve, its target taken up if it is new; -1 if there is nothing to do."""
-    chunk, slots = desk.chunk, desk.slots
-    pick, free = -1, -1
-    for s in range(W):  # a target that no lane runs goes first
-        if slots[s, TARGET] < 0:
-            free = s
-        elif slots[s, RUNNING] == 0:
-            pick = s
-    if pick < 0 and chunk[CURSOR] < chunk[END]:
-        pick = free
-        slots[pick, TARGET] = chunk[CURSOR]
-        slots[pick, NEXT] = 0
-        slots[pick, BOUND] = starts
-        slots[pick, FOUND] = 0
-        slots[pick, RUNNING] = 0
-        slots[pick, CELL] = -1
-        slots[pick, BEST] = -1
-        slots[pick, LIMIT] = limit
-        slots[pick, PROVEN] = 0
-        desk.counts[pick, starts] = 0
-        chunk[CURSOR] += 1
-        chunk[BUSY] += 1
-    elif pick < 0:
-        for s in range(W):
-            if (
-                slots[s, TARGET] >= 0
-                and slots[s, NEXT] < min(slots[s, BOUND], slots[s, LIMIT])
-                and (pick < 0 or slots[s, NEXT] < slots[pick, NEXT])
-            ):
-                pick = s
-    return pick
-
-
-@inline
 def begin(l, s, block, desk, call, ids, q0):
     """Run the next start of the target in slot ``s`` in lane ``l``."""
-    state, q, trial = block.state, block.q, block.trial
-    lanes, slots, near, answers = desk.lanes, desk.slots, desk.near, desk.answers
+    q, trial = block.q, block.trial
+    slots, near, answers = desk.slots, desk.near, desk.answers
     settings, switches, moving, lower, upper = call.settings, call.switches, call.moving, call.lower, call.upper
     step, low, high = call.step, call.low, call.high
-    r = slots[s, NEXT]
-    slots[s, NEXT] = r + 1
-    slots[s, RUNNING] += 1
-    lanes[l, SLOT], lanes[l, RANK] = s, r
-    state[ERROR, l] = np.inf
-    state[GROWTH, l] = 1.0
-    state[SPENT, l] = -1.0  # to look at the start itself is no step
-    # later starts are for hard targets and get more time, and so does the one the caller asked for
-    more = settings[MOST_ITERATIONS] if r < switches[HAS_Q0] else settings[GRACE] * r
-    state[MOST, l] = min(settings[EARLY] + more, settings[MOST_ITERATIONS])
-    state[PATIENT, l] = settings[PATIENCE] + more
-    state[RUNS, l] = 1.0
-    state[FRESH, l] = 1.0
-    m = q.shape[0]
-    if r == switches[STARTS]:  # the last, from the best that was found
-        state[MOST, l], state[PATIENT, l] = settings[MOST_ITERATIONS], np.inf
+    r, m = begin_start(l, s, block.state, desk, settings, switches[HAS_Q0], switches[STARTS]), q.shape[0]
+    if r == switches[STARTS]:
         for c in range(m):
             q[c, l] = answers[s, switches[WANTED], COORDINATES + c]
     elif r < switches[HAS_Q0]:

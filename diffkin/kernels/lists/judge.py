@@ -5,20 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import kernel
+from diffkin.kernels.ik.layout import POSITION, ROTATION
 from diffkin.kernels.ik.scales import ROUNDING
-from diffkin.kernels.lists.layout import (
-    CONSTANT,
-    DOF,
-    FREE,
-    LENGTH,
-    POSITION,
-    ROTATION,
-    SINGLE,
-    TRIED_P,
-    TRIED_R,
-    open_block,
-    open_call,
-)
+from diffkin.kernels.lists.layout import CONSTANT, DOF, FREE, LENGTH, SINGLE, TRIED_P, TRIED_R, open_block, open_call
 from diffkin.kernels.lists.rows import evaluate
 from diffkin.kernels.vectors.strict import W
 

@@ -12,9 +12,25 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
+from diffkin.kernels.ik.layout import CHUNK, CONVERGED, HOPE2, LANE_COLUMNS, SLOT_COLUMNS
+from diffkin.kernels.ik.layout import TARGET as PROBLEM
 from diffkin.kernels.vectors.strict import W
 
-__all__ = ["Block", "Call", "Desk", "new_integers", "new_reals", "new_rows", "open_block", "open_call", "open_desk"]
+__all__ = [
+    "PROBLEM",
+    "Block",
+    "Call",
+    "Desk",
+    "aligned_rows",
+    "cut",
+    "new_books",
+    "new_integers",
+    "new_reals",
+    "new_rows",
+    "open_block",
+    "open_call",
+    "open_desk",
+]
 
 _anywhere = register_jitable(forceinline=True)
 
@@ -30,9 +46,7 @@ SIZES = 10
 STARTS, WANTED, HAS_Q0, RANKED, FIRST_POINT, SINGLE, MASSES = range(7)
 SWITCHES = 7
 # places in Call.settings, as in diffkin.kernels.ik.layout; CONSTANT and LENGTH tell the rounding of forward kinematics
-POSITION2, ROTATION2, DAMPING, FLOOR, GROW, SHRINK, EARLY, GRACE, MOST_ITERATIONS, PATIENCE, FAR2 = range(11)
-POSITION, ROTATION, FARTHEST, BEYOND, WAIT, CONSTANT, LENGTH = range(11, 18)
-SETTINGS = 18
+CONSTANT, LENGTH, SETTINGS = HOPE2 + 1, HOPE2 + 2, HOPE2 + 3
 # columns of Call.nodes: the node that carries it, its coordinate among those in Block.trial (-1: none), how it moves
 PARENT, COORDINATE, MOTION, NODE_COLUMNS = range(4)
 STILL, TURNS, SLIDES = range(3)
@@ -42,10 +56,24 @@ FACTOR, VALUE0, MOMENT, SHARE, CARRIED, PLACE_COLUMNS = 12, 13, 14, 17, 18, 19
 # columns of Call.ways: the node about or along one of whose axes a coordinate moves a link, that axis, the coordinate's
 # column, whether it turns, whether it is the first of its piece in that column
 WAY_NODE, WAY_AXIS, WAY_COLUMN, WAY_TURNS, WAY_FIRST, WAY_COLUMNS = range(6)
-# columns of Call.pieces
-(KIND, LINK, REFERENCE, TARGET, ROW0, ROW1, ROW2, METRE, CLOSES, WAY_BEGIN, WAY_END, LINEAR_ROW, PIECE_COLUMNS) = range(
-    13
-)
+# columns of Call.pieces; of NEAR and MARGIN the place of their coordinate in Block.trial is in that of the link, and
+# whether it turns in that of the reference
+(
+    KIND,
+    LINK,
+    REFERENCE,
+    TARGET,
+    ROW0,
+    ROW1,
+    ROW2,
+    METRE,
+    CLOSES,
+    WAY_BEGIN,
+    WAY_END,
+    LINEAR_ROW,
+    LEVEL,
+    PIECE_COLUMNS,
+) = range(14)
 # columns of Call.shapes: three weights, axis, offset, angle
 WEIGHT, AXIS, OFFSET, ANGLE, SHAPE_COLUMNS = 0, 3, 6, 9, 10
 
@@ -58,6 +86,7 @@ class Call(NamedTuple):
     shapes: Any  # (p, SHAPE_COLUMNS)
     factors: Any  # (e,) of the ways: multiplier and side
     linear: Any  # (linears, m + h)
+    nearness: Any  # (m,) weights of the squared differences in the distance to q0
     lower: Any  # (m,) limits of the free coordinates
     upper: Any  # (m,)
     low: Any  # (m,) where they are sampled
@@ -84,7 +113,7 @@ class Call(NamedTuple):
 def new_reals(sizes: NDArray[np.int64]) -> NDArray[np.float64]:
     """Memory for the real parts of a ``Call``."""
     n, e, p, m, h, dof, linears = (int(sizes[k]) for k in (NODES, ENTRIES, PIECES, FREE, HELD, DOF, LINEARS))
-    count = SETTINGS + n * PLACE_COLUMNS + p * SHAPE_COLUMNS + e + linears * (m + h) + 6 * m + 3 + 4 * dof
+    count = SETTINGS + n * PLACE_COLUMNS + p * SHAPE_COLUMNS + e + linears * (m + h) + 7 * m + 3 + 4 * dof
     return np.zeros(count)
 
 
@@ -98,7 +127,7 @@ def new_integers(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @_anywhere
-def _cut(array, at, count):
+def cut(array, at, count):
     """The next ``count`` entries of an array or its rows, and where they end."""
     return array[at : at + count], at + count
 
@@ -106,38 +135,39 @@ def _cut(array, at, count):
 @_anywhere
 def open_call(reals, integers):
     """The parts of the two arrays of a ``Call``."""
-    sizes, at = _cut(integers, 0, SIZES)
+    sizes, at = cut(integers, 0, SIZES)
     n, e, p, m, h, dof, linears = (
         sizes[NODES], sizes[ENTRIES], sizes[PIECES], sizes[FREE], sizes[HELD], sizes[DOF], sizes[LINEARS],
     )  # fmt: skip
-    switches, at = _cut(integers, at, SWITCHES)
-    nodes, at = _cut(integers, at, n * NODE_COLUMNS)
-    pieces, at = _cut(integers, at, p * PIECE_COLUMNS)
-    ways, at = _cut(integers, at, e * WAY_COLUMNS)
-    moving, at = _cut(integers, at, m)
-    held, at = _cut(integers, at, h)
-    wraps, at = _cut(integers, at, m)
-    ranked, at = _cut(integers, at, m)
-    base, at = _cut(integers, at, 7)
-    exact, at = _cut(integers, at, p)
-    settings, at = _cut(reals, 0, SETTINGS)
-    places, at = _cut(reals, at, n * PLACE_COLUMNS)
-    shapes, at = _cut(reals, at, p * SHAPE_COLUMNS)
-    factors, at = _cut(reals, at, e)
-    linear, at = _cut(reals, at, linears * (m + h))
-    lower, at = _cut(reals, at, m)
-    upper, at = _cut(reals, at, m)
-    low, at = _cut(reals, at, m)
-    high, at = _cut(reals, at, m)
-    step, at = _cut(reals, at, m + 3)
-    ranked_step, at = _cut(reals, at, m)
-    least, at = _cut(reals, at, dof)
-    greatest, at = _cut(reals, at, dof)
-    turning, at = _cut(reals, at, dof)
-    sliding, at = _cut(reals, at, dof)
+    switches, at = cut(integers, at, SWITCHES)
+    nodes, at = cut(integers, at, n * NODE_COLUMNS)
+    pieces, at = cut(integers, at, p * PIECE_COLUMNS)
+    ways, at = cut(integers, at, e * WAY_COLUMNS)
+    moving, at = cut(integers, at, m)
+    held, at = cut(integers, at, h)
+    wraps, at = cut(integers, at, m)
+    ranked, at = cut(integers, at, m)
+    base, at = cut(integers, at, 7)
+    exact, at = cut(integers, at, p)
+    settings, at = cut(reals, 0, SETTINGS)
+    places, at = cut(reals, at, n * PLACE_COLUMNS)
+    shapes, at = cut(reals, at, p * SHAPE_COLUMNS)
+    factors, at = cut(reals, at, e)
+    linear, at = cut(reals, at, linears * (m + h))
+    nearness, at = cut(reals, at, m)
+    lower, at = cut(reals, at, m)
+    upper, at = cut(reals, at, m)
+    low, at = cut(reals, at, m)
+    high, at = cut(reals, at, m)
+    step, at = cut(reals, at, m + 3)
+    ranked_step, at = cut(reals, at, m)
+    least, at = cut(reals, at, dof)
+    greatest, at = cut(reals, at, dof)
+    turning, at = cut(reals, at, dof)
+    sliding, at = cut(reals, at, dof)
     return Call(
         settings, places.reshape(n, PLACE_COLUMNS), shapes.reshape(p, SHAPE_COLUMNS), factors,
-        linear.reshape(linears, m + h), lower, upper, low, high, step, ranked_step, least, greatest, turning, sliding,
+        linear.reshape(linears, m + h), nearness, lower, upper, low, high, step, ranked_step, least, greatest, turning, sliding,
         sizes, switches, nodes.reshape(n, NODE_COLUMNS), pieces.reshape(p, PIECE_COLUMNS), ways.reshape(e, WAY_COLUMNS),
         moving, held, wraps, ranked, base, exact,
     )  # fmt: skip
@@ -148,8 +178,7 @@ def open_call(reals, integers):
 # rows of Block.state, one number of a start each: its squared residual, factor on the damping, steps tried, the most
 # steps, the steps after which it is given up if far; whether it runs, is new, took its last step, is done, converged;
 # of the trial the squared residual and the largest squared errors [m, rad] of a task
-ERROR, GROWTH, SPENT, MOST, PATIENT, RUNS, FRESH, TAKEN, DONE, CONVERGED, TRIED, TRIED_P, TRIED_R = range(13)
-NUMBERS_OF_STATE = 13
+TRIED, TRIED_P, TRIED_R, NUMBERS_OF_STATE = range(CONVERGED + 1, CONVERGED + 5)
 
 
 class Block(NamedTuple):
@@ -190,23 +219,23 @@ def open_block(rows, sizes):
         sizes[NODES], sizes[PIECES], sizes[ROWS], sizes[FREE], sizes[HELD], sizes[BASE], sizes[NUMBERS],
     )  # fmt: skip
     b = r // 3
-    state, at = _cut(rows, 0, NUMBERS_OF_STATE)
-    target, at = _cut(rows, at, t)
-    base_pose, at = _cut(rows, at, 12)
-    placed, at = _cut(rows, at, 12)
-    q, at = _cut(rows, at, m)
-    trial, at = _cut(rows, at, m + h)
-    frames, at = _cut(rows, at, 12 * n)
-    moments, at = _cut(rows, at, 3 * n)
-    slopes, at = _cut(rows, at, 18 * p)
-    residual, at = _cut(rows, at, r)
-    new, at = _cut(rows, at, r)
-    y, at = _cut(rows, at, r)
-    move, at = _cut(rows, at, 6)
-    normal, at = _cut(rows, at, 9 * b * (b + 1) // 2)
-    column, at = _cut(rows, at, 9 * b)
-    jac, at = _cut(rows, at, r * (m + base))
-    other, at = _cut(rows, at, r * (m + base))
+    state, at = cut(rows, 0, NUMBERS_OF_STATE)
+    target, at = cut(rows, at, t)
+    base_pose, at = cut(rows, at, 12)
+    placed, at = cut(rows, at, 12)
+    q, at = cut(rows, at, m)
+    trial, at = cut(rows, at, m + h)
+    frames, at = cut(rows, at, 12 * n)
+    moments, at = cut(rows, at, 3 * n)
+    slopes, at = cut(rows, at, 18 * p)
+    residual, at = cut(rows, at, r)
+    new, at = cut(rows, at, r)
+    y, at = cut(rows, at, r)
+    move, at = cut(rows, at, 6)
+    normal, at = cut(rows, at, 9 * b * (b + 1) // 2)
+    column, at = cut(rows, at, 9 * b)
+    jac, at = cut(rows, at, r * (m + base))
+    other, at = cut(rows, at, r * (m + base))
     return Block(
         state, target, base_pose, placed, q, trial, frames, moments, slopes, residual, new, y, move, normal, column, jac,
         other,
@@ -215,22 +244,18 @@ def open_block(rows, sizes):
 
 def new_rows(sizes: NDArray[np.int64]) -> NDArray[np.float64]:
     """Memory for a ``Block``, zero, its rows aligned to their length."""
-    rows = _block_rows(sizes)
+    return aligned_rows(_block_rows(sizes))
+
+
+def aligned_rows(rows: int) -> NDArray[np.float64]:
+    """So many rows of ``W`` lanes, zero, aligned to their length."""
     memory = np.zeros((rows + 1) * W)
     skip = -memory.ctypes.data % (8 * W) // 8
     return memory[skip : skip + rows * W].reshape(rows, W)
 
 
-# places in Desk.chunk: the end of the chunk, the next problem to take up, how many slots are busy
-END, CURSOR, BUSY, CHUNK = range(4)
-# columns of Desk.lanes: the slot of the lane's problem (-1: none), the rank of its start
-SLOT, RANK, LANE_COLUMNS = range(3)
-# columns of Desk.slots: the slot's problem (-1: none), rank of its next start, rank that no start need be beyond, starts
-# converged, starts in the lanes, rank of the best start that did not converge (-1: none)
-PROBLEM, NEXT, BOUND, FOUND, RUNNING, BEST, SLOT_COLUMNS = range(7)
-# columns of Desk.answers: rank of a start that converged, or squared residual of the best other; then coordinates and,
-# where it is free, the pose of the base
-VALUE, COORDINATES = range(2)
+# columns of Desk.lanes, slots and answers are those of diffkin.kernels.ik.layout: a slot's target is the number of a PROBLEM,
+# and where the base is free an answer ends with its pose
 
 
 class Desk(NamedTuple):
@@ -253,7 +278,7 @@ def new_books() -> NDArray[np.int64]:
 @_anywhere
 def open_desk(books, counts, answers):
     """The books: chunk, lanes and slots lie in one array."""
-    chunk, at = _cut(books, 0, CHUNK)
-    lanes, at = _cut(books, at, W * LANE_COLUMNS)
-    slots, at = _cut(books, at, W * SLOT_COLUMNS)
+    chunk, at = cut(books, 0, CHUNK)
+    lanes, at = cut(books, at, W * LANE_COLUMNS)
+    slots, at = cut(books, at, W * SLOT_COLUMNS)
     return Desk(chunk, lanes.reshape(W, LANE_COLUMNS), slots.reshape(W, SLOT_COLUMNS), counts, answers)

@@ -15,12 +15,25 @@ from numpy.typing import NDArray
 from diffkin.kernels.ik.chain import axis_frame, way_to
 from diffkin.kernels.lists import layout
 from diffkin.kernels.lists.layout import new_integers, new_reals, open_call
-from diffkin.kernels.lists.pieces import KEEP_OUT, LINEAR, MASS, METRES, NUMBERS, PLACE, RAY, TURN, Piece
+from diffkin.kernels.lists.pieces import (
+    KEEP_OUT,
+    LINEAR,
+    MARGIN,
+    MASS,
+    METRES,
+    NEAR,
+    NUMBERS,
+    PLACE,
+    RAY,
+    TURN,
+    Piece,
+)
 from diffkin.kernels.lists.targets import AS_IT_IS, DIRECTION, ROTATION
 from diffkin.kernels.tree.mechanism import PRISMATIC, REVOLUTE, Mechanism
 
 __all__ = ["Body", "Freedom", "pack"]
 
+_OF_COORDINATES = frozenset({LINEAR, NEAR, MARGIN})
 _EXACT = {PLACE: ROTATION, TURN: ROTATION, RAY: DIRECTION, KEEP_OUT: DIRECTION}
 
 
@@ -71,7 +84,8 @@ def pack(
 
     Args:
         mechanism: The tree of joints.
-        pieces: What is asked, their links numbered as the mechanism's frames, tasks in their order.
+        pieces: What is asked, their links numbered as the mechanism's frames, tasks in their order, levels
+            rising.
         bodies: Of the mechanism, where its centre of mass is asked for.
         freedom: Which coordinates and what of the base may move.
 
@@ -89,7 +103,8 @@ def pack(
         int(mechanism.coordinate[joint]) for joint in joints if mechanism.kind[joint] in (REVOLUTE, PRISMATIC)
     ]
     asked = {entry.coordinate for way in ways for entry in way if entry.coordinate < mechanism.dof}
-    asked |= {c for piece in pieces for c, factor in enumerate(piece.factors) if factor}
+    asked |= {c for piece in pieces if piece.kind == LINEAR for c, factor in enumerate(piece.factors) if factor}
+    asked |= {piece.coordinate for piece in pieces if piece.coordinate >= 0 and any(piece.weights)}
     moving = sorted(c for c in asked if freedom.movable[c])
     held = sorted((set(coordinates) | asked) - set(moving))
     columns = {c: k for k, c in enumerate(moving)}
@@ -124,7 +139,7 @@ def _way(
     mechanism: Mechanism, piece: Piece, bodies: Sequence[Body], freedom: Freedom, node_of: dict[int, int]
 ) -> list[_Entry]:
     """What moves a piece. A joint that carries link and reference alike moves neither as seen from the other."""
-    if piece.kind == LINEAR:
+    if piece.kind in _OF_COORDINATES:
         return []
     if piece.kind == MASS:
         sides = {joint: 1.0 for body in bodies if body.share for joint in way_to(mechanism, body.frame)}
@@ -213,8 +228,8 @@ def _fill_pieces(
         line, shape = call.pieces[k], call.shapes[k]
         line[layout.KIND], line[layout.TARGET] = piece.kind, piece.target
         line[layout.LINK], line[layout.REFERENCE] = link_node.get(piece.link, -1), link_node.get(piece.reference, -1)
-        line[layout.METRE] = piece.metres if piece.kind == LINEAR else piece.kind in METRES
-        line[layout.CLOSES] = piece.closes
+        line[layout.METRE] = piece.metres if piece.kind in _OF_COORDINATES else piece.kind in METRES
+        line[layout.CLOSES], line[layout.LEVEL] = piece.closes, piece.level
         line[layout.ROW0 : layout.ROW2 + 1] = -1
         for i, weight in enumerate(piece.weights):
             if weight > 0:
@@ -223,7 +238,8 @@ def _fill_pieces(
         shape[layout.AXIS : layout.AXIS + 3], shape[layout.OFFSET : layout.OFFSET + 3] = piece.axis, piece.offset
         shape[layout.ANGLE] = piece.angle
         call.exact[k] = AS_IT_IS if piece.target in ready else _EXACT.get(piece.kind, AS_IT_IS)
-        ready.add(piece.target)
+        if NUMBERS[piece.kind]:
+            ready.add(piece.target)
         line[layout.WAY_BEGIN], line[layout.WAY_END] = entry, entry + len(way)
         seen: set[int] = set()
         for part in way:
@@ -236,3 +252,8 @@ def _fill_pieces(
             line[layout.LINEAR_ROW] = linear
             call.linear[linear] = [piece.factors[c] for c in order]
             linear += 1
+        if piece.coordinate >= 0:
+            line[layout.LINK] = order.index(piece.coordinate) if piece.coordinate in order else -1
+            line[layout.REFERENCE] = piece.turns
+        if piece.kind == MARGIN:
+            shape[layout.AXIS : layout.AXIS + 2] = piece.factors

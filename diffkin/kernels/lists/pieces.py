@@ -13,8 +13,10 @@ __all__ = [
     "DISTANCE",
     "KEEP_OUT",
     "LINEAR",
+    "MARGIN",
     "MASS",
     "METRES",
+    "NEAR",
     "NUMBERS",
     "PLACE",
     "POINT",
@@ -23,10 +25,12 @@ __all__ = [
     "Piece",
 ]
 
-POINT, PLACE, TURN, RAY, AIM, KEEP_OUT, DISTANCE, MASS, LINEAR = range(9)
+POINT, PLACE, TURN, RAY, AIM, KEEP_OUT, DISTANCE, MASS, LINEAR, NEAR, MARGIN = range(11)
 METRES = frozenset({POINT, PLACE, DISTANCE, MASS})
-"""Kinds whose residual is a length; that of ``LINEAR`` is what the piece says, of the others an angle."""
-NUMBERS = {POINT: 3, PLACE: 12, TURN: 9, RAY: 3, AIM: 3, KEEP_OUT: 3, DISTANCE: 1, MASS: 3, LINEAR: 1}
+"""Kinds whose residual is a length; ``LINEAR``, ``NEAR`` and ``MARGIN`` say it of themselves; of the others it is an angle."""
+NUMBERS = {
+    POINT: 3, PLACE: 12, TURN: 9, RAY: 3, AIM: 3, KEEP_OUT: 3, DISTANCE: 1, MASS: 3, LINEAR: 1, NEAR: 1, MARGIN: 0,
+}  # fmt: skip
 """How many numbers a target has: a pose is the columns x, y, z and the origin, of which a rotation is the first three."""
 
 _ORIGIN = (0.0, 0.0, 0.0)
@@ -41,17 +45,22 @@ class Piece(NamedTuple):
             the least turn from a direction to the link's ``axis``; ``AIM``: from the direction of a point, as seen from
             ``offset``. ``KEEP_OUT``: how far ``axis`` is within ``angle`` of a direction. ``DISTANCE``: of the point
             ``axis`` of the link from the point ``offset`` of the reference, less the target. ``MASS``: the centre of mass.
-            ``LINEAR``: the coordinates times ``factors``.
+            ``LINEAR``: the coordinates times ``factors``. ``NEAR``: one coordinate, of one that a whole turn leads back the
+            least turn from the target. ``MARGIN``: ``factors[1]`` times how far one coordinate is from ``factors[0]``, less
+            what ``angle`` allows to either side.
         weights: One a row; rows of weight 0 are left out.
         link: Number of the link, -1 for none.
         reference: Number of the link from which it is seen, -1 for the world.
         target: Where its numbers begin among those of a problem.
         axis: In the link's axes, of unit length; of ``DISTANCE`` a point [m].
         offset: In the link's axes [m]; of ``DISTANCE`` in those of the reference.
-        angle: [rad] allowed between a ray and its direction; of ``KEEP_OUT`` the least.
-        metres: Of ``LINEAR``, whether its residual counts as a length.
-        factors: Of ``LINEAR``, one for each coordinate.
+        angle: [rad] allowed between a ray and its direction; of ``KEEP_OUT`` the least; of ``MARGIN`` in units of the row.
+        metres: Of ``LINEAR``, ``NEAR`` and ``MARGIN``, whether the residual counts as a length.
+        factors: Of ``LINEAR``, one for each coordinate; of ``MARGIN`` two, see there.
+        coordinate: Of ``NEAR`` and ``MARGIN``, which coordinate.
+        turns: Of ``NEAR``, whether a whole turn leads back.
         closes: Whether it is the last of its task: errors of one unit are added up, as squares, until there.
+        level: 0 for what must be met; pieces of level 1 are brought as near to zero as those of 0 allow, and so on.
     """
 
     kind: int
@@ -64,4 +73,7 @@ class Piece(NamedTuple):
     angle: float = 0.0
     metres: bool = False
     factors: tuple[float, ...] = ()
+    coordinate: int = -1
+    turns: bool = False
     closes: bool = True
+    level: int = 0

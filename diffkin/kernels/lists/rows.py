@@ -8,6 +8,8 @@ left to do.
 
 from __future__ import annotations
 
+import math
+
 from diffkin.kernels.compiled import exact, kernel
 from diffkin.kernels.lists.layout import (
     ANGLE,
@@ -18,6 +20,7 @@ from diffkin.kernels.lists.layout import (
     FACTOR,
     FREE,
     KIND,
+    LEVEL,
     LINEAR_ROW,
     LINK,
     MASSES,
@@ -49,7 +52,7 @@ from diffkin.kernels.lists.layout import (
     open_block,
     open_call,
 )
-from diffkin.kernels.lists.pieces import AIM, DISTANCE, KEEP_OUT, LINEAR, MASS, PLACE, POINT, RAY, TURN
+from diffkin.kernels.lists.pieces import AIM, DISTANCE, KEEP_OUT, LINEAR, MARGIN, MASS, NEAR, PLACE, POINT, RAY, TURN
 from diffkin.kernels.lists.turns import (
     cross3,
     dot3,
@@ -60,9 +63,12 @@ from diffkin.kernels.lists.turns import (
     turn_between,
 )
 from diffkin.kernels.vectors.memory import uncounted
-from diffkin.kernels.vectors.strict import fma, load, maximum, select, sincos, splat, sqrt, store
+from diffkin.kernels.vectors.strict import fma, load, maximum, minimum, select, sincos, splat, sqrt, store
 
-__all__ = ["evaluate", "jacobian"]
+__all__ = ["evaluate", "jacobian", "linearize"]
+
+_TURN = 2.0 * math.pi
+_WHOLE = 1.5 * 2.0**52  # numbers of about this size are whole
 
 
 @exact
@@ -322,6 +328,27 @@ def _distance(link, reference, target, shape, block, s):
 
 
 @exact
+def _near(place, turns, target, block):
+    """The row of a coordinate to be near to a number; of one that a whole turn leads back the least of it."""
+    away = load(block.trial, place) - load(block.target, target)
+    if turns:
+        whole = fma(away, 1.0 / _TURN, _WHOLE) - _WHOLE  # rounded to a whole number
+        away = fma(whole, -_TURN, away)
+    return away
+
+
+@exact
+def _beyond(place, shape, block):
+    """The row of a coordinate to be in the middle of its range, or about there: how far it is beyond, and the slope."""
+    away = (load(block.trial, place) - shape[AXIS]) * shape[AXIS + 1]
+    room = shape[ANGLE]
+    if room == 0.0:
+        return away, splat(shape[AXIS + 1])
+    row = away - minimum(maximum(away, splat(-room)), splat(room))
+    return row, select((away > room) | (away < -room), splat(shape[AXIS + 1]), splat(0.0))
+
+
+@exact
 def _file(row, value, weight, new, total):
     """Write a row that counts; the squared errors with that of this one."""
     if row >= 0:
@@ -345,6 +372,13 @@ def _piece(k, call, block):
         r0, r1, r2 = _ray(kind, link, reference, target, shape, block, s)
     elif kind == KEEP_OUT:
         r0 = _keep_out(link, reference, target, shape, block, s)
+    elif kind == NEAR:
+        if pieces[k, ROW0] >= 0:
+            r0 = _near(link, reference, target, block)
+    elif kind == MARGIN:
+        if pieces[k, ROW0] >= 0:
+            r0, slope = _beyond(link, shape, block)
+            store(block.slopes, s, slope)
     elif kind == DISTANCE:
         r0 = _distance(link, reference, target, shape, block, s)
     elif kind == MASS:
@@ -365,7 +399,8 @@ def _piece(k, call, block):
 
 @kernel
 def evaluate(reals, integers, rows):
-    """Residual, its square and the largest squared errors at the trial of every lane, with what the Jacobian needs."""
+    """Residual, its square and the largest squared errors of level 0 at the trial of every lane, with what the Jacobian
+    needs."""
     call = open_call(uncounted(reals), uncounted(integers))
     block = open_block(uncounted(rows), call.sizes)
     _walk(call, block)
@@ -375,6 +410,8 @@ def evaluate(reals, integers, rows):
     worst_p, worst_r, p, r = zero, zero, zero, zero
     for k in range(call.pieces.shape[0]):
         square = _piece(k, call, block)
+        if call.pieces[k, LEVEL] > 0:
+            continue
         if call.pieces[k, METRE]:
             p = p + square
         else:
@@ -408,6 +445,12 @@ def jacobian(call, block, out):
             linear, row = call.linear[pieces[k, LINEAR_ROW]], pieces[k, ROW0]
             for c in range(call.sizes[FREE]):
                 store(out, c * rows + row, shape[WEIGHT] * linear[c])
+            continue
+        if kind in (NEAR, MARGIN):
+            row, c = pieces[k, ROW0], pieces[k, LINK]
+            if row >= 0 and c < call.sizes[FREE]:
+                slope = load(slopes, s) if kind == MARGIN else splat(1.0)
+                store(out, c * rows + row, shape[WEIGHT] * slope)
             continue
         by_place = kind in (POINT, PLACE, MASS)
         by_turn = kind in (TURN, RAY, KEEP_OUT)
@@ -445,3 +488,12 @@ def jacobian(call, block, out):
                 if not by_place and turns:
                     total = total + dot3(load(slopes, t + 9), load(slopes, t + 10), load(slopes, t + 11), z0, z1, z2)
                 _add(out, c + row, first, shape[WEIGHT + i] * total)
+
+
+@kernel
+def linearize(reals, integers, rows):
+    """What ``evaluate`` says, and the Jacobian in ``jac``."""
+    evaluate(reals, integers, rows)
+    call = open_call(uncounted(reals), uncounted(integers))
+    block = open_block(uncounted(rows), call.sizes)
+    jacobian(call, block, block.jac)

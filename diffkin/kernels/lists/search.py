@@ -10,55 +10,56 @@ from __future__ import annotations
 import numpy as np
 
 from diffkin.kernels.compiled import exact, inline, kernel
-from diffkin.kernels.ik.search import nearest_turn
-from diffkin.kernels.lists.bases import moved, turned_about_up, turned_by_cube
-from diffkin.kernels.lists.layout import (
-    BASE,
-    BEST,
+from diffkin.kernels.ik.books import (
+    begin_start,
+    close_slot,
+    file_start,
+    go_on,
+    nearest_turn,
+    pick_slot,
+    release,
+    weigh_trial,
+)
+from diffkin.kernels.ik.hope import PROVEN_STARTS, ROUND
+from diffkin.kernels.ik.layout import (
     BEYOND,
     BOUND,
     BUSY,
-    CONVERGED,
     COORDINATES,
     CURSOR,
     DAMPING,
     DONE,
-    EARLY,
     END,
     ERROR,
-    FAR2,
     FARTHEST,
-    FIRST_POINT,
     FLOOR,
     FOUND,
     FRESH,
-    GRACE,
-    GROW,
     GROWTH,
-    HAS_Q0,
-    MOST,
-    MOST_ITERATIONS,
+    HOPE2,
+    LIMIT,
     NEXT,
-    PATIENCE,
-    PATIENT,
     POSITION2,
-    PROBLEM,
+    PROVEN,
     RANK,
-    RANKED,
     ROTATION2,
-    ROWS,
     RUNNING,
     RUNS,
-    SHRINK,
     SLOT,
-    SPENT,
-    STARTS,
     TAKEN,
+)
+from diffkin.kernels.lists.bases import moved, turned_about_up, turned_by_cube
+from diffkin.kernels.lists.layout import (
+    BASE,
+    FIRST_POINT,
+    HAS_Q0,
+    PROBLEM,
+    RANKED,
+    ROWS,
+    STARTS,
     TRIED,
     TRIED_P,
     TRIED_R,
-    VALUE,
-    WAIT,
     WANTED,
     open_block,
     open_call,
@@ -76,28 +77,15 @@ __all__ = ["search"]
 def verdict(call, block):
     """Take or refuse the trial of every lane and mark the lanes that are done; True if there are any."""
     settings, state, q, trial = call.settings, block.state, block.q, block.trial
-    size, before = load(state, TRIED), load(state, ERROR)
+    size = load(state, TRIED)
     converged = (load(state, TRIED_P) <= settings[POSITION2]) & (load(state, TRIED_R) <= settings[ROTATION2])
-    converged = converged & (size < np.inf)
-    taken = converged | (size < before)
-    least = select(taken, size, before)
-    growth, count = load(state, GROWTH), load(state, SPENT) + 1.0
-    store(state, ERROR, least)
-    store(state, GROWTH, select(taken, maximum(growth * settings[SHRINK], 1.0), growth * settings[GROW]))
-    store(state, SPENT, count)
-    store(state, TAKEN, select(taken, 1.0, 0.0))
-    if settings[WAIT] > 0.0:  # on a slide, patience begins within reach
-        store(state, PATIENT, load(state, PATIENT) + select(least > settings[BEYOND], settings[WAIT], 0.0))
+    taken, done = weigh_trial(state, settings, converged & (size < np.inf), size)
     for c in range(q.shape[0]):
         store(q, c, select(taken, load(trial, c), load(q, c)))
     if call.sizes[BASE]:
         for i in range(12):
             store(block.base, i, select(taken, load(block.placed, i), load(block.base, i)))
-    stalled = (count >= load(state, PATIENT)) & (least >= settings[FAR2])
-    done = (converged | stalled | (count >= load(state, MOST))) & (load(state, RUNS) > 0.5)
-    store(state, DONE, select(done, 1.0, 0.0))
-    store(state, CONVERGED, select(converged, 1.0, 0.0))
-    return any_(done)
+    return done
 
 
 @exact
@@ -158,40 +146,10 @@ def keep_answer(l, block, call, answers):
 @inline
 def collect(l, block, desk, call):
     """File what the start in lane ``l`` came to, and free the lane."""
-    state, lanes, slots, answers = block.state, desk.lanes, desk.slots, desk.answers
-    s, r = lanes[l, SLOT], lanes[l, RANK]
-    desk.counts[s, r] = np.int32(state[SPENT, l])
-    wanted = call.switches[WANTED]
-    if state[CONVERGED, l] > 0.5:
-        k = slots[s, FOUND]
-        if k < wanted or answers[s, k - 1, VALUE] > r:
-            if k == wanted:
-                k -= 1
-            while k > 0 and answers[s, k - 1, VALUE] > r:
-                for c in range(answers.shape[2]):
-                    answers[s, k, c] = answers[s, k - 1, c]
-                k -= 1
-            answers[s, k, VALUE] = r
-            keep_answer(l, block, call, answers[s, k])
-            slots[s, FOUND] = min(slots[s, FOUND] + 1, wanted)
-            if slots[s, FOUND] == wanted:
-                slots[s, BOUND] = int(answers[s, wanted - 1, VALUE])
-    else:
-        e = state[ERROR, l]
-        b = slots[s, BEST]
-        if b < 0 or e < answers[s, wanted, VALUE] or (e == answers[s, wanted, VALUE] and r < b):
-            slots[s, BEST] = r
-            answers[s, wanted, VALUE] = e
-            keep_answer(l, block, call, answers[s, wanted])
-    release(l, state, lanes, slots)
-
-
-@inline
-def release(l, state, lanes, slots):
-    """Free a lane."""
-    slots[lanes[l, SLOT], RUNNING] -= 1
-    lanes[l, SLOT] = -1
-    state[RUNS, l] = 0.0
+    s = desk.lanes[l, SLOT]
+    row = file_start(l, block.state, desk, call.switches[WANTED])
+    if row >= 0:
+        keep_answer(l, block, call, desk.answers[s, row])
 
 
 @inline
@@ -217,7 +175,7 @@ def finish(s, desk, call, q0, out_q, out_base, out_whole):
             d = 0.0
             for c in range(m):
                 t = settled(answers[s, k, COORDINATES + c], c, b, call, q0) - q0[b, moving[c]]
-                d += t * t
+                d += call.nearness[c] * (t * t)
             if d < least:
                 least, pick = d, k
     for c in range(m):
@@ -225,46 +183,9 @@ def finish(s, desk, call, q0, out_q, out_base, out_whole):
     if call.sizes[BASE]:
         for i in range(12):
             out_base[b, i] = answers[s, pick, COORDINATES + m + i]
-    rank = int(answers[s, pick, VALUE]) if found > 0 else min(slots[s, BEST], switches[STARTS] - 1)
+    rank, total = close_slot(s, desk, pick)
     out_whole[b, 0] = max(out_whole[b, 0], rank)  # of several groups of tasks the most count
-    total = 0
-    for r in range(slots[s, BOUND] + 1):
-        total += desk.counts[s, r]
     out_whole[b, 1] += total
-    slots[s, PROBLEM] = -1
-    desk.chunk[BUSY] -= 1
-
-
-@inline
-def pick_slot(desk, starts):
-    """The slot whose problem a free lane shall serve, its problem taken up if it is new; -1 if there is nothing to do."""
-    chunk, slots = desk.chunk, desk.slots
-    pick, free = -1, -1
-    for s in range(W):  # a problem that no lane runs goes first
-        if slots[s, PROBLEM] < 0:
-            free = s
-        elif slots[s, RUNNING] == 0:
-            pick = s
-    if pick < 0 and chunk[CURSOR] < chunk[END]:
-        pick = free
-        slots[pick, PROBLEM] = chunk[CURSOR]
-        slots[pick, NEXT] = 0
-        slots[pick, BOUND] = starts
-        slots[pick, FOUND] = 0
-        slots[pick, RUNNING] = 0
-        slots[pick, BEST] = -1
-        desk.counts[pick, starts] = 0
-        chunk[CURSOR] += 1
-        chunk[BUSY] += 1
-    elif pick < 0:
-        for s in range(W):
-            if (
-                slots[s, PROBLEM] >= 0
-                and slots[s, NEXT] < min(slots[s, BOUND], starts)
-                and (pick < 0 or slots[s, NEXT] < slots[pick, NEXT])
-            ):
-                pick = s
-    return pick
 
 
 @inline
@@ -277,22 +198,11 @@ def point_of(k, step, low, high):
 @inline
 def begin(l, s, block, desk, call, ranked, targets, bases, q0):
     """Run the next start of the problem in slot ``s`` in lane ``l``."""
-    state, q, trial, base = block.state, block.q, block.trial, block.base
-    lanes, slots, answers = desk.lanes, desk.slots, desk.answers
+    q, trial, base = block.q, block.trial, block.base
+    slots, answers = desk.slots, desk.answers
     settings, switches, moving, held = call.settings, call.switches, call.moving, call.held
-    b, r, m = slots[s, PROBLEM], slots[s, NEXT], q.shape[0]
-    slots[s, NEXT] = r + 1
-    slots[s, RUNNING] += 1
-    lanes[l, SLOT], lanes[l, RANK] = s, r
-    state[ERROR, l] = np.inf
-    state[GROWTH, l] = 1.0
-    state[SPENT, l] = -1.0  # to look at the start itself is no step
-    # later starts are for hard problems and get more time, and so does the one the caller asked for
-    more = settings[MOST_ITERATIONS] if r < switches[HAS_Q0] else settings[GRACE] * r
-    state[MOST, l] = min(settings[EARLY] + more, settings[MOST_ITERATIONS])
-    state[PATIENT, l] = settings[PATIENCE] + more
-    state[RUNS, l] = 1.0
-    state[FRESH, l] = 1.0
+    b, m = slots[s, PROBLEM], q.shape[0]
+    r = begin_start(l, s, block.state, desk, settings, switches[HAS_Q0], switches[STARTS])
     for k in range(block.target.shape[0]):
         block.target[k, l] = targets[b, k]
     for c in range(held.shape[0]):
@@ -301,7 +211,6 @@ def begin(l, s, block, desk, call, ranked, targets, bases, q0):
     for i in range(12):
         base[i, l] = bases[b, i] if bases.shape[0] else (1.0 if i == 0 or i == 4 or i == 8 else 0.0)
     if r == switches[STARTS]:  # the last, from the best that was found
-        state[MOST, l], state[PATIENT, l] = settings[MOST_ITERATIONS], np.inf
         best = answers[s, switches[WANTED]]
         for c in range(m):
             q[c, l] = best[COORDINATES + c]
@@ -337,7 +246,7 @@ def begin(l, s, block, desk, call, ranked, targets, bases, q0):
 
 @kernel
 def search(
-    steps, rows, books, counts, answers, reals, integers, ranked, targets, bases, q0, out_q, out_base, out_whole
+    steps, rows, books, counts, answers, reals, integers, ranked, proven, targets, bases, q0, out_q, out_base, out_whole
 ):
     """Advance a chunk of problems by at most ``steps`` steps of all lanes; True if there is more to do.
 
@@ -346,6 +255,7 @@ def search(
         rows, books, counts, answers: A ``Block`` and a ``Desk``.
         reals, integers: The ``Call``.
         ranked: (B, tables * RANKED) points of the sequence that the first starts are.
+        proven: (B,) which are known to have no solution; (0,) where nothing is known.
         targets: (B, NUMBERS) of all pieces.
         bases: (B, 12) poses of the base, (0, 12) for the identity.
         q0: (B, dof) first starts, (0, dof) if there are none.
@@ -362,6 +272,7 @@ def search(
     chunk, lanes, slots, state, switches = desk.chunk, desk.lanes, desk.slots, block.state, call.switches
     jac, other = block.jac, block.other
     swapped = False
+    first_limit = min(ROUND, switches[STARTS]) if call.settings[HOPE2] < np.inf else switches[STARTS]
     while True:
         if chunk[BUSY] == 0:  # no problem taken up yet, or any more
             if chunk[CURSOR] >= chunk[END]:
@@ -397,14 +308,18 @@ def search(
                 for s in range(W):
                     if slots[s, PROBLEM] < 0 or slots[s, RUNNING] > 0:
                         continue
+                    go_on(s, desk, switches[STARTS], switches[WANTED], call.settings[HOPE2])
                     enough = min(slots[s, BOUND], switches[STARTS]) + (slots[s, FOUND] == 0)
                     if slots[s, NEXT] >= enough:
                         finish(s, desk, call, q0, out_q, out_base, out_whole)
             for l in range(W):
                 if lanes[l, SLOT] >= 0:
                     continue
-                pick = pick_slot(desk, switches[STARTS])
+                pick = pick_slot(desk, switches[STARTS], first_limit)
                 if pick >= 0:
+                    if slots[pick, NEXT] == 0 and proven.shape[0] and proven[slots[pick, PROBLEM]]:
+                        slots[pick, LIMIT] = min(PROVEN_STARTS, switches[STARTS])
+                        slots[pick, PROVEN] = 1
                     begin(l, pick, block, desk, call, ranked, targets, bases, q0)
             if chunk[BUSY] == 0:
                 break

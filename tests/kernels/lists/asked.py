@@ -47,13 +47,18 @@ def ask(
     base: torch.Tensor | None = None,
     free_base: str | None = None,
     movable: torch.Tensor | None = None,
+    every: bool = False,
     **changes: Any,
 ) -> Asked:
-    """A list of tasks for ``count`` problems, with the defaults of the solver, some settings changed."""
+    """A list of tasks for ``count`` problems, with the defaults of the solver, some settings changed; of ``every`` priority,
+    or of 0 alone.
+    """
     movable = torch.ones(robot.dof, dtype=torch.bool) if movable is None else movable
     problem = make_problem(robot, tasks, torch.Size((count,)), movable, free_base)
-    call = list_route._make_ready(robot, problem, base is not None).whole.call(settings(**changes))
-    targets = np.concatenate([task.kernel_numbers().double().numpy() for task in problem.tasks], axis=-1)
+    ready = list_route._make_ready(robot, problem, base is not None)
+    call = (ready.every if every else ready.whole).call(settings(**changes))
+    numbers = [task.kernel_numbers().double() for task in problem.tasks]
+    targets = np.concatenate([part.expand(count, part.shape[-1]).numpy() for part in numbers], axis=-1)
     program.ready(call, targets)
     bases = NOTHING if base is None else np.ascontiguousarray(list_route._columns(base.numpy()))
     return Asked(problem, call, targets, bases, base)

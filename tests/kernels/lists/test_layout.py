@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from diffkin.kernels.ik import layout as ik_layout
 from diffkin.kernels.lists import layout
 from diffkin.kernels.lists.layout import new_books, new_integers, new_reals, new_rows, open_block, open_call, open_desk
 
@@ -41,5 +42,5 @@ def test_books():
     books = new_books()
     desk = open_desk(books, np.zeros((layout.W, 3), np.int32), np.zeros((layout.W, 2, 5)))
     assert fill(desk[:3]) == books.size
-    assert desk.lanes.shape == (layout.W, layout.LANE_COLUMNS)
-    assert desk.slots.shape == (layout.W, layout.SLOT_COLUMNS)
+    assert desk.lanes.shape == (layout.W, ik_layout.LANE_COLUMNS)
+    assert desk.slots.shape == (layout.W, ik_layout.SLOT_COLUMNS)

@@ -29,6 +29,19 @@ def test_a_pose_is_two_pieces_unless_a_half_of_it_is_free():
     assert kinds["turn"] == [(pieces.TURN, True)]
 
 
+def test_postures_say_their_kind_before_the_robot_is_known_and_all_after(iiwa):
+    posture, margin = ik.PostureTask(torch.zeros(7)), ik.LimitMarginTask(0.2)
+    assert posture.kernel_pieces() == ik.PostureTask(torch.ones(7)).kernel_pieces()
+    assert margin.kernel_pieces() != ik.LimitMarginTask(0.3).kernel_pieces()
+    for task, kind in ((posture, pieces.NEAR), (margin, pieces.MARGIN)):
+        found = task.for_robot(iiwa).kernel_pieces()
+        assert [(piece.kind, piece.coordinate, piece.closes) for piece in found] == [
+            (kind, k, k == 6) for k in range(7)
+        ]
+        last = max(piece.target + pieces.NUMBERS[piece.kind] for piece in found)
+        assert last == task.kernel_numbers().shape[-1]
+
+
 def test_numbers_are_as_many_as_the_kernel_takes():
     tasks = [
         ik.PoseTask("a", torch.eye(4)), ik.PositionTask("a", torch.ones(3)), ik.OrientationTask("a", torch.eye(3)),

@@ -67,7 +67,7 @@ def compare(robot, tasks, base=None, free_base=None, movable=None, count=COUNT):
 def _rows(task, problem):
     if task.rows is not None:
         return task.rows
-    return task.kernel_numbers().shape[-1]
+    return sum(len(piece.weights) for piece in task.kernel_pieces())
 
 
 @pytest.mark.parametrize("tasks", LISTS.values(), ids=LISTS)
@@ -94,6 +94,24 @@ def test_against_differences(mixed):
         step[:, c] = 1e-6
         ahead, behind = (evaluated(asked, q + sign * step)[0] for sign in (1.0, -1.0))
         np.testing.assert_allclose(jac[..., k], (ahead - behind) / 2e-6, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["iiwa", "mixed"])
+def test_postures_and_distances_from_limits(request, name):
+    robot = request.getfixturevalue(name)
+    target = 5.0 * randn(COUNT, robot.dof, seed=4)
+    weight = torch.arange(robot.dof) / 3.0
+    limited = torch.isfinite(robot.upper - robot.lower).double()  # the kernel leaves out the rows of other joints
+    compare(
+        robot,
+        [
+            ik.PostureTask(target, weight=weight, priority=0),
+            ik.LimitMarginTask(0.9, weight=2.0 * limited, priority=0),
+            ik.PostureTask(0.1 * target, priority=0),
+        ],
+        BASE,
+        "planar",
+    )
 
 
 def test_two_hands():

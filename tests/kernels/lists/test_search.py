@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from diffkin import ik
+from diffkin.kernels.ik import layout as ik_layout
 from diffkin.kernels.lists import layout, program
 from diffkin.kernels.lists.layout import open_block, open_call, open_desk
 from diffkin.kernels.lists.search import search, verdict
@@ -32,18 +33,18 @@ def test_verdict_takes_what_lowers_the_error_and_says_who_is_done(iiwa):
     rows = layout.new_rows(asked.call.sizes)
     block = open_block(rows, asked.call.sizes)
     state = block.state
-    state[layout.RUNS] = 1.0
-    state[layout.ERROR], state[layout.TRIED] = [1.0, 1.0, 1e-3, 1.0], [1e-14, 4.0, 4e-4, np.nan]
+    state[ik_layout.RUNS] = 1.0
+    state[ik_layout.ERROR], state[layout.TRIED] = [1.0, 1.0, 1e-3, 1.0], [1e-14, 4.0, 4e-4, np.nan]
     state[layout.TRIED_P], state[layout.TRIED_R] = [1e-14, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0]
-    state[layout.GROWTH], state[layout.SPENT] = [1.0, 1.0, 8.0, 8.0], [2.0, 2.0, 2.0, 6.0]
-    state[layout.PATIENT], state[layout.MOST] = 7.0, 9.0
+    state[ik_layout.GROWTH], state[ik_layout.SPENT] = [1.0, 1.0, 8.0, 8.0], [2.0, 2.0, 2.0, 6.0]
+    state[ik_layout.PATIENT], state[ik_layout.MOST] = 7.0, 9.0
     block.trial[:] = 1.0
     assert run_verdict(asked.call.reals, asked.call.integers, rows)
-    assert state[layout.TAKEN].tolist() == [1, 0, 1, 0]  # what is no number is never taken
-    assert state[layout.CONVERGED].tolist() == [1, 0, 0, 0]
-    assert state[layout.DONE].tolist() == [1, 0, 0, 1]
+    assert state[ik_layout.TAKEN].tolist() == [1, 0, 1, 0]  # what is no number is never taken
+    assert state[ik_layout.CONVERGED].tolist() == [1, 0, 0, 0]
+    assert state[ik_layout.DONE].tolist() == [1, 0, 0, 1]
     assert block.q[0].tolist() == [1, 0, 1, 0]
-    assert state[layout.GROWTH].tolist() == [1.0, 4.0, 4.0, 32.0]
+    assert state[ik_layout.GROWTH].tolist() == [1.0, 4.0, 4.0, 32.0]
 
 
 def test_the_books_are_closed_when_all_is_done(iiwa):
@@ -53,25 +54,25 @@ def test_the_books_are_closed_when_all_is_done(iiwa):
         out = np.zeros((9, 7)), NOTHING, np.zeros((9, 2), np.int64)
         rows, books, counts, answers = program._workspace(asked.call)
         ranked = rank_starts(asked.call.placed, asked.targets, asked.bases, 9)
-        books[: layout.CHUNK] = 9, 0, 0
+        books[: ik_layout.CHUNK] = 0, 9, 0, 0
         turns = 0
         while search(
-            steps, rows, books, counts, answers, asked.call.reals, asked.call.integers, ranked, asked.targets, asked.bases,
-            NOTHING, *out,
+            steps, rows, books, counts, answers, asked.call.reals, asked.call.integers, ranked, np.zeros(0, np.bool_),
+            asked.targets, asked.bases, NOTHING, *out,
         ):  # fmt: skip
             desk = open_desk(books, counts, answers)
             busy = desk.slots[:, layout.PROBLEM] >= 0
-            assert desk.chunk[layout.BUSY] == busy.sum()
-            running = desk.lanes[:, layout.SLOT]
-            assert [(running == s).sum() for s in np.flatnonzero(busy)] == desk.slots[busy, layout.RUNNING].tolist()
-            ranks = desk.lanes[running >= 0, layout.RANK]
+            assert desk.chunk[ik_layout.BUSY] == busy.sum()
+            running = desk.lanes[:, ik_layout.SLOT]
+            assert [(running == s).sum() for s in np.flatnonzero(busy)] == desk.slots[busy, ik_layout.RUNNING].tolist()
+            ranks = desk.lanes[running >= 0, ik_layout.RANK]
             assert ((ranks >= 0) & (ranks <= 3)).all()
             turns += 1
         outputs.append(out)
     assert turns == 0
     for one, all_at_once in zip(*outputs, strict=True):
         assert np.array_equal(one, all_at_once)
-    assert open_desk(books, counts, answers).chunk[layout.BUSY] == 0
+    assert open_desk(books, counts, answers).chunk[ik_layout.BUSY] == 0
 
 
 def test_memory_of_another_list_leaves_no_trace(iiwa):
