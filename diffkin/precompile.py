@@ -11,7 +11,7 @@ import torch
 
 from diffkin import aircraft, rotations
 from diffkin._checks import check_finite
-from diffkin.ik import PositionTask, RayDirectionTask, solve_ik
+from diffkin.ik import PositionTask, PostureTask, RayDirectionTask, solve_ik
 from diffkin.motion import servo_step
 from diffkin.motion.layers import best_way
 from diffkin.robot import Robot, load_robot
@@ -35,6 +35,7 @@ def jobs() -> dict[str, Callable[[], object]]:
         made[f"inverse kinematics, {kind}"] = partial(_inverse, robot)
         made[f"attitude dynamics, {kind}"] = partial(_dynamics, dtype)
     made["inverse kinematics of lists of tasks"] = partial(_lists, load_robot(_ROBOT))
+    made["preferences among solutions"] = partial(_preferences, load_robot(_ROBOT))
     made["attitude from vectors"] = _wahba
     made["servo step"] = _servo
     made["all solutions"] = _all_solutions
@@ -103,6 +104,12 @@ def _all_solutions() -> None:
 def _lists(robot: Robot) -> None:
     T = robot.forward_kinematics(robot.sample(2))
     solve_ik(robot, [PositionTask(None, T[:, :3, 3]), RayDirectionTask(None, (1.0, 0.0, 0.0), T[:, :3, 0])])
+
+
+def _preferences(robot: Robot) -> None:
+    q = robot.sample(2)
+    tip = PositionTask(None, robot.forward_kinematics(q)[:, :3, 3])
+    solve_ik(robot, [tip, PostureTask(torch.zeros(robot.dof))])
 
 
 def _dynamics(dtype: torch.dtype) -> None:

@@ -47,6 +47,8 @@ def test_every_kernel_is_compiled_and_calls_of_users_compile_no_more():
             dk.solve_ik(arm, pair, q0=q.detach(), max_restarts=0)
             dk.solve_ik(arm, pair, q0=q.detach()[0], locked=[arm.joint_names[1]], max_restarts=0)
             dk.solve_ik(arm, pair, base=torch.eye(4, dtype=dtype), free_base="pose", max_restarts=0)
+            rest = [dk.ik.PostureTask(torch.zeros(arm.dof)), dk.ik.LimitMarginTask(priority=2)]
+            dk.solve_ik(arm, [dk.ik.PositionTask(None, target[..., :3, 3]), *rest], max_restarts=0)
     assert kernels() == before
 
 
