@@ -72,8 +72,9 @@ def solve_all(
     form from the four between them, so it looks at a grid over these, descends from every well of how near it comes to
     the target, and then from beside and from mirror images of what was found, until each solution was found five times.
     Where the smallest singular value of a solution (positions in lengths of the arm) is below 2e-3, the curve along which
-    only one combination of the six errors changes is followed, and every solution on it is kept. What may still be missed
-    lies where two singular values are small at once, as at a wrist folded back onto the shoulder.
+    only one combination of the six errors changes is followed, and every solution on it is kept. That makes no proof: a
+    solution is missed seldom, and most of all where two singular values are small at once, as at a wrist folded back onto
+    the shoulder.
 
     Coordinates nearer to each other than 1e-4 in all joints, whole turns aside, are one solution. So are two that have
     become one, as at a stretched elbow, up to 1e-11 beyond reach. Where a curve of coordinates meets the target to 1e-11
