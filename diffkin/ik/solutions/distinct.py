@@ -71,7 +71,15 @@ def solve_all(
     Poses of an arm with six turning joints are solved by a kernel. Of its joints the first and the last follow in closed
     form from the four between them, so it looks at a grid over these, descends from every well of how near it comes to
     the target, and then from beside and from mirror images of what was found, until each solution was found five times.
-    Solutions whose smallest singular value (positions in lengths of the arm) is below 1e-4 may be missed.
+    Where the smallest singular value of a solution (positions in lengths of the arm) is below 2e-3, the curve along which
+    only one combination of the six errors changes is followed, and every solution on it is kept. That makes no proof: a
+    solution is missed seldom, and most of all where two singular values are small at once, as at a wrist folded back onto
+    the shoulder.
+
+    Coordinates nearer to each other than 1e-4 in all joints, whole turns aside, are one solution. So are two that have
+    become one, as at a stretched elbow, up to 1e-11 beyond reach. Where a curve of coordinates meets the target to 1e-11
+    (lengths of the arm, rad), as at an exactly aligned wrist, each of its points is a solution, and they are as infinitely
+    many.
 
     For other robots and tasks descents start from a low-discrepancy sequence, from mirror images of what is known (joints
     turned by half a turn, or by the opposite angle), and across the folds where two solutions are near each other. Rounds

@@ -4,8 +4,9 @@ One target after another has all lanes. Its starts stand in a queue: first the w
 solution, starts to both sides along its softest direction, across folds where two solutions lie near each other, and
 images of it, some joints turned half round or to the other side. A descent ends where it converges, gives up, or comes so
 near to a known solution that it can only end there: within ``sigma / BEND`` of a solution whose smallest singular value
-is sigma there is no other, and no way out past the residual ``sigma^2 / (2 BEND)``. Where the queue is empty and some
-solution was seen too seldom to trust that none was missed, further images follow.
+is sigma there is no other, and no way out past the residual ``sigma^2 / (2 BEND)``. Where it comes near a singularity,
+the ``valley`` there is followed to the next solution, and from that one to all that lie along it. Where the queue is empty
+and some solution was seen too seldom to trust that none was missed, further images follow.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from diffkin.kernels.ik.search import keep_refused, keep_residual, propose, verd
 from diffkin.kernels.ik.step import error, frames, jacobian
 from diffkin.kernels.ik.table import sequence
 from diffkin.kernels.solutions.torus import build_torus, has_torus, wells
+from diffkin.kernels.solutions.valley import new_valley, softest_at, solutions_along
 from diffkin.kernels.threads import run_chunks
 from diffkin.kernels.tree.mechanism import Mechanism
 from diffkin.kernels.vectors.strict import W
@@ -64,20 +66,25 @@ _DAMPING = 3e-4  # times the squared error, and ...
 _FLOOR = 1e-13  # ... at least this little, so that near a singularity the last steps are Newton's
 _SEED_STRIDE = 7919
 _RANDOM_IMAGES = 61
+
 _FOLDS = np.array([0.3, -0.3, 0.005, -0.005, 0.02, -0.02, 0.08, -0.08])  # [rad] the first two for every solution
 
 BEND = 4.0  # how fast the Jacobian turns, about, in lengths of the chain and radians
-SINGULAR = 0.02  # smallest singular value below which a solution is given more company
+SINGULAR = 0.02  # smallest singular value below which a solution is given more company ...
+SOFT = 2e-3  # ... below which the valley it lies in is followed to both sides ...
+LOOSE = 1e-4  # ... and below which what meets the target to the tolerance may be beside a solution
+IN_VAIN = 16  # so many descents that gave up in a valley and led to nothing new, and no more are followed
 MOST_WELLS = 48
 BEYOND = 0.05  # squared distance beyond which no well is a start
 IMAGES = 8
 MANY_IMAGES = 24
 SEEN = 5  # as often as each solution must have been found
 ROUNDS = 6  # of further images, or of points of a sequence where nothing was found
+VALLEY_ROUNDS = 1  # of them at least where a solution lies in a valley: what is near another valley is seldom found
 PER_ROUND = 48
 QUEUE = MOST_WELLS + KEPT * (len(_FOLDS) + MANY_IMAGES) + PER_ROUND
-CLOSE2 = 1e-5  # a squared residual so small is worth going on ...
-LONGEST = 200.0  # ... for so many steps: near a singularity a descent slides along a valley
+CLOSE2 = 1e-5  # a squared residual so small is worth going on: near a singularity along the valley, elsewhere ...
+LONGEST = 200.0  # ... for so many steps
 SAME = 1e-4  # [rad] solutions nearer than this in every coordinate are one
 
 
@@ -162,12 +169,12 @@ def apart(x, y):
 
 
 @inline
-def known_as(l, q, known, found):
-    """Which of the known solutions the coordinates in lane ``l`` are, -1 if none."""
+def known_as(q, known, found):
+    """Which of the known solutions coordinates are, -1 if none."""
     m = q.shape[0]
     for k in range(found):
         c = 0
-        while c < m and abs(apart(q[c, l], known[k, c])) < SAME:
+        while c < m and abs(apart(q[c], known[k, c])) < SAME:
             c += 1
         if c == m:
             return k
@@ -280,12 +287,15 @@ def _gather(
     way = np.empty(places.shape[1], np.float32)
     far, square, soft = np.empty(24 + MOST_WELLS), np.empty((2 * m, m)), np.empty(m)
     queue, radius = np.empty((QUEUE, m)), np.empty(KEPT)
+    valley, place, goal = new_valley(), np.empty(m), np.empty(12)
     for b in range(first, stop):
         for l in range(W):
             load_target(l, b, targets, last, length, target)
             state[RUNS, l] = 0.0
+        for i in range(12):
+            goal[i] = target[i, 0]
         tail = wells(start, joints, ticks, places, target, 0, way, MOST_WELLS, BEYOND, far, queue)
-        head, found, spent, more, drew = 0, 0, 0, 0, drawn
+        head, found, spent, more, drew, vain = 0, 0, 0, 0, drawn, 0
         while True:
             busy = 0
             for l in range(W):
@@ -302,6 +312,7 @@ def _gather(
                 least = SEEN
                 for k in range(found):
                     least = min(least, seen[b, k])
+                    least = min(least, SEEN - 1) if radius[k] * BEND < SOFT and more < VALLEY_ROUNDS else least
                 if more == ROUNDS or (found > 0 and least >= SEEN):
                     break
                 more += 1
@@ -322,42 +333,71 @@ def _gather(
             for l in range(W):
                 if state[RUNS, l] == 0.0:
                     continue
-                if state[CONVERGED, l] > 0.5:
+                converged = state[CONVERGED, l] > 0.5
+                k = known_as(q[:, l], known[b], found) if converged else caught_by(
+                    l, q, state[ERROR, l], known[b], radius, found
+                )  # fmt: skip
+                if k >= 0:
+                    seen[b, k] += 1
                     state[RUNS, l] = 0.0
-                    k = known_as(l, q, known[b], found)
-                    if k >= 0:
-                        seen[b, k] += 1
-                    elif found < KEPT:
+                    continue
+                if not (converged or state[DONE, l] > 0.5):
+                    continue
+                near = state[ERROR, l] < CLOSE2  # has given up, but may be creeping along a valley
+                sigma = softest(l, frame, axes, joints, square, soft) if converged or near else np.inf
+                if not converged and sigma > SINGULAR and near and state[SPENT, l] < LONGEST:
+                    state[MOST, l] = LONGEST
+                    continue
+                state[RUNS, l] = 0.0
+                if found == KEPT or not (converged or (sigma < SINGULAR and vain < IN_VAIN)):
+                    continue
+                before, vain = found, vain + (not converged)
+                for c in range(m):
+                    place[c] = q[c, l]
+                    valley.found[0, c] = q[c, l]
+                number, on_curve = 1, False
+                for stage in range(2):
+                    if sigma < (LOOSE if stage == 0 else SOFT) or not converged:
+                        on_curve = True
+                        number = solutions_along(start, joints, goal, place, soft, stage == 0, valley)
+                        if stage == 0 and number > 0:
+                            k = known_as(valley.found[0], known[b], found)
+                            if k >= 0:
+                                seen[b, k] += 1
+                                number = 0
+                            else:
+                                sigma, converged = softest_at(start, joints, valley.found[0], valley), True
+                                for c in range(m):
+                                    place[c], soft[c] = valley.found[0, c], valley.right[c]
+                        if number == 0:
+                            break
+                for r in range(number):
+                    if found == KEPT or known_as(valley.found[r], known[b], found) >= 0:
+                        continue
+                    if on_curve:
+                        sigma = softest_at(start, joints, valley.found[r], valley)
                         for c in range(m):
-                            known[b, found, c] = q[c, l]
-                        sigma = softest(l, frame, axes, joints, square, soft)
-                        radius[found] = sigma / BEND
-                        seen[b, found] = 1
-                        found += 1
-                        singular = sigma < SINGULAR
-                        for i in range(folds.shape[0] if singular else 2):
-                            for c in range(m):
-                                queue[tail, c] = q[c, l] + folds[i] * soft[c]
-                            tail += 1
-                        for i in range(MANY_IMAGES if singular else IMAGES):
-                            which = i
-                            if i >= m - 2:
-                                which = m - 2 + drew % (changes.shape[0] - m + 2)
-                                drew += 1
-                            image(known[b, found - 1], changes[which], joints, queue[tail])
-                            tail += 1
-                        if found == KEPT:
-                            head = tail
-                else:
-                    k = caught_by(l, q, state[ERROR, l], known[b], radius, found)
-                    if k >= 0:
-                        seen[b, k] += 1
-                        state[RUNS, l] = 0.0
-                    elif state[DONE, l] > 0.5:
-                        if state[ERROR, l] < CLOSE2 and state[SPENT, l] < LONGEST:
-                            state[MOST, l] = LONGEST
-                        else:
-                            state[RUNS, l] = 0.0
+                            soft[c] = valley.right[c]
+                    for c in range(m):
+                        known[b, found, c] = valley.found[r, c]
+                    radius[found] = sigma / BEND
+                    seen[b, found] = 1
+                    found += 1
+                    for i in range(folds.shape[0] if SOFT <= sigma < SINGULAR else 2):
+                        for c in range(m):
+                            queue[tail, c] = known[b, found - 1, c] + folds[i] * soft[c]
+                        tail += 1
+                    for i in range(MANY_IMAGES if sigma < SINGULAR else IMAGES):
+                        which = i
+                        if i >= m - 2:
+                            which = m - 2 + drew % (changes.shape[0] - m + 2)
+                            drew += 1
+                        image(known[b, found - 1], changes[which], joints, queue[tail])
+                        tail += 1
+                    if found == KEPT:
+                        head = tail
+                if found > before:
+                    vain = 0
             if found == KEPT:
                 break
             jacobian(joints, column, fresh, frame, axes, jac)
