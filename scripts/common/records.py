@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import Optional, Union
 
 import torch
 
+from common.settings import check_positive, require
 from diffkin.errors import OptionError
 from diffkin.learning.filter import (
     Records,
@@ -18,7 +20,7 @@ from diffkin.learning.filter import (
     stack,
 )
 
-__all__ = ["RecordsConfig", "read_files", "simulated", "split"]
+__all__ = ["RecordsConfig", "check_records", "read_files", "simulated", "split"]
 
 HELD_OUT_SEED = 2_000_000_011  # far from the seeds that people give
 
@@ -38,6 +40,14 @@ class RecordsConfig:
     accel_noise_m_s2: float
     mag_noise: float
     burst_m_s2: float
+
+
+def check_records(config: RecordsConfig) -> None:
+    """Raise for values out of range."""
+    check_positive(config, "training", "held_out", "seconds", "rate_hz", where="records")
+    for field in fields(config)[3:]:
+        value = getattr(config, field.name)
+        require(0.0 <= value < math.inf, f"records.{field.name}", value, "a number of at least 0")
 
 
 def simulated(config: RecordsConfig, seed: int) -> tuple[Records, Records]:

@@ -54,12 +54,14 @@ def typed(kind: type[_Settings], node: DictConfig | Mapping[str, Any], where: st
         if name in values:
             found[name] = _convert(hints[name], values[name], key)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise OptionError(f"{key} is missing. Set it with {key}=...")
+            raise _missing(key)
     return kind(**found)
 
 
 def _convert(kind: Any, value: Any, key: str) -> Any:
     """A value as the type of its field."""
+    if value == "???":  # OmegaConf's sign for one that is to be given
+        raise _missing(key)
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in inner:
@@ -85,6 +87,10 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
     if type(value) is not kind:
         raise _wrong(key, f"of type {kind.__name__}", value)
     return value
+
+
+def _missing(key: str) -> OptionError:
+    return OptionError(f"{key} is missing. Set it with {key}=...")
 
 
 def _wrong(key: str, expected: str, value: object) -> OptionError:

@@ -38,6 +38,7 @@ NO_FIGURES: dict[str, tuple[str, str]] = {
     "score.pictures": ("pictures", "how many moments are drawn"),
     "check.gui": ("calls", "whether a window is opened; the answers are there before"),
     "gui": ("calls", "whether a window is opened; the path is there before"),
+    "follower.allow_reconfigurations": ("calls", "which way is taken where all jump"),
     "follower.tolerance": ("figures", "which ticks count as reached"),
     "threads": ("calls", "how many threads compute the same"),
     "trainer.threads": ("calls", "how many threads compute the same"),
@@ -65,11 +66,17 @@ SHOWN_IN: dict[str, tuple[str, str]] = {
     "trainer.patience": ("hasty", "it needs a validation that is no better than the one before"),
     "point_aircraft:aircraft.max_bank_deg": ("free", "a limit that wings kept level do not meet"),
     "point_aircraft:aircraft.max_pitch_deg": ("free", "a limit that the others need not meet"),
+    "point_aircraft:tolerance_rad": ("ground", "a fixed ray is turned there exactly"),
+    "point_aircraft:locked": ("ground", "joints that do not move the ray stay neutral anyway"),
     "solve_ik:check": ("checked", "check=none is no more than check.enabled=false"),
     "solve_ik:solver.position_tolerance": ("checked", "what cannot be reached misses any tolerance"),
-    "solve_ik:solver.rotation_tolerance": ("checked", "what cannot be reached misses any tolerance"),
+    "solve_ik:solver.rotation_tolerance": ("loose", "where the position decides, the rotation is met long before"),
+    "solve_ik:solver.max_restarts": ("hard", "a first start that solves needs no other"),
+    "solve_ik:solver.grow": ("unreachable", "it needs a step that is taken back"),
+    "solve_ik:solver.shrink": ("unreachable", "it needs a step that was taken back"),
 }
-"""Limits that need not bind: the mode in which another value must show, and the reason; elsewhere they may not."""
+"""Limits that need not bind: the mode, or the end of its name behind a comma, in which another value must show, and the
+reason; elsewhere they may not."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class Fault:
 
 
 class Walk:
-    """All runs of one mode.
+    """All runs of one mode; ``runs`` counts them.
 
     Args:
         mode: Of a script.
@@ -94,7 +101,7 @@ class Walk:
     """
 
     def __init__(self, mode: Mode, inputs: Path, before: Path | None) -> None:
-        self.mode, self.inputs, self.before = mode, inputs, before
+        self.mode, self.inputs, self.before, self.runs = mode, inputs, before, 0
         self.line = [word.replace("{inputs}", str(inputs)) for word in mode.line]
         self.cfg = composed(mode.script, self.line, "run" if before is None else "before")
         self.base = self.run()
@@ -106,6 +113,7 @@ class Walk:
         keys = {word.lstrip("+").split("=")[0] for word in words}
         line = [*(word for word in self.line if word.split("=")[0] not in keys), *words]
         grouped = any(key in self.groups() for key in keys)
+        self.runs += 1
         make = None if grouped else lambda: overridden(self.cfg, line, list(words))
         return run_job(self.mode.script, line, make, self.before, drawn=drawn)
 
@@ -186,6 +194,8 @@ class Walk:
                 if named and "would change nothing" not in done.refused and "must be" in done.refused:
                     said = f"all are out of range, the last one: {done.refused}"  # which says nothing of its use
                     if key in ONE_CHOICE:
+                        own = self.run(f"{key}={_written(value)}").refused
+                        self.refused.update([key] if "would change nothing" in own else [])
                         return
                 elif named or self._of_another(key, done.refused):
                     self.refused.add(key)
@@ -202,7 +212,7 @@ class Walk:
 
     def _shown_elsewhere(self, key: str) -> bool:
         modes = [SHOWN_IN[name][0] for name in (key, f"{self.mode.script}:{key}") if name in SHOWN_IN]
-        return modes != [] and self.mode.name not in modes
+        return modes != [] and not set(modes) & set(self.mode.name.split(", "))
 
     def _of_another(self, key: str, said: str) -> bool:
         """Whether it is another setting of the command line that is refused, with this one given."""
@@ -250,12 +260,17 @@ class Walk:
                     )
 
     def wrong(self, values: Mapping[str, Any]) -> Iterator[Fault]:
-        """A value of another type for every key: one line that names it."""
-        for key in values:
-            setting = f"{key}={{a:1}}"
-            done = self.run(setting)
-            if key not in done.refused or "\n" in done.refused:
-                yield Fault(self.mode, setting, f"of the wrong type: {done.refused or done.crashed or 'taken'}")
+        """A value of another type for every key, and for numbers NaN and a negative one: one line that names it."""
+        for key, value in values.items():
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            for each in ("{a:1}", "nan", "-1") if number else ("{a:1}",):
+                done = self.run(f"{key}={each}")
+                name = key if each == "{a:1}" else key.rpartition(".")[2]  # the library knows no parts
+                named = name in done.refused and "\n" not in done.refused
+                fine = each == "-1" and not done.refused and not done.crashed
+                if not named and not fine:
+                    what = done.refused or done.crashed or "taken"
+                    yield Fault(self.mode, f"{key}={each}", f"of the wrong type or out of range: {what}")
 
 
 def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -311,12 +326,12 @@ def walk(modes: list[Mode], only: str = "", told: bool = False) -> list[Fault]:
                 before = Path(place) / f"before_{number}"
                 first = [word.replace("{inputs}", str(inputs)) for word in mode.before]
                 run_job(mode.script, first, keep=before)
-            faults = list(Walk(mode, inputs, before).faults(only))
+            walked = Walk(mode, inputs, before)
+            faults = list(walked.faults(only))
             found += faults
             if told:
-                print(
-                    f"{mode.script} [{mode.name}]: {len(faults)} faults, {time.monotonic() - begin:.0f} s", flush=True
-                )
+                took = f"{walked.runs} runs, {time.monotonic() - begin:.0f} s"
+                print(f"{mode.script} [{mode.name}]: {len(faults)} faults, {took}", flush=True)
                 for each in faults:
                     print(f"  {each}", flush=True)
     return found
