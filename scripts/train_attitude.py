@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 import torch
 from common.controllers import SET_BY_HAND, check_unused, chosen
-from common.craft import CraftConfig, make_craft
+from common.craft import CraftConfig, ScoreConfig, make_craft
 from common.folders import Run, open_run
 from common.given import unused
 from common.run import run_main
@@ -48,16 +48,6 @@ NEAR_DEG = 2.0  # a line in the figure
 
 
 @dataclass(frozen=True)
-class ScoreConfig:
-    """How the controllers are judged."""
-
-    starts: int
-    airframes: list[str]
-    flights: int
-    pictures: int
-
-
-@dataclass(frozen=True)
 class TrainAttitudeConfig:
     """All there is to choose; ``controller`` is one or several by name, ``controller_steps`` fill their steps."""
 
@@ -83,6 +73,7 @@ def main(cfg: DictConfig) -> float | None:
     for key in () if config.score.flights else ("score.airframes", "score.pictures"):
         unused(key, "nothing is flown in PyBullet, for score.flights is 0", none=True)
     require(0.0 < config.flight_s <= SECONDS, "flight_s", config.flight_s, f"above 0 and at most {SECONDS}")
+    config.score.check()
     airframes = {name: aircraft.load_airframe(name) for name in config.score.airframes}
     learned = {name: each["steps"] for name, each in controllers.items() if each["kind"] not in SET_BY_HAND}
     check_going_on(run, trainer, {run.folder / name: min(steps, trainer.steps) for name, steps in learned.items()})

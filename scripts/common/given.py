@@ -131,10 +131,13 @@ def _check_hydra(cfg: DictConfig) -> None:
 
 def _check_class(group: str, name: str, values: dict[str, Any]) -> None:
     """Raise for a choice of a group that is given as the name in its settings."""
-    wanted, chosen = str(values.get(f"{group}.{name}")), HydraConfig.get().runtime.choices.get(group)
+    key, value = f"{group}.{name}", values.get(f"{group}.{name}", "")
+    if not isinstance(value, str):
+        raise OptionError(f"{key} must be a name, got {value!r}. Set it with {key}=...")
+    wanted, chosen = value, HydraConfig.get().runtime.choices.get(group)
     known = {file.stem for folder in _config_folders() for file in (folder / group).glob("*.yaml")}
     if wanted != chosen and {wanted, chosen} <= known:  # somebody's own file may have any name
-        raise OptionError(f"{group}.{name}={wanted} would keep the settings of {chosen}. Write {group}={wanted}.")
+        raise OptionError(f"{key}={wanted} would keep the settings of {chosen}. Write {group}={wanted}.")
 
 
 def _check_model(cfg: DictConfig, group: str, name: str, values: dict[str, Any]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import Optional, Union
 
 import torch
 
-from common.settings import check_positive, require
+from common.settings import check_finite, check_positive
 from diffkin.errors import OptionError
 from diffkin.learning.filter import (
     Records,
@@ -45,9 +44,7 @@ class RecordsConfig:
 def check_records(config: RecordsConfig) -> None:
     """Raise for values out of range."""
     check_positive(config, "training", "held_out", "seconds", "rate_hz", where="records")
-    for field in fields(config)[3:]:
-        value = getattr(config, field.name)
-        require(0.0 <= value < math.inf, f"records.{field.name}", value, "a number of at least 0")
+    check_finite(config, *(field.name for field in fields(config)), where="records")
 
 
 def simulated(config: RecordsConfig, seed: int) -> tuple[Records, Records]:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from diffkin.errors import OptionError, closest
 
-__all__ = ["check_not_negative", "check_positive", "choose", "require", "typed"]
+__all__ = ["check_finite", "check_not_negative", "check_positive", "choose", "require", "typed"]
 
 _Settings = TypeVar("_Settings")
 
@@ -118,6 +118,14 @@ def check_positive(settings: object, *keys: str, where: str = "") -> None:
         value = _select(settings, key)
         right = value is None or (type(value) in (int, float) and 0 < value < math.inf)
         require(right, f"{where}.{key}" if where else key, value, "a number above zero")
+
+
+def check_finite(settings: object, *keys: str, where: str = "") -> None:
+    """The same for numbers from zero on."""
+    for key in keys:
+        value = _select(settings, key)
+        right = value is None or (type(value) in (int, float) and 0 <= value < math.inf)
+        require(right, f"{where}.{key}" if where else key, value, "a number of at least 0")
 
 
 def check_not_negative(settings: object, *keys: str) -> None:

@@ -62,6 +62,9 @@ NO_FIGURES: dict[str, tuple[str, str]] = {
 ONE_CHOICE = ("trainer.precision", "robot.base")
 """Keys that some modes take one value of: another one is refused as out of range."""
 
+FILL_KEYS = ("experiment",)
+"""Groups that do nothing but fill keys that are walked over by themselves, and that the modes give."""
+
 SHOWN_IN: dict[str, tuple[str, str]] = {
     "trainer.patience": ("hasty", "it needs a validation that is no better than the one before"),
     "point_aircraft:aircraft.max_bank_deg": ("free", "a limit that wings kept level do not meet"),
@@ -160,7 +163,7 @@ class Walk:
             plus = "+" if key in extra else ""
             yield from self._judged(key, value, [f"{plus}{key}={each}" for each in self.others(key, value)])
         for group, choices in self.groups().items():
-            if only in group and group.startswith(begins):
+            if only in group and group.startswith(begins) and group not in FILL_KEYS:
                 settings = [f"{group}={choice}" for choice in choices if self._composes_anew(f"{group}={choice}")]
                 yield from self._judged(group, None, settings[:3]) if settings else ()
         yield from self.as_they_are(plain)
@@ -239,7 +242,8 @@ class Walk:
 
     def as_they_are(self, values: Mapping[str, Any]) -> Iterator[Fault]:
         """All keys that are not refused here, each given with the value that it has."""
-        same = [f"{key}={_written(value)}" for key, value in values.items() if key not in self.refused]
+        own = {key: value for key, value in values.items() if not key.startswith("presets.")}  # these fill other keys
+        same = [f"{key}={_written(value)}" for key, value in own.items() if key not in self.refused]
         done = self.run(*same)
         if done.refused or done.crashed:
             yield Fault(self.mode, "all as they are", done.refused or done.crashed)
@@ -265,7 +269,8 @@ class Walk:
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             for each in ("{a:1}", "nan", "-1") if number else ("{a:1}",):
                 done = self.run(f"{key}={each}")
-                name = key if each == "{a:1}" else key.rpartition(".")[2]  # the library knows no parts
+                name = key.split(".")[1 if key.startswith("presets.") else -1]  # presets fill a key of that name
+                name = "steps" if key.startswith("controller_steps.") else name
                 named = name in done.refused and "\n" not in done.refused
                 fine = each == "-1" and not done.refused and not done.crashed
                 if not named and not fine:
