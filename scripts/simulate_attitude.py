@@ -7,7 +7,7 @@ python scripts/simulate_attitude.py aircraft.path=my_aircraft.urdf
 The run folder holds results.json, attitude.png, difference.png and, in .hydra, the configuration.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -55,6 +55,9 @@ def check_config(config: SimulateAttitudeConfig) -> None:
     require(len(config.rate_deg_s) == 3, "rate_deg_s", config.rate_deg_s, "three numbers")
     for name in ("max_bank_deg", "max_pitch_deg", "torque_limit_nm"):
         unused(f"aircraft.{name}", "bodies tumble freely here")
+    if config.aircraft.path:
+        own = [field.name for field in fields(AircraftConfig)]
+        unused("aircraft", "the body is that of aircraft.path, and the limits are not used here", but=own)
 
 
 def main(cfg: DictConfig) -> None:

@@ -156,6 +156,9 @@ class Walk:
         if self.base.refused or self.base.crashed:
             yield Fault(self.mode, "as it is", self.base.refused or self.base.crashed)
             return
+        again = self.run()
+        if (again.figures, again.names) != (self.base.figures, self.base.names):
+            yield Fault(self.mode, "as it is", f"another outcome when run again: {self._differences(again)}")
         begins = self.mode.only or ("",)
         plain = {key: value for key, value in self.values().items() if only in key and key.startswith(begins)}
         extra = {key: value for key, value in accepted(OmegaConf.to_container(self.cfg)).items() if only in key}
@@ -240,6 +243,10 @@ class Walk:
         pairs = [(base.figures.get(name), done.figures.get(name)) for name in names]
         return any(a != b and (_plain(a), _plain(b)) != repeated for a, b in pairs)
 
+    def _differences(self, other: Done) -> str:
+        names = [name for name, value in self.base.figures.items() if other.figures.get(name) != value]
+        return ", ".join(names[:5]) or "the files"
+
     def as_they_are(self, values: Mapping[str, Any]) -> Iterator[Fault]:
         """All keys that are not refused here, each given with the value that it has."""
         own = {key: value for key, value in values.items() if not key.startswith("presets.")}  # these fill other keys
@@ -248,7 +255,7 @@ class Walk:
         if done.refused or done.crashed:
             yield Fault(self.mode, "all as they are", done.refused or done.crashed)
         elif done.figures != self.base.figures:
-            yield Fault(self.mode, "all as they are", "another outcome")
+            yield Fault(self.mode, "all as they are", f"another outcome: {self._differences(done)}")
 
     def unknown(self, only: str, begins: tuple[str, ...]) -> Iterator[Fault]:
         """A misspelt key in each part: refused, with the right one named."""

@@ -247,7 +247,7 @@ def _flat(content: Any, name: str) -> Iterator[tuple[str, Any]]:
     elif isinstance(content, (dict, list, tuple)):
         for key, inner in content.items() if isinstance(content, dict) else enumerate(content):
             # times differ from run to run
-            if not (key == "seconds" or str(key).endswith(("_seconds", "_per_target"))):
+            if not (key == "seconds" or str(key).endswith(("_seconds", "_per_target", "_ms"))):
                 yield from _flat(inner, f"{name}.{key}" if name else str(key))
         yield f"{name} length", len(content)
     else:
