@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Optional
 
-from common.aircraft import AircraftConfig, load_airframe
+from common.aircraft import AircraftConfig, check_body_alone, load_airframe
 from common.demos import ViewerConfig, check_stage, run_demo
 from common.folders import run_folder
 from common.given import unused
@@ -47,6 +47,7 @@ def check_config(config: DemoAircraftConfig) -> None:
     choose(config.mode, AIRCRAFT_MODES, "mode")
     choose(config.sequence, EULER_SEQUENCES, "sequence")
     check_not_negative(config, "seed")
+    check_body_alone(config.aircraft, "the demo has limits of its own")
     for key, modes in _USED.items():
         if config.mode not in modes:
             unused(key, f"mode={config.mode} does not use it, but {', '.join(modes)}", none=True)

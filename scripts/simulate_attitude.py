@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from common.aircraft import AircraftConfig, IntegratorConfig, load_airframe
+from common.aircraft import AircraftConfig, IntegratorConfig, check_body_alone, load_airframe
 from common.folders import run_folder
-from common.given import unused
 from common.results import save_results
 from common.run import run_main
 from common.settings import check_positive, choose, require, typed
@@ -53,8 +52,7 @@ def check_config(config: SimulateAttitudeConfig) -> None:
     check_positive(config, "bodies", "seconds", "dt")
     require(config.seconds >= config.dt, "seconds", config.seconds, f"at least one step of {config.dt:g} s")
     require(len(config.rate_deg_s) == 3, "rate_deg_s", config.rate_deg_s, "three numbers")
-    for name in ("max_bank_deg", "max_pitch_deg", "torque_limit_nm"):
-        unused(f"aircraft.{name}", "bodies tumble freely here")
+    check_body_alone(config.aircraft, "bodies tumble freely here")
 
 
 def main(cfg: DictConfig) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 import torch
 from common.controllers import SET_BY_HAND, check_unused, chosen
-from common.craft import CraftConfig, make_craft
+from common.craft import CraftConfig, ScoreConfig, make_craft
 from common.folders import Run, open_run
 from common.given import unused
 from common.run import run_main
@@ -48,16 +48,6 @@ NEAR_DEG = 2.0  # a line in the figure
 
 
 @dataclass(frozen=True)
-class ScoreConfig:
-    """How the controllers are judged."""
-
-    starts: int
-    airframes: list[str]
-    flights: int
-    pictures: int
-
-
-@dataclass(frozen=True)
 class TrainAttitudeConfig:
     """All there is to choose; ``controller`` is one or several by name, ``controller_steps`` fill their steps."""
 
@@ -83,6 +73,8 @@ def main(cfg: DictConfig) -> float | None:
     for key in () if config.score.flights else ("score.airframes", "score.pictures"):
         unused(key, "nothing is flown in PyBullet, for score.flights is 0", none=True)
     require(0.0 < config.flight_s <= SECONDS, "flight_s", config.flight_s, f"above 0 and at most {SECONDS}")
+    config.score.check()
+    airframes = {name: aircraft.load_airframe(name) for name in config.score.airframes}
     learned = {name: each["steps"] for name, each in controllers.items() if each["kind"] not in SET_BY_HAND}
     check_going_on(run, trainer, {run.folder / name: min(steps, trainer.steps) for name, steps in learned.items()})
     craft = make_craft(config.craft)
@@ -103,7 +95,7 @@ def main(cfg: DictConfig) -> float | None:
     if config.score.flights and not simulation.is_installed():
         say("PyBullet is not installed (pip install pybullet), so nothing is flown there.")
     elif config.score.flights:
-        paths |= {name: fly_bullet(run, config.score, policies, craft, name) for name in config.score.airframes}
+        paths |= {name: fly_bullet(run, config.score, policies, craft, name, each) for name, each in airframes.items()}
     tables: dict[str, list[dict[str, Any]]] = {
         where: [{"name": n, **scores(*path, craft.dt, seconds=config.flight_s)} for n, path in those.items()]
         for where, those in paths.items()
@@ -168,11 +160,12 @@ def fly_model(policy: Policy, craft: Craft, starts: FlightStarts) -> Path:
     return flown.angle, flown.omega
 
 
-def fly_bullet(run: Run, score: ScoreConfig, policies: dict[str, Policy], craft: Craft, name: str) -> dict[str, Path]:
+def fly_bullet(
+    run: Run, score: ScoreConfig, policies: dict[str, Policy], craft: Craft, name: str, airframe: aircraft.Airframe
+) -> dict[str, Path]:
     """Every controller from the same starts, by Bullet's dynamics; pictures of the last one's first flight."""
     from diffkin.simulation.policy_flights import fly_policy
 
-    airframe = aircraft.load_airframe(name)
     starts = held_out_starts(craft, score.flights, seed=2)
     paths: dict[str, Path] = {}
     for controller, policy in policies.items():
@@ -183,11 +176,9 @@ def fly_bullet(run: Run, score: ScoreConfig, policies: dict[str, Policy], craft:
         moments = torch.linspace(0, 0.4 * (len(flown.time) - 1), score.pictures).round().long().tolist()
         with simulation.open_airframe(airframe) as flying:
             shots = [simulation.picture(flying, flown.R_ned_body[0, k], size=(320, 240)) for k in moments]
-        labels = [
-            f"{float(flown.time[k]):.2f} s, {float(paths[controller][0][k, 0].rad2deg()):.1f} deg" for k in moments
-        ]
-        figure = plotting.picture_grid(shots, labels, title=f"{name} flown by {controller}")
-        plotting.save_figure(figure, run.folder / f"{name}.png")
+        labels = [f"{flown.time[k]:.2f} s, {paths[controller][0][k, 0].rad2deg():.1f} deg" for k in moments]
+        title = f"{name} flown by {controller}"
+        plotting.save_figure(plotting.picture_grid(shots, labels, title=title), run.folder / f"{name}.png")
     return paths
 
 

@@ -14,7 +14,7 @@ from typing import Any, Optional
 import torch
 from common.folders import open_run
 from common.given import unused
-from common.records import RecordsConfig, read_files, simulated, split
+from common.records import RecordsConfig, check_records, read_files, simulated, split
 from common.run import run_main
 from common.settings import require, typed
 from common.tables import say, show_rows
@@ -82,6 +82,7 @@ def check_config(config: TrainFilterConfig) -> None:
     require(all(isinstance(name, str) for name in names), "csv", config.csv, "the name of a file, or a list of them")
     files = bool(config.broad or config.csv)
     check_objective(config.objective, FIGURES, texts=TEXTS if files else (*TEXTS, *OF_FILES), parts=("learned", "grid"))
+    check_records(config.records)
     if config.trainer.monitor != "training_rms":
         unused("trainer.monitor", "the best gains are those of the least training_rms")
     if files:

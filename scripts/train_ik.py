@@ -14,7 +14,7 @@ from common.folders import Run, open_run
 from common.given import given, unused
 from common.robots import RobotConfig, load_robot
 from common.run import run_main
-from common.settings import typed
+from common.settings import check_not_negative, check_positive, typed
 from common.tables import say, show_rows
 from common.training import check_going_on, check_objective, draw_curves, finish, prepared, summary
 from omegaconf import DictConfig, OmegaConf
@@ -60,6 +60,8 @@ class TrainIKConfig:
 
 def check_config(config: TrainIKConfig, cfg: DictConfig) -> None:
     """Raise for an objective that there will not be, and for settings that would change nothing."""
+    check_positive(config, *(f"evaluation.{name}" for name in ("targets", "best_of", "stored", "spread")))
+    check_not_negative(config, "evaluation.bullet_targets")
     best, bullet = f"best_of_{config.evaluation.best_of}", ("pybullet",) if config.evaluation.bullet_targets else ()
     figures = (*FIGURES, f"{best}_success", f"{best}_iterations")
     texts = ("robot", "network", *(() if bullet else ("pybullet",)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Optional
 
 import torch
@@ -18,6 +18,7 @@ __all__ = [
     "AircraftConfig",
     "ControllerConfig",
     "IntegratorConfig",
+    "check_body_alone",
     "check_unflown",
     "controller_of",
     "load_airframe",
@@ -71,6 +72,14 @@ class IntegratorConfig:
 def load_airframe(config: AircraftConfig) -> aircraft.Airframe:
     """The airframe of the group ``aircraft``."""
     return aircraft.load_airframe(config.path or config.robot)
+
+
+def check_body_alone(config: AircraftConfig, why: str) -> None:
+    """Raise for limits that were given where only the body is used, and for a choice beside a file."""
+    for name in ("max_bank_deg", "max_pitch_deg", "torque_limit_nm"):
+        unused(f"aircraft.{name}", why)
+    if config.path:
+        unused("aircraft", "the body is that of aircraft.path", but=[field.name for field in fields(AircraftConfig)])
 
 
 def check_unflown(bullet: bool, flights: int) -> None:

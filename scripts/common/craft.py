@@ -1,4 +1,4 @@
-"""The body that is flown in training of attitude controllers; the part ``craft``."""
+"""The body that is flown in training of attitude controllers, and what judges them: the parts ``craft`` and ``score``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from common.settings import require
+from common.settings import check_finite, check_positive, require
 from diffkin.learning.policy.flight import Craft
 
-__all__ = ["CraftConfig", "make_craft"]
+__all__ = ["CraftConfig", "ScoreConfig", "make_craft"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,25 @@ class CraftConfig:
     spread: float
 
 
+@dataclass(frozen=True)
+class ScoreConfig:
+    """How the controllers are judged."""
+
+    starts: int
+    airframes: list[str]
+    flights: int
+    pictures: int
+
+    def check(self) -> None:
+        """Raise for values out of range."""
+        check_positive(self, "starts", where="score")
+        check_finite(self, "flights", "pictures", where="score")
+
+
 def make_craft(config: CraftConfig) -> Craft:
-    """The body."""
+    """The body; values out of range are errors."""
+    check_positive(config, "lag_s", "dt_s", where="craft")
+    check_finite(config, "spread", where="craft")
     three = []
     for key in ("moments_kg_m2", "torque_limit_nm"):
         values = getattr(config, key)

@@ -14,7 +14,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from common.given import words
 from common.results import write_text
+from common.settings import require
 from common.usage import usage
 from diffkin.errors import ModelFileError, OptionError
 
@@ -100,6 +102,7 @@ def open_run(cfg: DictConfig, fixed: Iterable[str]) -> Run:
         if int(os.environ.get("LOCAL_RANK", 0)) == 0:
             write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         return Run(cfg, folder, resumed=False)
+    require(isinstance(cfg.resume, str), "resume", cfg.resume, "the name of a folder, in quotes where it is a number")
     folder = Path(cfg.resume)
     if not (folder / "config.yaml").is_file():
         raise ModelFileError(
@@ -110,7 +113,7 @@ def open_run(cfg: DictConfig, fixed: Iterable[str]) -> Run:
         raise ModelFileError(f"{folder}/config.yaml is not the configuration of a run.")
     fresh = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))
     choices = HydraConfig.get().runtime.choices
-    for override in HydraConfig.get().overrides.task:
+    for override in words("task"):
         key = override.lstrip("+~").split("=")[0].split("@")[0].replace("/", ".")
         if key == "resume":
             continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -14,7 +16,7 @@ from common.messages import CONFIGS
 from diffkin._given import whole
 from diffkin.errors import OptionError
 
-__all__ = ["check_given", "given", "unused"]
+__all__ = ["check_given", "given", "unused", "with_setting", "without_value", "words"]
 
 _MODELS = {"robot": "name", "aircraft": "robot"}
 """Groups of mechanisms, and their key for a name, beside ``path`` for a file."""
@@ -32,8 +34,13 @@ def given() -> dict[str, Any]:
     """Settings and choices of groups by their dotted key, as the command line of this run gives them."""
     if not HydraConfig.initialized():
         return {}
-    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    overrides = OverridesParser.create().parse_overrides(words("task"))
     return {each.key_or_group.replace("/", "."): each.value() for each in overrides}
+
+
+def words(kind: str) -> list[str]:
+    """Words of the command line, of the script's own settings (``task``) or of ``hydra``'s, with references as written."""
+    return [str(word) for word in OmegaConf.to_container(HydraConfig.get().overrides[kind], resolve=False) or ()]
 
 
 def unused(part: str, why: str, *, but: Collection[str] = (), none: bool = False) -> None:
@@ -54,8 +61,28 @@ def unused(part: str, why: str, *, but: Collection[str] = (), none: bool = False
             raise OptionError(f"{key}={value} would change nothing: {why}.")
 
 
+def with_setting(message: str) -> str:
+    """A message of the library, with the settings behind it where it tells a large number but not whose it is."""
+    told = [
+        f"{key}={value}"
+        for key, value in given().items()
+        if isinstance(value, (int, float)) and len(str(value)) > 3 and key not in message
+        and re.search(rf"(?<![\w.]){re.escape(str(value))}(?![\w.]*\d)", message)
+    ]  # fmt: skip
+    return f"{message} It was given as {', '.join(told)}." if told else message
+
+
+def without_value(key: str) -> str:
+    """The message for a key with nothing behind its sign."""
+    return (
+        f"{key}= is given without a value (a variable of the shell that is not set?). Give one, leave it out, or write "
+        f"{key}=null for none."
+    )
+
+
 def check_given(cfg: DictConfig) -> None:
-    """Raise for what no script takes: an empty value, a seed that is none, a mechanism both by name and by file.
+    """Raise for what no script takes: an empty value, several choices of one group, a seed that is none, a mechanism both
+    by name and by file.
 
     Args:
         cfg: The composed configuration.
@@ -66,9 +93,12 @@ def check_given(cfg: DictConfig) -> None:
     values = given()
     for key, value in values.items():
         if isinstance(value, str) and not value.strip():
+            raise OptionError(without_value(key))
+        if isinstance(value, list) and any((folder / key).is_dir() for folder in _config_folders()):
+            several = ",".join(map(str, value))  # which Hydra would lay one over the other
             raise OptionError(
-                f"{key}= is given without a value (a variable of the shell that is not set?). Give one, leave it out, or "
-                f"write {key}=null for none."
+                f"{key}=[{several}] cannot be taken: {key} has one choice. To run each, add --multirun and leave out the "
+                "brackets."
             )
     _check_hydra(cfg)
     if "seed" in cfg:
@@ -81,10 +111,15 @@ def check_given(cfg: DictConfig) -> None:
             _check_class(group, name, values)
 
 
+def _config_folders() -> list[Path]:
+    """Where the groups of this script lie."""
+    return [CONFIGS, *(Path(str(folder).removeprefix("file://")) for folder in HydraConfig.get().searchpath)]
+
+
 def _check_hydra(cfg: DictConfig) -> None:
     """Raise for settings of Hydra's that this way of running does not use."""
     hydra = HydraConfig.get()
-    keys = [word.lstrip("+~").split("=")[0].replace("/", ".") for word in hydra.overrides.hydra]
+    keys = [word.lstrip("+~").split("=")[0].replace("/", ".") for word in words("hydra")]
     sweep = hydra.mode == RunMode.MULTIRUN
     for key in keys:
         if not sweep and key.split(".")[1] in ("sweep", "sweeper", "launcher"):
@@ -96,10 +131,13 @@ def _check_hydra(cfg: DictConfig) -> None:
 
 def _check_class(group: str, name: str, values: dict[str, Any]) -> None:
     """Raise for a choice of a group that is given as the name in its settings."""
-    wanted, chosen = str(values.get(f"{group}.{name}")), HydraConfig.get().runtime.choices.get(group)
-    known = {file.stem for folder in (CONFIGS, *CONFIGS.glob("presets/*")) for file in (folder / group).glob("*.yaml")}
+    key, value = f"{group}.{name}", values.get(f"{group}.{name}", "")
+    if not isinstance(value, str):
+        raise OptionError(f"{key} must be a name, got {value!r}. Set it with {key}=...")
+    wanted, chosen = value, HydraConfig.get().runtime.choices.get(group)
+    known = {file.stem for folder in _config_folders() for file in (folder / group).glob("*.yaml")}
     if wanted != chosen and {wanted, chosen} <= known:  # somebody's own file may have any name
-        raise OptionError(f"{group}.{name}={wanted} would keep the settings of {chosen}. Write {group}={wanted}.")
+        raise OptionError(f"{key}={wanted} would keep the settings of {chosen}. Write {group}={wanted}.")
 
 
 def _check_model(cfg: DictConfig, group: str, name: str, values: dict[str, Any]) -> None:

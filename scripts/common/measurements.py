@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from common.given import unused
-from common.settings import check_positive, choose, require
+from common.settings import check_finite, check_positive, choose, require
 from diffkin import simulation
 from diffkin.calibration import KINDS
 
@@ -55,6 +55,7 @@ class ErrorsConfig:
 
     def arm_errors(self) -> simulation.ArmErrors:
         """The same in SI units."""
+        check_finite(self, "offset_deg", "translation_m", "rotation_deg", where="errors")
         return simulation.ArmErrors(math.radians(self.offset_deg), self.translation_m, math.radians(self.rotation_deg))
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from diffkin.errors import DiffkinError
 
@@ -59,11 +60,16 @@ def explain(error: Exception, config_name: str) -> str:
             return _unknown_group(given, config_name)
         full = re.search(r"full_key: ([\w.]+)", text)
         return _unknown_key(full.group(1) if full and not unknown.group(1) else given, config_name)
+    if "Config group override must be a string or a list" in text:
+        return _no_choice(config_name)
     merged = re.search(r"Error merging override ([^\n]*)\n\s*([^\n]+)", text)
     if merged is not None:
         reason = merged.group(2).replace("Cannot merge DictConfig with ListConfig", "it is a list, in brackets")
         return f"{merged.group(1)} cannot be taken: {reason}."
     lines = [line.strip() for line in text.splitlines() if line.strip() and "_type=" not in line]
+    key = getattr(error, "full_key", None)
+    if isinstance(error, InterpolationResolutionError) and key:
+        return f"{key} refers to something that is not there: {lines[0]}."
     return "\n  ".join(dict.fromkeys(lines))
 
 
@@ -82,14 +88,31 @@ def _unreadable(word: str) -> str:
     ways = [f"as text, quote it twice, once for the shell and once for Hydra: {quoted(key, value)}"]
     if "," in value:
         ways.append(f"as a list, put it in brackets: {shlex.quote(f'{key}=[{value}]')}")
-        ways.append("to run each of the values, add --multirun")
+        ways += [] if {"--multirun", "-m"} & set(sys.argv) else ["to run each of the values, add --multirun"]
     several = "".join(f"\n  {way}" for way in ways)
     signs = "= , : [ ] { } ( ) ' \""
     return f"{word} cannot be read, for its value has characters that mean something to Hydra ({signs}).{several}"
 
 
+def _no_choice(config_name: str) -> str:
+    """What to do about a number where Hydra wants the name of a choice, or a value without a key."""
+    words = [word for word in sys.argv[1:] if "=" in word and not word.startswith("--")]
+    given = OverridesParser.create().parse_overrides(words)
+    word, key = next(
+        (str(each.input_line), each.key_or_group)
+        for each in given
+        if each.key_or_group in ("", *_groups(config_name)) and not isinstance(each.value(), (str, list))
+    )
+    return (
+        f"{word} cannot be taken: a {key} is chosen by its name."
+        if key
+        else f"{word!r} is no setting. Write key=value."
+    )
+
+
 def _unknown_choice(error: MissingConfigException) -> str:
-    group, _, name = str(error.missing_cfg_file).partition("/")
+    file = str(error.missing_cfg_file)
+    group, _, name = file.rpartition("/") if file.startswith("hydra/") else file.partition("/")
     choices = list(error.options or [])
     near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""

@@ -19,7 +19,9 @@ from diffkin.errors import ModelFileError
 __all__ = ["PATHS", "PathConfig", "check_follower", "make_path"]
 
 PATHS = ("line", "circle", "lissajous", "csv")
-_OF_FOLLOWERS = {"path": ("allow_reconfigurations",), "servo": ("acceleration_limit", "damping", "when_limited")}
+_OF_FOLLOWERS = {
+    "path": ("allow_reconfigurations", "limit_weight"), "servo": ("acceleration_limit", "damping", "when_limited"),
+}  # fmt: skip
 _COLUMNS = ("x_m", "y_m", "z_m", "quat_x", "quat_y", "quat_z", "quat_w")
 _PLACES = 256
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Optional, Union
 
 import torch
 
+from common.settings import check_finite, check_positive
 from diffkin.errors import OptionError
 from diffkin.learning.filter import (
     Records,
@@ -18,7 +19,7 @@ from diffkin.learning.filter import (
     stack,
 )
 
-__all__ = ["RecordsConfig", "read_files", "simulated", "split"]
+__all__ = ["RecordsConfig", "check_records", "read_files", "simulated", "split"]
 
 HELD_OUT_SEED = 2_000_000_011  # far from the seeds that people give
 
@@ -38,6 +39,12 @@ class RecordsConfig:
     accel_noise_m_s2: float
     mag_noise: float
     burst_m_s2: float
+
+
+def check_records(config: RecordsConfig) -> None:
+    """Raise for values out of range."""
+    check_positive(config, "training", "held_out", "seconds", "rate_hz", where="records")
+    check_finite(config, *(field.name for field in fields(config)), where="records")
 
 
 def simulated(config: RecordsConfig, seed: int) -> tuple[Records, Records]:

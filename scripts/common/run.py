@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -20,10 +21,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from common import folders
-from common.given import check_given
+from common.given import check_given, given, with_setting, without_value
 from common.messages import CONFIGS, explain, quoted
 from common.sweeps import end_sweep, keep_row, remove_empty
-from diffkin.errors import DiffkinError
+from diffkin.errors import DiffkinError, OptionError
 
 __all__ = ["run_main"]
 
@@ -50,20 +51,38 @@ def run_main(job: Callable[[DictConfig], Any], config_name: str) -> None:
     folders.register()
     # all overrides as the name of a folder, an idiom of Hydra's, may be longer than file systems allow
     sys.argv[1:] = [word.replace("${hydra.job.override_dirname}", "${short_overrides:}") for word in sys.argv[1:]]
+    for word in sys.argv[1:]:
+        if re.fullmatch(r"\+*hydra\.[\w.]+=", word):  # such as a folder, which would be the one that one stands in
+            _stop(None, f"Error: {without_value(word.lstrip('+').removesuffix('='))}", 1)
     try:
         hydra.main(config_path=str(CONFIGS), config_name=config_name, version_base="1.3")(_watched(job))()
     except KeyboardInterrupt as stop:
         _stop(stop, str(stop) or "Stopped.", 130)
+    except _Refused as refused:
+        _stop(refused.error, f"Error: {explain(refused.error, config_name)}", 1)
     except (HydraException, OmegaConfBaseException, DiffkinError) as error:
         _stop(error, f"Error: {explain(error, config_name)}", 1)
     except (TypeError, ValueError) as error:
         if not _raised_by_hydra(error):
             raise
-        _stop(error, f"Error: {error}", 1)
+        _stop(error, f"Error: {explain(error, config_name)}", 1)
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if error.errno == errno.ENAMETOOLONG:
+            _stop(error, f"Error: The file system takes no name as long as {str(error.filename)[:100]}...", 1)
+        if _in_the_job(error):
             raise
-        _stop(error, f"Error: The file system takes no name as long as {str(error.filename)[:100]}...", 1)
+        where = "hydra.sweep.dir" if {"--multirun", "-m"} & set(sys.argv) else "hydra.run.dir"
+        _stop(
+            error, f"Error: The run has no folder: {error.filename}: {error.strerror}. Give another one, {where}=...", 1
+        )
+
+
+class _Refused(BaseException):
+    """What ended a single run, on its way past Hydra, which would print a line before any Exception of a job."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def _watched(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
@@ -77,12 +96,14 @@ def _watched(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
         first = int(os.environ.get("LOCAL_RANK", 0)) == 0
         try:
             check_given(cfg)
-            value = job(cfg)
+            value = _within_memory(job, cfg)
         except KeyboardInterrupt as stop:
             stop.args = (_how_to_go_on(cfg, folder) if first else " ",)
             stop.sweep = sweep  # type: ignore[attr-defined]  # for the table of the runs until here
             raise
         except (DiffkinError, OmegaConfBaseException) as error:
+            if isinstance(error, DiffkinError):
+                error.args = (with_setting(str(error)), *error.args[1:])
             elsewhere = folder.resolve() not in (Path.cwd(), *Path.cwd().parents)  # never the ground that one stands on
             if elsewhere and new and _names(folder) <= own | {"config.yaml"}:
                 shutil.rmtree(folder)
@@ -90,12 +111,27 @@ def _watched(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
             if sweep is not None and first:
                 keep_row(None, str(error))
                 error.sweep = sweep  # type: ignore[union-attr]
+            if sweep is None:
+                raise _Refused(error) from error
             raise
         if sweep is not None and first:
             keep_row(value, None)
         return value
 
     return watched
+
+
+def _within_memory(job: Callable[[DictConfig], Any], cfg: DictConfig) -> Any:
+    """What the job returns, or where memory ends, an error that names the largest number given."""
+    try:
+        return job(cfg)
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error))):
+            raise
+        numbers = {key: value for key, value in given().items() if type(value) is int}
+        key = max(numbers, key=lambda each: numbers[each], default=None)
+        advice = "Make what it is asked for smaller" if key is None else f"Lower {key}={numbers[key]}"
+        raise OptionError(f"There is not enough memory for this run. {advice}.") from error
 
 
 def _names(folder: Path) -> set[str | None]:
@@ -112,13 +148,19 @@ def _how_to_go_on(cfg: DictConfig, folder: Path) -> str:
     return "Stopped."
 
 
+def _in_the_job(error: BaseException) -> bool:
+    """Whether the job had begun, and its folder was there."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(frame.f_code.co_name == "watched" and frame.f_globals is globals() for frame in frames)
+
+
 def _raised_by_hydra(error: BaseException) -> bool:
     """Whether Hydra itself refused what it was given, as it does ``robot=null``."""
     frames = list(traceback.walk_tb(error.__traceback__))
     return bool(frames) and str(frames[-1][0].f_globals.get("__name__", "")).split(".")[0] == "hydra"
 
 
-def _stop(error: BaseException, message: str, code: int) -> None:
+def _stop(error: BaseException | None, message: str, code: int) -> None:
     """Say it, after the table of the runs where it ended a sweep, and end the process."""
     sweep = getattr(error, "sweep", None)
     if sweep is not None:

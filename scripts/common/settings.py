@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from diffkin.errors import OptionError, closest
 
-__all__ = ["check_not_negative", "check_positive", "choose", "require", "typed"]
+__all__ = ["check_finite", "check_not_negative", "check_positive", "choose", "require", "typed"]
 
 _Settings = TypeVar("_Settings")
 
@@ -54,12 +54,14 @@ def typed(kind: type[_Settings], node: DictConfig | Mapping[str, Any], where: st
         if name in values:
             found[name] = _convert(hints[name], values[name], key)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise OptionError(f"{key} is missing. Set it with {key}=...")
+            raise _missing(key)
     return kind(**found)
 
 
 def _convert(kind: Any, value: Any, key: str) -> Any:
     """A value as the type of its field."""
+    if value == "???":  # OmegaConf's sign for one that is to be given
+        raise _missing(key)
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in inner:
@@ -87,6 +89,10 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
     return value
 
 
+def _missing(key: str) -> OptionError:
+    return OptionError(f"{key} is missing. Set it with {key}=...")
+
+
 def _wrong(key: str, expected: str, value: object) -> OptionError:
     return OptionError(f"{key} must be {expected}, got {value!r}. Set it with {key}=...")
 
@@ -112,6 +118,14 @@ def check_positive(settings: object, *keys: str, where: str = "") -> None:
         value = _select(settings, key)
         right = value is None or (type(value) in (int, float) and 0 < value < math.inf)
         require(right, f"{where}.{key}" if where else key, value, "a number above zero")
+
+
+def check_finite(settings: object, *keys: str, where: str = "") -> None:
+    """The same for numbers from zero on."""
+    for key in keys:
+        value = _select(settings, key)
+        right = value is None or (type(value) in (int, float) and 0 <= value < math.inf)
+        require(right, f"{where}.{key}" if where else key, value, "a number of at least 0")
 
 
 def check_not_negative(settings: object, *keys: str) -> None:

@@ -38,6 +38,7 @@ NO_FIGURES: dict[str, tuple[str, str]] = {
     "score.pictures": ("pictures", "how many moments are drawn"),
     "check.gui": ("calls", "whether a window is opened; the answers are there before"),
     "gui": ("calls", "whether a window is opened; the path is there before"),
+    "follower.allow_reconfigurations": ("calls", "which way is taken where all jump"),
     "follower.tolerance": ("figures", "which ticks count as reached"),
     "threads": ("calls", "how many threads compute the same"),
     "trainer.threads": ("calls", "how many threads compute the same"),
@@ -54,6 +55,10 @@ NO_FIGURES: dict[str, tuple[str, str]] = {
     "viewer.fps": ("figures", "frames of a film"),
     "record": ("names", "another film"),
     "point_aircraft:seed": ("printed", "figures are the worst of all targets, and exact ones; the answers are printed"),
+    "viewer.name": ("printed", "without a display a film is made in place of a window, and that is said"),
+    "demo_aircraft:aircraft": ("pictures", "a film shows the body; figures are those of the attitude"),
+    "demo_aircraft:aircraft.robot": ("pictures", "the same"),
+    "demo_aircraft:aircraft.path": ("pictures", "the same"),
     "objective": ("returned", "the figure that a sweeper is told"),
 }
 """Keys that change no figure: what else they change, and the reason."""
@@ -61,15 +66,24 @@ NO_FIGURES: dict[str, tuple[str, str]] = {
 ONE_CHOICE = ("trainer.precision", "robot.base")
 """Keys that some modes take one value of: another one is refused as out of range."""
 
+FILL_KEYS = ("experiment",)
+"""Groups that do nothing but fill keys that are walked over by themselves, and that the modes give."""
+
 SHOWN_IN: dict[str, tuple[str, str]] = {
     "trainer.patience": ("hasty", "it needs a validation that is no better than the one before"),
     "point_aircraft:aircraft.max_bank_deg": ("free", "a limit that wings kept level do not meet"),
     "point_aircraft:aircraft.max_pitch_deg": ("free", "a limit that the others need not meet"),
+    "point_aircraft:tolerance_rad": ("ground", "a fixed ray is turned there exactly"),
+    "point_aircraft:locked": ("ground", "joints that do not move the ray stay neutral anyway"),
     "solve_ik:check": ("checked", "check=none is no more than check.enabled=false"),
     "solve_ik:solver.position_tolerance": ("checked", "what cannot be reached misses any tolerance"),
-    "solve_ik:solver.rotation_tolerance": ("checked", "what cannot be reached misses any tolerance"),
+    "solve_ik:solver.rotation_tolerance": ("loose", "where the position decides, the rotation is met long before"),
+    "solve_ik:solver.max_restarts": ("hard", "a first start that solves needs no other"),
+    "solve_ik:solver.grow": ("unreachable", "it needs a step that is taken back"),
+    "solve_ik:solver.shrink": ("unreachable", "it needs a step that was taken back"),
 }
-"""Limits that need not bind: the mode in which another value must show, and the reason; elsewhere they may not."""
+"""Limits that need not bind: the mode, or the end of its name behind a comma, in which another value must show, and the
+reason; elsewhere they may not."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,7 @@ class Fault:
 
 
 class Walk:
-    """All runs of one mode.
+    """All runs of one mode; ``runs`` counts them.
 
     Args:
         mode: Of a script.
@@ -94,7 +108,7 @@ class Walk:
     """
 
     def __init__(self, mode: Mode, inputs: Path, before: Path | None) -> None:
-        self.mode, self.inputs, self.before = mode, inputs, before
+        self.mode, self.inputs, self.before, self.runs = mode, inputs, before, 0
         self.line = [word.replace("{inputs}", str(inputs)) for word in mode.line]
         self.cfg = composed(mode.script, self.line, "run" if before is None else "before")
         self.base = self.run()
@@ -106,6 +120,7 @@ class Walk:
         keys = {word.lstrip("+").split("=")[0] for word in words}
         line = [*(word for word in self.line if word.split("=")[0] not in keys), *words]
         grouped = any(key in self.groups() for key in keys)
+        self.runs += 1
         make = None if grouped else lambda: overridden(self.cfg, line, list(words))
         return run_job(self.mode.script, line, make, self.before, drawn=drawn)
 
@@ -145,6 +160,9 @@ class Walk:
         if self.base.refused or self.base.crashed:
             yield Fault(self.mode, "as it is", self.base.refused or self.base.crashed)
             return
+        again = self.run()
+        if not again.refused and (again.figures, again.names) != (self.base.figures, self.base.names):
+            yield Fault(self.mode, "as it is", f"another outcome when run again: {self._differences(again)}")
         begins = self.mode.only or ("",)
         plain = {key: value for key, value in self.values().items() if only in key and key.startswith(begins)}
         extra = {key: value for key, value in accepted(OmegaConf.to_container(self.cfg)).items() if only in key}
@@ -152,7 +170,7 @@ class Walk:
             plus = "+" if key in extra else ""
             yield from self._judged(key, value, [f"{plus}{key}={each}" for each in self.others(key, value)])
         for group, choices in self.groups().items():
-            if only in group and group.startswith(begins):
+            if only in group and group.startswith(begins) and group not in FILL_KEYS:
                 settings = [f"{group}={choice}" for choice in choices if self._composes_anew(f"{group}={choice}")]
                 yield from self._judged(group, None, settings[:3]) if settings else ()
         yield from self.as_they_are(plain)
@@ -186,6 +204,8 @@ class Walk:
                 if named and "would change nothing" not in done.refused and "must be" in done.refused:
                     said = f"all are out of range, the last one: {done.refused}"  # which says nothing of its use
                     if key in ONE_CHOICE:
+                        own = self.run(f"{key}={_written(value)}").refused
+                        self.refused.update([key] if "would change nothing" in own else [])
                         return
                 elif named or self._of_another(key, done.refused):
                     self.refused.add(key)
@@ -202,7 +222,7 @@ class Walk:
 
     def _shown_elsewhere(self, key: str) -> bool:
         modes = [SHOWN_IN[name][0] for name in (key, f"{self.mode.script}:{key}") if name in SHOWN_IN]
-        return modes != [] and self.mode.name not in modes
+        return modes != [] and not set(modes) & set(self.mode.name.split(", "))
 
     def _of_another(self, key: str, said: str) -> bool:
         """Whether it is another setting of the command line that is refused, with this one given."""
@@ -227,14 +247,19 @@ class Walk:
         pairs = [(base.figures.get(name), done.figures.get(name)) for name in names]
         return any(a != b and (_plain(a), _plain(b)) != repeated for a, b in pairs)
 
+    def _differences(self, other: Done) -> str:
+        names = [name for name, value in self.base.figures.items() if other.figures.get(name) != value]
+        return ", ".join(names[:5]) or "the files"
+
     def as_they_are(self, values: Mapping[str, Any]) -> Iterator[Fault]:
         """All keys that are not refused here, each given with the value that it has."""
-        same = [f"{key}={_written(value)}" for key, value in values.items() if key not in self.refused]
+        own = {key: value for key, value in values.items() if not key.startswith("presets.")}  # these fill other keys
+        same = [f"{key}={_written(value)}" for key, value in own.items() if key not in self.refused]
         done = self.run(*same)
         if done.refused or done.crashed:
             yield Fault(self.mode, "all as they are", done.refused or done.crashed)
         elif done.figures != self.base.figures:
-            yield Fault(self.mode, "all as they are", "another outcome")
+            yield Fault(self.mode, "all as they are", f"another outcome: {self._differences(done)}")
 
     def unknown(self, only: str, begins: tuple[str, ...]) -> Iterator[Fault]:
         """A misspelt key in each part: refused, with the right one named."""
@@ -250,12 +275,18 @@ class Walk:
                     )
 
     def wrong(self, values: Mapping[str, Any]) -> Iterator[Fault]:
-        """A value of another type for every key: one line that names it."""
-        for key in values:
-            setting = f"{key}={{a:1}}"
-            done = self.run(setting)
-            if key not in done.refused or "\n" in done.refused:
-                yield Fault(self.mode, setting, f"of the wrong type: {done.refused or done.crashed or 'taken'}")
+        """A value of another type for every key, and for numbers NaN and a negative one: one line that names it."""
+        for key, value in values.items():
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            for each in ("{a:1}", "nan", "-1") if number else ("{a:1}",):
+                done = self.run(f"{key}={each}")
+                name = key.split(".")[1 if key.startswith("presets.") else -1]  # presets fill a key of that name
+                name = "steps" if key.startswith("controller_steps.") else name
+                named = name in done.refused and "\n" not in done.refused
+                fine = each == "-1" and not done.refused and not done.crashed
+                if not named and not fine:
+                    what = done.refused or done.crashed or "taken"
+                    yield Fault(self.mode, f"{key}={each}", f"of the wrong type or out of range: {what}")
 
 
 def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -311,12 +342,12 @@ def walk(modes: list[Mode], only: str = "", told: bool = False) -> list[Fault]:
                 before = Path(place) / f"before_{number}"
                 first = [word.replace("{inputs}", str(inputs)) for word in mode.before]
                 run_job(mode.script, first, keep=before)
-            faults = list(Walk(mode, inputs, before).faults(only))
+            walked = Walk(mode, inputs, before)
+            faults = list(walked.faults(only))
             found += faults
             if told:
-                print(
-                    f"{mode.script} [{mode.name}]: {len(faults)} faults, {time.monotonic() - begin:.0f} s", flush=True
-                )
+                took = f"{walked.runs} runs, {time.monotonic() - begin:.0f} s"
+                print(f"{mode.script} [{mode.name}]: {len(faults)} faults, {took}", flush=True)
                 for each in faults:
                     print(f"  {each}", flush=True)
     return found

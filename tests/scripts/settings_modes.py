@@ -62,8 +62,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "solver.early_iterations": ("2",),
     "check.position_tolerance": ("1e-9", "10.0"),
     "check.rotation_tolerance": ("1e-9", "10.0"),
-    "solver.position_tolerance": ("1e-16", "1.0"),
-    "solver.rotation_tolerance": ("1e-16", "1.0"),
+    "solver.position_tolerance": ("1.0", "1e-16"),
+    "solver.rotation_tolerance": ("1.0", "1e-16"),
     "target.kind": ("unreachable", "direction"),
     "target.ray": ("antenna", "nose"),
     "target.height_m": ("300.0",),
@@ -72,26 +72,26 @@ VALUES: dict[str, tuple[str, ...]] = {
     "controller.kind": ("log_pd", "sqrt_cascade"),
     "integrator.name": ("bullet", "rk4"),
     "roll": ("free", "least"),
-    "locked": ("[gimbal_pitch]", "[gimbal_pitch_joint]"),
+    "locked": ("[gimbal_pitch]", "[gimbal_yaw]"),
     "sun.half_angle_deg": ("60.0",),
     "sun.azimuth_deg": ("0.0", "90.0"),
     "sun.elevation_deg": ("-60.0", "0.0"),
     "csv": ("{inputs}/again.csv", "[{inputs}/flight1.csv]"),
-    "broad": ("{inputs}/broad",),
+    "broad": ("{inputs}/wide", "{inputs}/broad"),
     "parameters": ("[offsets]", "[offsets,tool]"),
     "loss": ("cauchy", "huber"),
     "measurement.kind": ("position", "rotation"),
     "measurement.outliers": ("0.2",),
     "measurement.missing": ("0.2",),
     "design.counts": ("[8]", "[]"),
-    "kind": ("ik",),
+    "kind": ("ik", "fk"),
     "shard": ("0", "1"),
     "folder": ("elsewhere",),
     "network.name": ("flow", "regression"),
     "network.head": ("spline",),
     "network.squash": ("sin",),
     "data": ("{inputs}/pairs",),
-    "job": ("flow", "regression"),
+    "job": ("chain_flow", "flow", "regression"),
     "objective": ("raw_rotation_error_rad_median", "grid_rms_deg", "-best_cost"),
     "trainer.monitor": ("training_loss", "step"),
     "trainer.accelerator": ("cuda", "tpu"),
@@ -113,6 +113,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "follower.damping": ("50.0",),
     "follower.when_limited": ("slow", "nearest"),
     "follower.allow_reconfigurations": ("true",),
+    "follower.limit_weight": ("0.1",),
     "follower.tolerance": ("1e-14", "1.0"),
     "viewer.name": ("film", "window"),
     "viewer.language": ("zh",),
@@ -130,6 +131,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 _ARM = ("robot=planar_3r", "target.count=4", "plotted=2", "pictured=1", "check.configurations=2", "check.driven=1")
 _PLAIN = ("robot=planar_3r", "check=none", "plotted=2", "pictured=0")
 _HARD = ("target=unreachable", "target.count=3", "solver.max_restarts=3")
+_LOOSE = ("solver.position_tolerance=0.01", "solver.rotation_tolerance=0.01")
 _TUMBLE = ("seconds=0.2", "bodies=2")
 _POINT = ("target.count=6", "check.jacobians=1", "check.flights=2", "check.seconds=0.3", "check.pictures=1")
 _MEASURE = ("robot=planar_3r", "arms=2", "poses=12", "held_out=6")
@@ -171,10 +173,11 @@ def _resumed(script: str, line: tuple[str, ...]) -> list[Mode]:
 MODES: list[Mode] = [
     *_of("solve_ik", {
         "checked": (*_ARM, "check.compared=3"),
-        "file": (*_PLAIN[1:], f"robot.path={_SCARA}", "robot.tip=flange", "target.count=4"),
+        "file": (*_PLAIN[1:], f"robot.path={_SCARA}", "robot.tip=flange", *_HARD),
         "unreachable": (*_PLAIN, *_HARD),
         "check off": ("robot=planar_3r", "target.count=2", "check.enabled=false", "plotted=0"),
-        **{name: (*_PLAIN, "target.count=6", f"solver={name}") for name in SOLVERS},
+        "loose": (*_PLAIN, "target.count=4", "solver.position_tolerance=1.0"),
+        **{name: (*_PLAIN, "target.count=2", f"solver={name}", *_LOOSE) for name in SOLVERS},
         **{f"{name}, hard": (*_PLAIN, *_HARD, f"solver={name}", "solver.max_iterations=20")
            for name in SOLVERS if name != "levenberg_marquardt"},
     }),
@@ -225,13 +228,13 @@ MODES: list[Mode] = [
     *_resumed("train_attitude", (*_TRAINER, *_ALONE, "controller=residual", *_ONE)),
     *_of("train_filter", {
         "mahony": (*_SIMULATED, "filter.starts=[[0.3,3.0,0.2]]"),
-        "hasty": (*_SIMULATED, "filter.starts=[[0.3,3.0,0.2]]", "trainer.learning_rate=5.0"),
+        "hasty": (*_SIMULATED, "filter.starts=[[0.3,3.0,0.2]]", "trainer.learning_rate=0.3"),
         "madgwick": (*_SIMULATED, "filter=madgwick", "filter.starts=[[0.12,0.002],[0.5,0.02]]"),
         "csv": (*_FILTER, "filter.starts=[[0.3,3.0,0.2]]", "csv=[{inputs}/flight0.csv,{inputs}/flight1.csv]",
-                "records.training=1", "records.held_out=1"),
-        "one csv": (*_FILTER, "filter.starts=[[0.3,3.0,0.2]]", "csv={inputs}/flight0.csv", "records.training=1",
+                "records.training=2", "records.held_out=1"),
+        "one csv": (*_FILTER, "filter.starts=[[0.3,3.0,0.2]]", "csv={inputs}/flight0.csv", "records.training=2",
                     "records.held_out=1", "records.seconds=1.5", "records.settle_s=0.5"),
-        "broad": (*_FILTER, "filter.starts=[[0.3,3.0,0.2]]", "broad={inputs}/broad", "records.training=1",
+        "broad": (*_FILTER, "filter.starts=[[0.3,3.0,0.2]]", "broad={inputs}/broad", "records.training=2",
                   "records.held_out=1"),
     }),
     *_resumed("train_filter", (*_SIMULATED, "filter.starts=[[0.3,3.0,0.2]]")),
@@ -275,10 +278,11 @@ def make_inputs(folder: Path) -> None:
     sources = {"planar": "robots/planar_3r", "scara": "robots/scara"}
     for name, source in (sources | {"flyer": "aircraft/quadrotor", "wing": "aircraft/fixed_wing"}).items():
         shutil.copy(models / f"{source}.urdf", folder / f"{name}.urdf")
-    (folder / "broad" / "data_mat").mkdir(parents=True)
     for k in range(2):
         write_csv(folder / f"flight{k}.csv", seed=k)
-        write_broad(folder / "broad" / "data_mat" / f"0{k}_slow.mat", seed=k)
+        for name, seed in (("broad", k), ("wide", k + 2)):
+            (folder / name / "data_mat").mkdir(parents=True, exist_ok=True)
+            write_broad(folder / name / "data_mat" / f"0{k}_slow.mat", seed=seed)
     robot = dk.load_robot("planar_3r")
     for name, start in (("poses", 0.4), ("others", 0.5)):
         q = torch.linspace(start, start + 0.3, 8, dtype=torch.float64)[:, None].expand(8, 3)

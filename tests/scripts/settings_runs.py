@@ -40,7 +40,7 @@ if _SCRIPTS not in sys.path:
 
 import common.training  # noqa: E402
 from common.folders import register  # noqa: E402
-from common.given import check_given  # noqa: E402
+from common.given import check_given, with_setting  # noqa: E402
 from common.messages import CONFIGS, explain  # noqa: E402
 
 __all__ = ["Done", "composed", "figures_of", "overridden", "run_job"]
@@ -56,7 +56,7 @@ class Done:
         figures: Contents of the files with numbers, times apart, by the file's name and place in it.
         pictures: Digests of pictures by name.
         names: Of all files.
-        printed: What it printed, by words.
+        printed: What it printed, by words, without times.
         returned: What a sweeper is told.
         calls: Calls that leave no trace in files, such as the number of threads asked for.
     """
@@ -135,7 +135,8 @@ def run_job(
                 check_given(cfg)
                 done.returned = main(cfg)
         except (DiffkinError, HydraException, OmegaConfBaseException) as error:
-            done.refused = explain(error, script)
+            said = explain(error, script)
+            done.refused = with_setting(said) if isinstance(error, DiffkinError) else said
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -150,7 +151,9 @@ def run_job(
             _read(Path(place), done)
             if keep is not None:
                 shutil.copytree(Path(place) / "run", keep)
-            done.printed = printed.getvalue().split()
+            said = printed.getvalue().split()
+            times = ("s", "s,", "seconds", "microseconds")
+            done.printed = [word for word, after in zip(said, [*said[1:], ""], strict=True) if after not in times]
     return done
 
 
@@ -160,7 +163,7 @@ def _recorded(calls: list[str], drawn: bool) -> Iterator[None]:
     import lightning_fabric
     import rich.progress
 
-    from diffkin import plotting, simulation
+    from diffkin import motion, plotting, simulation
 
     def noting(name: str, inner: Any, passed: bool = True) -> Any:
         def noted(*given: Any, **named: Any) -> Any:
@@ -192,6 +195,7 @@ def _recorded(calls: list[str], drawn: bool) -> Iterator[None]:
         mock.patch.object(rich.progress.Progress, "start", _start(calls, rich.progress.Progress.start)),
         mock.patch.object(lightning_fabric, "Fabric", fabric),
         mock.patch.object(os, "replace", replaced),
+        mock.patch.object(motion, "solve_path", noting("path", motion.solve_path)),
         mock.patch.object(simulation, "show_solutions", noting("window", simulation.show_solutions)),
         mock.patch.object(simulation, "show_path", noting("window", simulation.show_path)),
     ):
@@ -243,7 +247,7 @@ def _flat(content: Any, name: str) -> Iterator[tuple[str, Any]]:
     elif isinstance(content, (dict, list, tuple)):
         for key, inner in content.items() if isinstance(content, dict) else enumerate(content):
             # times differ from run to run
-            if not (key == "seconds" or str(key).endswith(("_seconds", "_per_target"))):
+            if not (key == "seconds" or str(key).endswith(("_seconds", "_per_target", "_ms"))):
                 yield from _flat(inner, f"{name}.{key}" if name else str(key))
         yield f"{name} length", len(content)
     else:

@@ -121,7 +121,15 @@ def test_a_robot_of_the_users_own(tmp_path: Path) -> None:
         ("target.kind=near", ["target.kind", "reachable"]),
         ("seed=-1", ["seed", "at least 0"]),
         ("robot.path=missing.urdf", ["missing.urdf"]),
-        ("robot=null", ["must be a string"]),
+        ("robot=null", ["robot=null cannot be taken: a robot is chosen by its name"]),
+        ("=3", ["'=3' is no setting"]),
+        ("robot=[kuka_iiwa,scara]", ["robot=[kuka_iiwa,scara] cannot be taken: robot has one choice"]),
+        ("~robot", ["robot.name is missing"]),
+        ("seed=${nowhere}", ["seed refers to something that is not there", "nowhere"]),
+        ("hydra.run.dir=", ["hydra.run.dir= is given without a value"]),
+        ("hydra.run.dir=/dev/null/here", ["The run has no folder: /dev/null", "hydra.run.dir=..."]),
+        ("hydra/launcher=nope", ["There is no hydra/launcher 'nope'"]),
+        ("target.count=1000000000000", ["It was given as target.count=1000000000000."]),
         ("robot.path=", ["robot.path= is given without a value", "robot.path=null"]),
         ("robot.path=my=arm.urdf", ["quote it twice", "'robot.path=\"my=arm.urdf\"'"]),
         ("robot.path=a,b.urdf", ["quote it twice", "'robot.path=\"a,b.urdf\"'", "--multirun"]),
@@ -151,6 +159,7 @@ def test_mistakes_end_in_a_message(
     assert "Traceback" not in printed.err + printed.out
     for words in said:
         assert words in printed.err
+    assert printed.err.startswith("Error: ") and "executing job" not in printed.err
     assert list(tmp_path.iterdir()) == []  # a run that failed at once leaves no folder
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from common.given import check_given, given, unused
+from common.given import check_given, given, unused, with_setting, words
 from common.messages import CONFIGS
 from hydra.core.hydra_config import HydraConfig
 
@@ -20,6 +20,19 @@ def test_without_hydra_nothing_is_given() -> None:
 def test_keys_groups_and_values() -> None:
     start("solve_ik", "robot=scara", "target.count=3", '+check.x="a,b"', "plotted=0", "robot.tip=null")
     assert given() == {"robot": "scara", "target.count": 3, "check.x": "a,b", "plotted": 0, "robot.tip": None}
+
+
+def test_references_stay_as_written() -> None:
+    start("solve_ik", "seed=${target.count}", "robot.path=${nowhere}")
+    assert given() == {"seed": "${target.count}", "robot.path": "${nowhere}"}
+    assert words("task") == ["seed=${target.count}", "robot.path=${nowhere}"] and words("hydra") == ["hydra.mode=RUN"]
+
+
+def test_a_message_that_tells_a_number_tells_whose_it_is() -> None:
+    start("solve_ik", "target.count=1000000", "seed=7", "check.driven=10000")
+    assert with_setting("1000000 samples.") == "1000000 samples. It was given as target.count=1000000."
+    for said in ("target.count: 1000000", "7 joints", "11000000 samples", "1000000.5 m", "100001"):
+        assert with_setting(said) == said
 
 
 def test_what_would_change_nothing() -> None:
@@ -47,6 +60,8 @@ def test_what_would_change_nothing() -> None:
         (["robot=scara", "robot.path=a.urdf"], "Both robot.path=a.urdf and robot.name=scara are given"),
         (["robot.name=scara", "robot.path=a.urdf"], "Leave one of them out"),
         (["solver.name=adam"], r"solver.name=adam would keep the settings of levenberg_marquardt. Write solver=adam\."),
+        (["robot=[kuka_iiwa,franka_panda]"], r"robot=\[kuka_iiwa,franka_panda\] cannot be taken: robot has one choice"),
+        (["solver=[adam]"], "solver has one choice"),
         (["hydra/launcher=joblib"], "it is for sweeps"),
         (["hydra.sweep.dir=x"], "it is for sweeps"),
     ],
@@ -65,6 +80,8 @@ def test_what_no_script_takes(line: list[str], said: str) -> None:
         ("solve_ik", ["robot.path=a.urdf", "robot.tip=hand", "seed=-1"]),
         ("point_aircraft", ["aircraft=quadrotor", "aircraft.path=a.urdf"]),  # the group holds limits beside the name
         ("train_ik", ["resume=somewhere"]),
+        ("solve_ik", ["seed=${target.count}"]),
+        ("solve_ik", ["target.kind=direction"]),  # no choice of this script's, so left to the script
     ],
 )
 def test_what_is_taken(script: str, line: list[str]) -> None:
