@@ -11,7 +11,7 @@ import torch
 
 from diffkin import aircraft, rotations
 from diffkin._checks import check_finite
-from diffkin.ik import PositionTask, PostureTask, RayDirectionTask, solve_ik
+from diffkin.ik import LimitMarginTask, PositionTask, PostureTask, RayDirectionTask, solve_ik
 from diffkin.motion import servo_step
 from diffkin.motion.layers import best_way
 from diffkin.robot import Robot, load_robot
@@ -109,7 +109,7 @@ def _lists(robot: Robot) -> None:
 def _preferences(robot: Robot) -> None:
     q = robot.sample(2)
     tip = PositionTask(None, robot.forward_kinematics(q)[:, :3, 3])
-    solve_ik(robot, [tip, PostureTask(torch.zeros(robot.dof))])
+    solve_ik(robot, [tip, PostureTask(torch.zeros(robot.dof)), LimitMarginTask(priority=2)])
 
 
 def _dynamics(dtype: torch.dtype) -> None:

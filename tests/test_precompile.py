@@ -15,7 +15,7 @@ from diffkin.kernels import compiled
 from diffkin.precompile import jobs
 
 # The entrance of the judge for benchmarks, which solving inlines into the search; what others that are kept have in them.
-APART = {"diffkin.kernels.ik.judge.judge", "diffkin.kernels.lists.rows.evaluate"}
+APART = {f"diffkin.kernels.{name}" for name in ("ik.judge.judge", "lists.rows.evaluate", "lists.rows.linearize")}
 
 
 def kernels() -> dict[str, int]:

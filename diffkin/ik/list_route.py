@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -78,46 +78,48 @@ def solve_tasks(
     if pieces is None:
         return None
     count = batch.numel()
-    numbers = [task.kernel_numbers() for task in tasks]
-    given = [part for part in (*numbers, q0, base) if part is not None]
     sliding = any(task.priority for task in tasks)  # so what is nearest is known only after that
-    if not count or not all(map(is_plain, given)) or ((free_base or sliding) and options.nearest_of > 1):
+    if not count or ((free_base or sliding) and options.nearest_of > 1):
         return None
-    ready = _ready(robot, tasks, pieces, base, free_base, movable, batch)
+    size = _TIMED_SLICE if deadline < float("inf") else kernel_route.SLICE
+    part = _part_of(tasks, q0, base, batch, None if count <= size else slice(0, size))
+    if not all(is_plain(given) for given in (*part.numbers, part.q0, part.base) if given is not None):
+        return None
+    ready = _ready(robot, part.tasks, pieces, part.base, free_base, movable, part.batch)
     shape, dof = tuple(batch), robot.tree.dof
     single = options.dtype == torch.float32
-    width = sum(number.shape[-1] for number in numbers)
-    targets = np.empty((count, width + 12 * len(ready.derived)))
-    spread, at = targets.reshape(*shape, -1), 0
-    for number in numbers:
-        spread[..., at : at + number.shape[-1]] = number.detach().numpy()
-        at += number.shape[-1]
-    first = _NOTHING if q0 is None else _rows(q0.detach().numpy(), shape, dof)
-    placed = _NOTHING if base is None else _rows(_columns(base.detach().numpy()), shape, 12)
     whole, every, groups = ready.calls_for(options, q0 is not None)
-    kernel("lists.program.ready")(every, targets)
-    for k, (own, other) in enumerate(ready.derived):
-        targets[:, width + 12 * k : width + 12 * (k + 1)] = _product(targets[:, other:], targets[:, own:])
-    q = np.empty((count, dof))
-    q[:] = 0.0 if q0 is None else first
-    np.clip(q, ready.lower, ready.upper, out=q)
-    found = np.array(placed) if free_base else _NOTHING
-    counts = np.zeros((count, 2), np.int64)
-    size = _TIMED_SLICE if deadline < float("inf") else kernel_route.SLICE
+    q, success, counts = np.empty((count, dof)), np.empty(count, bool), np.zeros((count, 2), np.int64)
+    errors = np.empty((2, count))
+    found = np.empty((count, 12)) if free_base else _NOTHING
+    late = False
     for start in range(0, count, size):
-        if start and time.monotonic() > deadline:
-            break
         rows = slice(start, min(start + size, count))
-        for solve in groups:
-            solve(targets[rows], placed[rows], first[rows], q[rows], found[rows], counts[rows])
-        if sliding:
-            given_q0 = first[rows] if q0 is not None else _NOTHING
-            kernel("lists.program.slide")(
-                every, ready.manner, targets[rows], placed[rows], given_q0, q[rows], found[rows], counts[rows]
-            )
-        if progress is not None:
-            progress(rows.stop, count)
-    errors, success = kernel("lists.program.judge_all")(whole, targets, found if free_base else placed, q)
+        if start:
+            part = _part_of(tasks, q0, base, batch, rows)
+            late = late or time.monotonic() > deadline  # what is not begun is judged where it would have begun
+        targets = _targets(part, len(ready.derived))
+        first = _NOTHING if part.q0 is None else _rows(part.q0.detach().numpy(), part.batch, dof)
+        placed = _NOTHING if part.base is None else _rows(_columns(part.base.detach().numpy()), part.batch, 12)
+        kernel("lists.program.ready")(every, targets)
+        width = targets.shape[1] - 12 * len(ready.derived)
+        for k, (own, other) in enumerate(ready.derived):
+            targets[:, width + 12 * k : width + 12 * (k + 1)] = _product(targets[:, other:], targets[:, own:])
+        q[rows] = first if q0 is not None else 0.0
+        np.clip(q[rows], ready.lower, ready.upper, out=q[rows])
+        if free_base:
+            found[rows] = placed
+        if not late:
+            for solve in groups:
+                solve(targets, placed, first, q[rows], found[rows], counts[rows])
+            if sliding:
+                kernel("lists.program.slide")(
+                    every, ready.manner, targets, placed, first, q[rows], found[rows], counts[rows]
+                )
+            if progress is not None:
+                progress(rows.stop, count)
+        judged = kernel("lists.program.judge_all")(whole, targets, found[rows] if free_base else placed, q[rows])
+        errors[:, rows], success[rows] = judged
     as_tensor = torch.from_numpy
     poses = as_tensor(_matrices(found).reshape(*shape, 4, 4)).to(robot.dtype) if free_base else None
     return IKResult(
@@ -129,6 +131,45 @@ def solve_tasks(
         as_tensor(counts[:, 0].reshape(shape)),
         poses,
     )
+
+
+class _Part(NamedTuple):
+    """Some of the problems, and what is asked in them; arguments as in ``solve_tasks``."""
+
+    tasks: Sequence[Task]
+    numbers: list[Tensor]
+    q0: Tensor | None
+    base: Tensor | None
+    batch: torch.Size
+
+
+def _part_of(
+    tasks: Sequence[Task], q0: Tensor | None, base: Tensor | None, batch: torch.Size, rows: slice | None
+) -> _Part:
+    """Some rows of the flattened batch, or all of it: only these are copied, however large it is."""
+    if rows is not None:
+        chosen = np.unravel_index(np.arange(rows.start, rows.stop), tuple(batch))
+        places = tuple(map(torch.from_numpy, chosen))
+
+        def some(given: Tensor, axes: int) -> Tensor:
+            return given.expand(*batch, *given.shape[given.ndim - axes :])[places]
+
+        tasks = [task.for_rows(some) for task in tasks]
+        q0 = None if q0 is None else some(q0, 1)
+        base = None if base is None else some(base, 2)
+        batch = torch.Size([rows.stop - rows.start])
+    return _Part(tasks, [task.kernel_numbers() for task in tasks], q0, base, batch)
+
+
+def _targets(part: _Part, derived: int) -> Floats:
+    """(count, width) numbers of all tasks side by side, with room for ``derived`` poses after them."""
+    shape, width = tuple(part.batch), sum(number.shape[-1] for number in part.numbers)
+    targets = np.empty((part.batch.numel(), width + 12 * derived))
+    spread, at = targets.reshape(*shape, -1), 0
+    for number in part.numbers:
+        spread[..., at : at + number.shape[-1]] = number.detach().numpy()
+        at += number.shape[-1]
+    return targets
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,7 +78,8 @@ print(beyond_outputs(call, size))
 )
 def test_a_call_allocates_its_outputs_and_little_more(name, dtype):
     pytest.importorskip("pybullet_data")
-    size = {"inverse kinematics": 700_000, "from q0": 700_000}.get(name, 1_000_000 if name in CALLS else 200_000)
+    sizes = {"inverse kinematics": 700_000, "from q0": 700_000, "with a base": 400_000}
+    size = sizes.get(name, 1_000_000 if name in CALLS else 200_000)
     command = [sys.executable, "-c", MEASURE, name, dtype, str(size)]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240

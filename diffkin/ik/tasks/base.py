@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
@@ -254,6 +254,10 @@ class Task:
         kept = {name: part for name, part in vars(self).items() if isinstance(part, Tensor) and name not in flat}
         made = {name: ordinary(part) for name, part in kept.items() if part.is_inference()}
         return self._with({**made, **flat})
+
+    def for_rows(self: TaskT, some: Callable[[Tensor, int], Tensor]) -> TaskT:
+        """The task with some of its targets: ``some`` picks them from a target, of which the last axes are no batch."""
+        return self._with({name: some(self._target(name), kind.axes) for name, kind in self.batched.items()})
 
     def exact_at(self: TaskT, rows: slice | Tensor) -> TaskT:
         """The task for some rows of its flat targets, these made exact: rounded rotations mean the nearest ones."""
