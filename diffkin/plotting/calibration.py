@@ -54,6 +54,7 @@ def _draw_errors(axes: Any, errors: Mapping[str, Sequence[float]]) -> None:
     for name, values in errors.items():
         axes.plot([1e3 * value for value in values], "-" if name.endswith("bound") else ".", label=name)
     axes.set(yscale="log", xlabel="arm", ylabel="held-out position error, rms [mm]")
+    axes.xaxis.get_major_locator().set_params(integer=True)  # there is no half of an arm
     legend_beside(axes)
 
 

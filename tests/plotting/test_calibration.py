@@ -15,6 +15,7 @@ def test_all_panels() -> None:
     left, middle, right = plotting.calibration_figure(errors, SINGULAR, 2, design).axes
     lines = {line.get_label(): line for line in left.lines}
     np.testing.assert_allclose(lines["before"].get_ydata(), [20.0, 10.0])
+    assert all(float(tick).is_integer() for tick in left.get_xticks())
     assert lines["before"].get_linestyle() == "None" and lines["Cramer-Rao bound"].get_linestyle() == "-"
     np.testing.assert_allclose(middle.lines[0].get_ydata(), [100.0, 1.0, 1e-14])  # zero has no logarithm
     assert [float(x) for x in middle.lines[1].get_xdata()] == [2.5, 2.5]
