@@ -16,6 +16,7 @@ __all__ = ["curves_figure", "filter_error_figure", "flights_figure", "pose_error
 _NO_CURVE = ("step", "seconds", "learning_rate")
 _LEAST_DEG = 1e-3  # angles are drawn on a logarithmic scale
 _LEAST_ERROR = 1e-9
+_UNITS = ("m", "rad", "deg", "s")
 
 
 def curves_figure(rows: Sequence[Mapping[str, float]]) -> Any:
@@ -33,8 +34,14 @@ def curves_figure(rows: Sequence[Mapping[str, float]]) -> Any:
         values = [row[name] for row in rows]
         axes.plot([row["step"] for row in rows], values, "." if len(rows) == 1 else "-")
         axes.set_yscale("log" if 0 < 10 * min(values) < max(values) else "linear")
-        axes.set(title=name.replace("_", " "), xlabel="step")
+        axes.set(title=_title(name), xlabel="step")
     return figure
+
+
+def _title(name: str) -> str:
+    """The name of a score as words, its unit in brackets."""
+    *words, last = name.split("_")
+    return " ".join([*words, f"[{last}]" if words and last in _UNITS else last])
 
 
 def pose_error_figure(errors: Mapping[str, tuple[Float[Tensor, " n"], Float[Tensor, " n"]]]) -> Any:

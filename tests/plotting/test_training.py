@@ -10,10 +10,11 @@ from diffkin import plotting
 
 def test_curves_have_a_panel_for_each_score() -> None:
     rows = [
-        {"step": 10.0 * k, "seconds": 1.0, "learning_rate": 1.0, "loss": 10.0**-k, "score": 1.0 + k} for k in (1, 2, 3)
+        {"step": 10.0 * k, "seconds": 1.0, "learning_rate": 1.0, "loss": 10.0**-k, "hand_error_m": 1.0 + k}
+        for k in (1, 2, 3)
     ]
     figure = plotting.curves_figure(rows)
-    assert [axes.get_title() for axes in figure.axes] == ["loss", "score"]
+    assert [axes.get_title() for axes in figure.axes] == ["loss", "hand error [m]"]
     assert [axes.get_yscale() for axes in figure.axes] == ["log", "linear"]
     np.testing.assert_allclose(figure.axes[0].lines[0].get_xdata(), [10, 20, 30])
     single = plotting.curves_figure(rows[:1])
