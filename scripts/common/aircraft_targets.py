@@ -74,6 +74,8 @@ def make_sun(config: SunConfig, ray: str) -> aircraft.KeepOut | None:
     if angle == 0.0:
         unused("sun", "there is no cone until sun.half_angle_deg is above 0", but=("half_angle_deg",))
         return None
+    for name, degrees in (("azimuth_deg", config.azimuth_deg), ("elevation_deg", config.elevation_deg)):
+        require(math.isfinite(degrees), f"sun.{name}", degrees, "a finite number")
     azimuth, elevation = (
         torch.tensor(math.radians(degrees), dtype=torch.float64)
         for degrees in (config.azimuth_deg, config.elevation_deg)

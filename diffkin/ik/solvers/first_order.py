@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from diffkin._algebra import apply
+from diffkin._given import real, whole
 from diffkin.ik.descent import Memory
 from diffkin.ik.problem import Problem, State
 
@@ -69,6 +70,9 @@ class GradientDescent:
     max_restarts: int = 20
     learning_rate: float = 0.3
 
+    def __post_init__(self) -> None:
+        real(self.learning_rate, "learning_rate", above=0.0)
+
     def start(self, problem: Problem, state: State) -> _Steepest:
         cost, gradient, slope = _evaluate(problem, state)
         rate = torch.full_like(cost, self.learning_rate)
@@ -121,6 +125,11 @@ class Adam:
     learning_rate: float = 0.4
     betas: tuple[float, float] = (0.9, 0.99)
 
+    def __post_init__(self) -> None:
+        real(self.learning_rate, "learning_rate", above=0.0)
+        for beta in self.betas:
+            real(beta, "betas", least=0.0, below=1.0)
+
     def start(self, problem: Problem, state: State) -> _Moments:
         cost, _, slope = _evaluate(problem, state)
         return _Moments(cost, slope, torch.zeros_like(slope), torch.zeros_like(slope), torch.zeros_like(cost))
@@ -172,6 +181,9 @@ class LBFGS:
     max_iterations: int = 300
     max_restarts: int = 40
     history_size: int = 10
+
+    def __post_init__(self) -> None:
+        whole(self.history_size, "history_size", 1)
 
     def start(self, problem: Problem, state: State) -> _Pairs:
         cost, gradient, slope = _evaluate(problem, state)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from diffkin._algebra import apply
-from diffkin.errors import OptionError
+from diffkin._given import real, whole
 from diffkin.ik.descent import Memory
 from diffkin.ik.problem import Problem, State
 
@@ -106,16 +106,11 @@ class LevenbergMarquardt:
     shrink: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (0.0 <= self.damping < float("inf") and 1.0 < self.grow < float("inf") and 0.0 < self.shrink <= 1.0):
-            raise OptionError(
-                "LevenbergMarquardt needs damping >= 0, grow > 1 and shrink above 0 and at most 1; "
-                f"got {self.damping!r}, {self.grow!r} and {self.shrink!r}."
-            )
-        if self.patience < 0 or self.early_iterations < 1:
-            raise OptionError(
-                "LevenbergMarquardt needs patience >= 0 and early_iterations >= 1, "
-                f"got {self.patience!r} and {self.early_iterations!r}."
-            )
+        real(self.damping, "damping", least=0.0)
+        real(self.grow, "grow", above=1.0)
+        real(self.shrink, "shrink", above=0.0, most=1.0)
+        whole(self.patience, "patience", 0)
+        whole(self.early_iterations, "early_iterations", 1)
 
     def start(self, problem: Problem, state: State) -> _Damped:
         cost, residual, derivative = _linear(problem, state)
@@ -170,6 +165,10 @@ class GaussNewton:
     max_restarts: int = 100
     max_step: float = 1.0
     patience: int = 12
+
+    def __post_init__(self) -> None:
+        real(self.max_step, "max_step", above=0.0)
+        whole(self.patience, "patience", 0)
 
     def start(self, problem: Problem, state: State) -> _Undamped:
         cost, residual, derivative = _linear(problem, state)

@@ -8,6 +8,7 @@ import torch
 from scipy.optimize import minimize
 
 from diffkin import ik
+from diffkin.errors import OptionError
 from diffkin.ik.descent import descend
 from diffkin.ik.problem import State, make_problem
 from diffkin.ik.solvers.first_order import LBFGS, Adam, GradientDescent
@@ -59,3 +60,16 @@ def test_at_a_solution_it_has_converged(iiwa, method):
     assert memory.converged.tolist() == [False, True, True]
     assert not memory.stalled.any()
     assert not memory.diverged.any()
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [
+        (GradientDescent, {"learning_rate": 0.0}), (GradientDescent, {"learning_rate": "a"}),
+        (Adam, {"learning_rate": float("nan")}), (Adam, {"betas": (0.9, 1.0)}),
+        (LBFGS, {"history_size": 0}), (LBFGS, {"history_size": -1}), (LBFGS, {"history_size": 2.5}),
+    ],
+)  # fmt: skip
+def test_bad_settings_are_refused(method, setting):
+    with pytest.raises(OptionError, match=next(iter(setting))):
+        method(**setting)

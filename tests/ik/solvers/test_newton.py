@@ -100,9 +100,15 @@ def test_gauss_newton_gives_up_where_nothing_gets_better(iiwa):
 
 @pytest.mark.parametrize(
     "setting",
-    [{"damping": -1.0}, {"damping": float("nan")}, {"grow": 1.0}, {"shrink": 0.0}, {"shrink": 2.0}, {"patience": -1},
+    [{"damping": -1.0}, {"damping": float("nan")}, {"damping": "a"}, {"grow": 1.0}, {"shrink": 0.0}, {"shrink": 2.0}, {"patience": -1},
      {"early_iterations": 0}],
 )  # fmt: skip
 def test_bad_settings_are_refused(setting):
     with pytest.raises(OptionError, match=next(iter(setting))):
         LevenbergMarquardt(**setting)
+
+
+@pytest.mark.parametrize("setting", [{"max_step": 0.0}, {"max_step": float("inf")}, {"patience": -1}])
+def test_bad_settings_of_gauss_newton_are_refused(setting):
+    with pytest.raises(OptionError, match=next(iter(setting))):
+        GaussNewton(**setting)
