@@ -412,3 +412,20 @@ def test_what_is_wrong_is_said_as_before(iiwa):
         dk.solve_ik(iiwa, [ik.PositionTask(None, point), ik.PositionTask("no_such_link", point)])
     with pytest.raises(DiffkinError, match="CouplingTask"):
         dk.solve_ik(iiwa, [ik.PositionTask(None, point), ik.CouplingTask(torch.ones(1, 3), torch.ones(1))])
+
+
+@pytest.mark.parametrize("free_base", [None, "pose"])
+def test_slices_of_a_batch_are_its_rows_however_they_broadcast(iiwa, free_base, monkeypatch):
+    q0 = iiwa.sample(5, seed=3)
+    T = iiwa.forward_kinematics(iiwa.sample(3, seed=4))[:, None]
+    tasks = [ik.PositionTask(None, T[..., :3, 3]), ik.RayDirectionTask(None, (0.0, 0.0, 1.0), T[..., :3, 2])]
+    base = rotations.random_rotation((5,), 5)
+    base = torch.cat((torch.cat((base, torch.full((5, 3, 1), 0.1)), -1), torch.eye(4)[3:].expand(5, 1, 4)), -2).double()
+    whole = dk.solve_ik(iiwa, tasks, q0=q0, base=base, free_base=free_base, max_restarts=4)
+    monkeypatch.setattr(kernel_route, "SLICE", 4)
+    sliced = dk.solve_ik(iiwa, tasks, q0=q0, base=base, free_base=free_base, max_restarts=4)
+    assert whole.success.any()
+    for name in ("q", "success", "position_error", "rotation_error", "iterations", "restarts"):
+        assert torch.equal(getattr(sliced, name), getattr(whole, name)), name
+    if free_base:
+        assert torch.equal(sliced.base, whole.base)
