@@ -28,7 +28,7 @@ def jobs() -> dict[str, Callable[[], object]]:
     for dtype in (torch.float32, torch.float64):
         kind = str(dtype).removeprefix("torch.")
         robot = load_robot(_ROBOT).to(dtype)
-        made[f"checks, {kind}"] = partial(check_finite, torch.zeros(100, dtype=dtype), "zeros")
+        made[f"checks, {kind}"] = partial(check_finite, torch.zeros(100, dtype=dtype, device="cpu"), "zeros")
         made[f"poses, {kind}"] = partial(_poses, robot)
         made[f"Jacobians, {kind}"] = partial(_jacobians, robot)
         made[f"gradients of poses, {kind}"] = partial(_gradients, robot)
@@ -64,7 +64,7 @@ def compile_kernels() -> float:
 
 
 def _poses(robot: Robot) -> None:
-    q, base = robot.sample(2), torch.eye(4, dtype=robot.dtype)
+    q, base = robot.sample(2), torch.eye(4, dtype=robot.dtype, device="cpu")
     robot.forward_kinematics(q)
     robot.forward_kinematics(q, base=base)
 
@@ -109,22 +109,26 @@ def _lists(robot: Robot) -> None:
 def _preferences(robot: Robot) -> None:
     q = robot.sample(2)
     tip = PositionTask(None, robot.forward_kinematics(q)[:, :3, 3])
-    solve_ik(robot, [tip, PostureTask(torch.zeros(robot.dof)), LimitMarginTask(priority=2)])
+    solve_ik(robot, [tip, PostureTask(torch.zeros(robot.dof, device="cpu")), LimitMarginTask(priority=2)])
 
 
 def _dynamics(dtype: torch.dtype) -> None:
     R0 = rotations.random_rotation((2,), 0).to(dtype)
-    omega0 = torch.ones(2, 3, dtype=dtype, requires_grad=True)
-    R, omega = aircraft.simulate_attitude(R0, omega0, torch.tensor([1.0, 2.0, 3.0], dtype=dtype), dt=0.01, steps=2)
+    omega0 = torch.ones(2, 3, dtype=dtype, requires_grad=True, device="cpu")
+    R, omega = aircraft.simulate_attitude(
+        R0, omega0, torch.tensor([1.0, 2.0, 3.0], dtype=dtype, device="cpu"), dt=0.01, steps=2
+    )
     (R.sum() + omega.sum()).backward()
 
 
 def _ways() -> None:
-    best_way([torch.zeros(1, 2, dtype=torch.float64)] * 2, torch.ones(2, dtype=torch.float64))
+    best_way(
+        [torch.zeros(1, 2, dtype=torch.float64, device="cpu")] * 2, torch.ones(2, dtype=torch.float64, device="cpu")
+    )
 
 
 def _wahba() -> None:
-    vectors = torch.eye(3, dtype=torch.float64)
+    vectors = torch.eye(3, dtype=torch.float64, device="cpu")
     aircraft.solve_wahba(vectors, vectors)
 
 

@@ -171,6 +171,30 @@ def test_every_module_has_a_test_of_its_name() -> None:
     assert [name for name in NO_TEST_OF_THEIR_OWN if name not in MODULES] == []
 
 
+CREATE = {
+    *("arange", "as_tensor", "empty", "eye", "full", "linspace", "logspace", "normal", "ones", "rand", "randint"),
+    *("randn", "randperm", "scalar_tensor", "tensor", "tril_indices", "triu_indices", "zeros"),
+}
+"""Functions of torch that make a tensor on the default device, unless told another."""
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if "course" not in file.parts], ids=lambda file: str(file.relative_to(PACKAGE))
+)
+def test_tensors_are_made_on_a_device_that_is_named(file: Path) -> None:
+    """The default device is the user's to set, and a robot may lie on another one."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    unnamed = [
+        call.lineno
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and (call.func.value.id, call.func.attr in CREATE) == ("torch", True)
+        and not {"device", None} & {word.arg for word in call.keywords}
+    ]
+    assert not unnamed, f"{file} makes tensors on the default device in lines {unnamed}"
+
+
 def test_import_is_light() -> None:
     heavy = [
         "pybullet",

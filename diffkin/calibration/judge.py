@@ -63,7 +63,7 @@ def split_held_out(data: Measurements, every: int = 5) -> tuple[Measurements, Me
     Raises:
         diffkin.errors.OptionError: There are too few measurements to hold one out.
     """
-    judged = torch.arange(len(data)) % every == every - 1
+    judged = torch.arange(len(data), device="cpu") % every == every - 1
     if not bool(judged.any()) or bool(judged.all()):
         raise OptionError(f"{len(data)} measurements are too few: every {every}th one is held out. Measure more poses.")
     fitted, held = (

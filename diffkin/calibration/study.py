@@ -176,7 +176,7 @@ def study_design(
     table = []
     for k, count in enumerate(counts):
         chosen = choose_poses(rows, candidates.weigh, count)
-        draws = [torch.randperm(len(rows), generator=generator)[:count] for _ in range(random)]
+        draws = [torch.randperm(len(rows), generator=generator, device="cpu")[:count] for _ in range(random)]
         usual = sorted(mean_variance(rows[some], judge, basis) for some in draws)[random // 2]
         squares = {"chosen": 0.0, "random": 0.0}
         for index in range(arms):

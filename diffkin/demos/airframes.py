@@ -52,7 +52,7 @@ def torque_limit(airframe: Airframe) -> Float[Tensor, " 3"]:
     """(3,) largest torque about each body axis [N m]."""
     known = _LIMITS.get(airframe.robot.name)
     if known is not None:
-        return torch.tensor(known, dtype=torch.float64)
+        return torch.tensor(known, dtype=torch.float64, device="cpu")
     return _ACCELERATION * airframe.mass_properties().inertia.diagonal()
 
 
@@ -100,7 +100,7 @@ class Surfaces:
     def of(cls, airframe: Airframe) -> Surfaces:
         """The surfaces of an airframe; none on a quadrotor."""
         robot, q = airframe.robot, airframe.neutral()
-        forward = torch.tensor([1.0, 0.0, 0.0], dtype=q.dtype)
+        forward = torch.tensor([1.0, 0.0, 0.0], dtype=q.dtype, device="cpu")
         columns: dict[int, Tensor] = {}
         for link in robot.leaves:
             axes = robot.jacobian(q, link=link)[3:]
@@ -161,11 +161,11 @@ def thrust_lines(airframe: Airframe, R_ned_body: Tensor, position: Tensor, torqu
     if not all(name in airframe.points for name in _ROTORS):
         return ()
     at = airframe.points_body(names=_ROTORS)
-    spins = torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=at.dtype)
+    spins = torch.tensor([1.0, -1.0, 1.0, -1.0], dtype=at.dtype, device="cpu")
     weight = 9.81 * airframe.mass_properties().mass
     share = float(weight) / len(_ROTORS)
     mixer = QuadrotorMixer.from_rotors(at, spins, 1.0, 0.02, 4.0 * share)
-    up = torch.tensor([0.0, 0.0, -0.6 * reach_of(airframe) / share], dtype=at.dtype)
+    up = torch.tensor([0.0, 0.0, -0.6 * reach_of(airframe) / share], dtype=at.dtype, device="cpu")
     ends = torch.stack((at, at + mixer.thrusts(weight, torque).unsqueeze(-1) * up), dim=1)
     placed = position + ends @ R_ned_body.mT
     return tuple(line_of(f"thrust {k + 1}", ends, (0.95, 0.5, 0.1), 4.0) for k, ends in enumerate(placed))
@@ -174,8 +174,8 @@ def thrust_lines(airframe: Airframe, R_ned_body: Tensor, position: Tensor, torqu
 def circle(center: Tensor, axis: Tensor, radius: float, count: int = 48) -> Float[Tensor, "n 3"]:
     """(count + 1, 3) points of a closed circle round an axis."""
     axis = axis / axis.norm()
-    aside = torch.eye(3, dtype=axis.dtype)[int(axis.abs().argmin())]
+    aside = torch.eye(3, dtype=axis.dtype, device="cpu")[int(axis.abs().argmin())]
     first = torch.linalg.cross(axis, aside)
     first = first / first.norm()
-    angle = torch.linspace(0.0, 2.0 * math.pi, count + 1, dtype=axis.dtype).unsqueeze(-1)
+    angle = torch.linspace(0.0, 2.0 * math.pi, count + 1, dtype=axis.dtype, device="cpu").unsqueeze(-1)
     return center + radius * (angle.cos() * first + angle.sin() * torch.linalg.cross(axis, first))

@@ -66,9 +66,9 @@ class AttitudeDemo:
 
     def begin(self) -> Scene:
         shown = [math.radians(slider.value) for slider in angle_sliders(self.sequence)]
-        self._angles = torch.tensor(shown, dtype=torch.float64)
+        self._angles = torch.tensor(shown, dtype=torch.float64, device="cpu")
         self._q = self.airframe.neutral()
-        self._lag, self._torque = self.attitude, torch.zeros(3, dtype=torch.float64)
+        self._lag, self._torque = self.attitude, torch.zeros(3, dtype=torch.float64, device="cpu")
         self._hand: set[str] = set()
         self._sweep: float | None = None
         self._nearest, self._moves = math.inf, 0
@@ -81,7 +81,7 @@ class AttitudeDemo:
 
     def step(self, moment: Moment) -> Scene:
         if "level" in moment.touched:
-            self._angles, self._sweep = torch.zeros(3, dtype=torch.float64), None
+            self._angles, self._sweep = torch.zeros(3, dtype=torch.float64, device="cpu"), None
         if "sweep" in moment.touched:
             self._sweep = moment.t
         moved = [k for k, name in enumerate(self._names) if name in moment.touched]
@@ -100,7 +100,7 @@ class AttitudeDemo:
         hinges = self.airframe.robot.joint_names
         turned = float(angle_between(self._lag, self.attitude))
         self._hand = {name for name in hinges if name in moment.touched or (name in self._hand and turned < 0.01)}
-        self._torque = self._law(self._lag, torch.zeros(3, dtype=torch.float64), self.attitude)
+        self._torque = self._law(self._lag, torch.zeros(3, dtype=torch.float64, device="cpu"), self.attitude)
         deflected = self._surfaces.deflected(self._q, self._torque)
         for k, name in enumerate(hinges):
             if name in moment.touched:
@@ -120,7 +120,7 @@ class AttitudeDemo:
         swing = math.radians(40.0) * math.sin(2.0 * math.pi * 4.0 * phase)
         first = swing if 1 / 3 <= phase < 7 / 12 else 0.0
         last = swing if 7 / 12 <= phase < 5 / 6 else 0.0
-        return torch.tensor([first, away + (lock - away) * to_lock, last], dtype=torch.float64)
+        return torch.tensor([first, away + (lock - away) * to_lock, last], dtype=torch.float64, device="cpu")
 
     def rehearsal(self, t: float) -> Mapping[str, Value]:
         if self.rings:
@@ -136,15 +136,15 @@ class AttitudeDemo:
                 "nearest_to_lock_deg": nearest}  # fmt: skip
 
     def _scene(self) -> Scene:
-        R, place = self.attitude, torch.tensor(self._places, dtype=torch.float64)
-        axes = rotation_axes(self._angles, self.sequence)
+        R, place = self.attitude, torch.tensor(self._places, dtype=torch.float64, device="cpu")
+        level, axes = torch.eye(3, dtype=torch.float64, device="cpu"), rotation_axes(self._angles, self.sequence)
         apart = math.degrees(math.asin(min(1.0, float(torch.linalg.cross(axes[:, 0], axes[:, 2]).norm()))))
         self._nearest = min(self._nearest, apart)
         yaw, pitch, roll = (matrix_to_euler(R, "ZYX", check=False).rad2deg() + 0.0).tolist()
         back = euler_to_matrix(matrix_to_euler(R, self.sequence, check=False), self.sequence)
         readings = (
             Reading("yaw", yaw, "deg"), Reading("pitch", pitch, "deg"), Reading("roll", roll, "deg"),
-            Reading("turn from level", math.degrees(float(angle_between(R, torch.eye(3, dtype=torch.float64)))), "deg"),
+            Reading("turn from level", math.degrees(float(angle_between(R, level))), "deg"),
             Reading("axes 1 and 3 apart", round(apart, 6), "deg"),
             Reading("locked", apart < 1.0),
             Reading("there and back", float(angle_between(R, back)), "rad"),

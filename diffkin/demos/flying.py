@@ -20,7 +20,9 @@ __all__ = ["FlyingDemo"]
 _DT = simulation.TIME_STEP
 _LEG = 4.0  # from one attitude to the next [s]
 _MOST = 24  # steps in a moment; a stage that is slower than that falls behind
-_WIDEST = torch.tensor([1.5, 0.6, 1.0], dtype=torch.float64)  # yaw, pitch and roll of an attitude to reach [rad]
+_WIDEST = torch.tensor(
+    [1.5, 0.6, 1.0], dtype=torch.float64, device="cpu"
+)  # yaw, pitch and roll of an attitude to reach [rad]
 _REACHED = math.radians(0.5)
 
 
@@ -38,7 +40,7 @@ class FlyingDemo:
         self._bullet = simulation.is_installed() if bullet is None else bullet
         self.title = f"{airframe.robot.name}: flight"
         self._size = reach_of(self.airframe)
-        self._place = torch.tensor([0.0, 0.0, -1.3 * self._size], dtype=torch.float64)
+        self._place = torch.tensor([0.0, 0.0, -1.3 * self._size], dtype=torch.float64, device="cpu")
         self._inertia = self.airframe.mass_properties().inertia
         self._surfaces = Surfaces.of(self.airframe)
         self.controls: tuple[Control, ...] = (
@@ -51,10 +53,10 @@ class FlyingDemo:
 
     def begin(self) -> Scene:
         self.close()
-        level = torch.eye(3, dtype=torch.float64)
+        level = torch.eye(3, dtype=torch.float64, device="cpu")
         if self._bullet:
             self._flight = simulation.LiveFlight(self.airframe, level)
-        rest = torch.zeros(3, dtype=torch.float64)
+        rest = torch.zeros(3, dtype=torch.float64, device="cpu")
         self._state, self._ghost, self._torque = (level, rest), (level, rest), rest
         self._draws = torch.Generator().manual_seed(self._seed)
         self._law, self._kind = attitude_law(self.airframe), "log_pd"
@@ -103,7 +105,7 @@ class FlyingDemo:
             self._reached += float(angle_between(self._state[0], self._target)) < _REACHED
         self._legs += 1
         self._until = now + _LEG
-        share = torch.rand(3, generator=self._draws, dtype=torch.float64) * 2.0 - 1.0
+        share = torch.rand(3, generator=self._draws, device="cpu", dtype=torch.float64) * 2.0 - 1.0
         self._target: Float[Tensor, "3 3"] = euler_to_matrix(share * _WIDEST, "ZYX")
 
     def rehearsal(self, t: float) -> Mapping[str, Value]:

@@ -371,7 +371,7 @@ class Moment:
 
     def pose(self, name: str) -> Float[Tensor, "4 4"]:
         """Where a gizmo is."""
-        return torch.as_tensor(self._value(name), dtype=torch.float64)
+        return torch.as_tensor(self._value(name), dtype=torch.float64, device="cpu")
 
     def _value(self, name: str) -> Value:
         if name not in self.values:

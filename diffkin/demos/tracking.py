@@ -41,7 +41,7 @@ class TrackingDemo:
             raise closest(ray, airframe.rays, f"ray of airframe {airframe.robot.name!r}:")
         self.title = f"{airframe.robot.name}: track the car"
         self._size = size = reach_of(self.airframe)
-        self._place = torch.tensor([0.0, 0.0, -3.0 * size], dtype=torch.float64)
+        self._place = torch.tensor([0.0, 0.0, -3.0 * size], dtype=torch.float64, device="cpu")
         self._surfaces, self._law = Surfaces.of(self.airframe), attitude_law(self.airframe)
         self.controls: tuple[Control, ...] = (
             Slider("bank", 0.0, 45.0, 30.0, "deg"),
@@ -60,11 +60,11 @@ class TrackingDemo:
         self._q = self.airframe.neutral()
         self._worst, self._frames, self._lost = 0.0, 0, 0
         self._R = self._attitude(30.0)
-        return self._scene(self._point(), 0.0, torch.zeros(3, dtype=torch.float64))
+        return self._scene(self._point(), 0.0, torch.zeros(3, dtype=torch.float64, device="cpu"))
 
     def step(self, moment: Moment) -> Scene:
         if "car" in moment.touched:
-            self._parked = ned_to_enu(moment.pose("car")[:3, 3]) * torch.tensor([1.0, 1.0, 0.0])
+            self._parked = ned_to_enu(moment.pose("car")[:3, 3]) * torch.tensor([1.0, 1.0, 0.0], device="cpu")
         if "drive" in moment.touched:
             self._parked = None
         if self._parked is None:
@@ -73,7 +73,7 @@ class TrackingDemo:
         self._car = self._road(self._driven) if self._parked is None else self._parked
         self._trail = torch.cat((self._trail, self._car[None]))[-_TRAIL:]
         before, self._R = self._R, self._attitude(moment.number("bank"))
-        torque = self._law(before, torch.zeros(3, dtype=torch.float64), self._R)
+        torque = self._law(before, torch.zeros(3, dtype=torch.float64, device="cpu"), self._R)
         start = time.perf_counter()
         found = self._point()
         took = time.perf_counter() - start
@@ -89,16 +89,16 @@ class TrackingDemo:
         """(3, 3) rocking from bank to bank, the nose rising and sinking a little."""
         wave = 2.0 * math.pi * self._rocked / _BANKING
         angles = (0.0, 0.15 * math.sin(0.7 * wave), math.radians(bank_deg) * math.sin(wave))
-        return euler_to_matrix(torch.tensor(angles, dtype=torch.float64), "ZYX")
+        return euler_to_matrix(torch.tensor(angles, dtype=torch.float64, device="cpu"), "ZYX")
 
     def _road(self, t: float) -> Float[Tensor, " 3"]:
         """Where on its figure of eight the car is, NED [m]."""
         wave, size = 2.0 * math.pi * t / _LAP, self._size
         place = (2.6 * size + 0.9 * size * math.sin(2.0 * wave), 2.4 * size * math.sin(wave), 0.0)
-        return torch.tensor(place, dtype=torch.float64)
+        return torch.tensor(place, dtype=torch.float64, device="cpu")
 
     def _car_pose(self, place: Tensor) -> Float[Tensor, "4 4"]:
-        return pose(torch.eye(3, dtype=torch.float64), ned_to_enu(place))
+        return pose(torch.eye(3, dtype=torch.float64, device="cpu"), ned_to_enu(place))
 
     def _point(self) -> Pointing:
         """The gimbal angles, from those now."""
@@ -152,11 +152,11 @@ class TrackingDemo:
         size = self._size
         way = self._trail[-1] - self._trail[max(0, len(self._trail) - 3)]
         heading = math.atan2(float(way[0]), float(way[1])) if float(way.norm()) > 1e-6 else 0.0
-        turn = euler_to_matrix(torch.tensor([heading], dtype=torch.float64), "Z")
+        turn = euler_to_matrix(torch.tensor([heading], dtype=torch.float64, device="cpu"), "Z")
         x, y, _ = ned_to_enu(self._car).tolist()
 
         def box(name: str, ahead: float, up: float, sides: tuple[float, float, float], color: tuple) -> Box:
-            middle = torch.tensor([x, y, up * size], dtype=torch.float64) + turn[:, 0] * ahead * size
+            middle = torch.tensor([x, y, up * size], dtype=torch.float64, device="cpu") + turn[:, 0] * ahead * size
             length, width, height = sides
             return Box(name, pose(turn, middle), (length * size, width * size, height * size), color)
 

@@ -54,7 +54,7 @@ def solve(problem: Problem, options: Options, robot: Robot, q0: Tensor | None, b
     if weights is None or place is None:
         raise NotImplementedError(f"{type(task).__name__} has kernel_weights, but no placement to reach.")
     asked = place.position if place.position is not None else place.rotation
-    poses = torch.eye(4, dtype=torch.float64).repeat(0 if asked is None else len(asked), 1, 1)
+    poses = torch.eye(4, dtype=torch.float64, device="cpu").repeat(0 if asked is None else len(asked), 1, 1)
     if place.rotation is not None:
         poses[:, :3, :3] = place.rotation
     if place.position is not None:

@@ -244,9 +244,9 @@ def _ready(
     entry: _Ready | None = lists.get(key)
     if entry is None:
         problem = make_problem(robot, tasks, batch, movable, free_base)
-        middle = torch.zeros(1, robot.dof, dtype=torch.float64).clamp(problem.lower, problem.upper)
+        middle = torch.zeros(1, robot.dof, dtype=torch.float64, device="cpu").clamp(problem.lower, problem.upper)
         place = None if base is None else base.detach().double().expand(*batch, 4, 4).reshape(-1, 4, 4)[:1]
-        problem = problem.tried(State(middle, place, torch.zeros(1, dtype=torch.long)), batch.numel())
+        problem = problem.tried(State(middle, place, torch.zeros(1, dtype=torch.long, device="cpu")), batch.numel())
         entry = _make_ready(robot, problem, base is not None)
         learnt = any(part.requires_grad for part in (robot.link_masses, robot.link_centers))
         if problem.keeps and not (learnt and any(task.kernel_bodies() for task in problem.tasks)):

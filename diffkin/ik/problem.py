@@ -281,7 +281,7 @@ class Problem:
     @property
     def near2(self) -> float:
         """The squared residual beyond which a target is far."""
-        heaviest = max((float(torch.as_tensor(task.weight).max()) for task in self.tasks), default=1.0)
+        heaviest = max((float(torch.as_tensor(task.weight, device="cpu").max()) for task in self.tasks), default=1.0)
         return NEAR2 * max(1.0, heaviest) ** 2
 
     def strides(self, cost: Tensor) -> Tensor:

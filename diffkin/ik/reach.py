@@ -13,6 +13,7 @@ from diffkin._gate import kernel
 from diffkin.ik.tasks import Task
 from diffkin.ik.tasks.base import Held
 from diffkin.kinematics import dispatch
+from diffkin.robot.conversion import on_cpu
 
 if TYPE_CHECKING:
     from diffkin.robot import Robot
@@ -45,12 +46,12 @@ def reach(robot: Robot, link: int, rigid: bool = False) -> tuple[Tensor, Tensor,
 
 
 def _reach(robot: Robot, link: int, rigid: bool) -> tuple[Tensor, Tensor, float, float]:
-    on_cpu = robot if robot.device.type == "cpu" else robot.to(device="cpu")
-    chain = kernel("ik.chain.pack_chain")(dispatch.mechanism(on_cpu.tree), link)
+    here = on_cpu(robot)
+    chain = kernel("ik.chain.pack_chain")(dispatch.mechanism(here.tree), link)
     if not len(chain.joints):
         place = torch.from_numpy(chain.start[9:12] * chain.length).to(robot.device)
         return place, torch.zeros_like(place), 0.0, 0.0
-    lower, upper = (side.detach().double().numpy()[chain.moving] for side in (on_cpu.lower, on_cpu.upper))
+    lower, upper = (side.detach().double().numpy()[chain.moving] for side in (here.lower, here.upper))
     span = kernel("ik.reach.span")(chain, lower, upper, rigid)
     points: list[Any] = [span.base, kernel("ik.reach.in_link_axes")(chain, span.frame)]
     base, frame = (torch.from_numpy(np.ascontiguousarray(part) * chain.length).to(robot.device) for part in points)

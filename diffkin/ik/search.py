@@ -146,7 +146,7 @@ def joined(parts: Sequence[Found], uses: Sequence[Tensor]) -> Found:
 def _hope2(problem: Problem) -> float:
     """The square of ``HOPE`` in the units of the cost: a problem of many tasks, great weights or lengths ends farther off."""
     tasks = [task for task in problem.tasks if task.priority == 0]
-    heaviest = max(float(torch.as_tensor(task.weight).max()) for task in tasks)
+    heaviest = max(float(torch.as_tensor(task.weight, device="cpu").max()) for task in tasks)
     extent = problem.rounding.length + float((problem.upper - problem.lower)[problem.slides].sum())
     return len(tasks) * (HOPE * max(1.0, heaviest) * max(1.0, extent)) ** 2
 
@@ -154,7 +154,7 @@ def _hope2(problem: Problem) -> float:
 def _run(options: Options, problem: Problem, state: State, watch: Callable[[Tensor, Tensor], None] | None) -> Descent:
     """One descent a start for the tasks of priority 0, then one along their solutions for each priority above."""
     grace = 0.0 if state.grace is None else state.grace
-    most = torch.as_tensor(options.early_iterations + grace).clamp(max=options.max_iterations)
+    most = torch.as_tensor(options.early_iterations + grace, device=state.q.device).clamp(max=options.max_iterations)
     end = descend(options.method, problem.only(0), state, most, watch)
     if not problem.has_second:
         return end

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,7 @@ from diffkin._checks import as_tensor, check_broadcast, check_finite, check_last
 from diffkin.errors import OptionError, ShapeError, closest
 from diffkin.ik import kernel_route, list_route
 from diffkin.ik.descent import Method
+from diffkin.ik.elsewhere import by_the_cpu, is_elsewhere, plainly
 from diffkin.ik.gradients import attach_gradient, without_gradient
 from diffkin.ik.options import Options, make_options
 from diffkin.ik.problem import FREE_BASE, Problem, State, make_problem
@@ -30,7 +30,6 @@ from diffkin.ik.starts import Starts
 from diffkin.ik.tasks import POSE, PoseTask, Task
 from diffkin.ik.turns import check_joint_weights
 from diffkin.kernels.ik.scales import farthest_turn
-from diffkin.kinematics.kept import outside_modes
 from diffkin.robot import Robot
 from diffkin.robot.robot import check_robot_given
 
@@ -96,7 +95,8 @@ def solve_ik(
             with six turning joints that is the nearest of all that ``diffkin.ik.solve_all`` finds, whatever k.
         history: Whether to record the error after each iteration.
         progress: Called now and then as ``progress(finished, total)``.
-        backend: None, or "reference" to force the plain torch path.
+        backend: None, or "reference" to force the plain torch path on the robot's device. Poses for a robot on a GPU are
+            otherwise solved by the kernels on the CPU, and brought back.
         time_limit: [s] after which no further start is begun, or, of targets solved by the kernel, no further 32; None
             for no limit. What was not reached by then has ``success`` False.
 
@@ -128,18 +128,17 @@ def solve_ik(
     differentiated = differentiable and torch.is_grad_enabled()
     plain = without_gradient(robot)
     if isinstance(target, Tensor) and base is None and time_limit is None and not (free_base or locked):
-        result = None
-        if options.nearest_of > 1 and q0 is not None:
-            result = nearest_of_all(options, plain, target, q0, progress)
-        if result is None:
-            result = kernel_route.solve_poses(options, plain, target, q0, progress)
+        if options.backend is None and is_elsewhere(plain, target, q0=q0):
+            result = by_the_cpu(_short_way, plain, target, q0, options, progress)
+        else:
+            result = _short_way(plain, target, q0, options, progress)
         if result is not None:
             object.__setattr__(
                 result, "out_of_reach", partial(_pose_out_of_reach, plain, target, result.success.shape, options)
             )
             if not differentiated:
                 return result
-            with _plainly(robot):
+            with plainly(robot):
                 return attach_gradient(robot, _as_tasks(target), result, None, None, None, _movable(robot, (), None))
     tasks = _as_tasks(target)
     if options.nearest_of > 1 and q0 is None:
@@ -151,7 +150,7 @@ def solve_ik(
     if free_base and base is None:
         base = torch.eye(4, dtype=robot.dtype, device=robot.device)
     batch = _batch(tasks, q0, base, robot)
-    with _plainly(robot), torch.no_grad():
+    with plainly(robot), torch.no_grad():
         movable = _movable(robot, locked, q0)
         arguments = (plain, tasks, options, q0, base, free_base, movable, batch, progress, deadline)
         result = list_route.solve_tasks(*arguments)
@@ -162,8 +161,18 @@ def solve_ik(
         object.__setattr__(result, "out_of_reach", partial(out_of_reach, plain, tasks, base, batch, *tolerances))
     if not differentiated:
         return result
-    with _plainly(robot):
+    with plainly(robot):
         return attach_gradient(robot, tasks, result, q0, base, free_base, movable)
+
+
+def _short_way(
+    robot: Robot, target: Tensor, q0: Tensor | None, options: Options, progress: Progress | None
+) -> IKResult | None:
+    """Poses of the tip by the kernels; None where they do not apply or the long way has to say what is wrong."""
+    result = None
+    if options.nearest_of > 1 and q0 is not None:
+        result = nearest_of_all(options, robot, target, q0, progress)
+    return kernel_route.solve_poses(options, robot, target, q0, progress) if result is None else result
 
 
 def _solve(
@@ -252,16 +261,6 @@ def _result(robot: Robot, problem: Problem, options: Options, found: Found, q0: 
     base = None if found.base is None or not problem.free_base else found.base.to(robot.dtype)
     history = None if found.history is None else found.history.transpose(0, 1)
     return IKResult(q, success, position, rotation, found.iterations, found.restarts, base, history)
-
-
-@contextlib.contextmanager
-def _plainly(robot: Robot) -> Iterator[None]:
-    """Whatever modes the caller is in, computing is exact, on the robot's device, and open to autograd."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(outside_modes(robot.device.type))
-        if torch.get_default_device() != robot.device:
-            stack.enter_context(robot.device)
-        yield
 
 
 def _pose_out_of_reach(robot: Robot, target: Tensor, batch: torch.Size, options: Options) -> Tensor:

@@ -145,6 +145,16 @@ class KinematicTree:
             self.cache[dtype] = self.to(dtype=dtype)
         return self.cache[dtype]
 
+    def on(self, device: torch.device) -> KinematicTree:
+        """The same tree on another device, made once."""
+        if device == self.device:
+            return self
+        if self.has_gradient:
+            return self.to(device=device)
+        if device not in self.cache:
+            self.cache[device] = self.to(device=device)
+        return self.cache[device]
+
     def path(self, joint: int) -> tuple[int, ...]:
         """The joints from the base to ``joint``, that joint included; empty for -1."""
         way: list[int] = []

@@ -68,7 +68,7 @@ class Goal:
         """
         if len(q) < 2:
             return 0.0
-        ticks = torch.arange(len(q)) if ticks is None else ticks
+        ticks = torch.arange(len(q), device=q.device) if ticks is None else ticks
         residual, jacobian = self.problem.linearize(State(q[:-1], None, ticks[1:]))
         step = (torch.linalg.pinv(jacobian, rtol=1e-3) @ residual[..., None]).squeeze(-1)
         return float(step.abs().amax(-1).quantile(0.9))

@@ -70,7 +70,7 @@ def _some(q: Tensor, most: int, generator: torch.Generator) -> Tensor:
     """At most so many of some solutions (n, dof), by chance; the first, which was followed longest, always."""
     if len(q) <= most:
         return q
-    return torch.cat((q[:1], q[1 + torch.randperm(len(q) - 1, generator=generator)[: most - 1]]))
+    return torch.cat((q[:1], q[1 + torch.randperm(len(q) - 1, generator=generator, device="cpu")[: most - 1]]))
 
 
 def _followed(robot: Robot, targets: Targets, tick: Tensor, q: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def best_way(
     Returns:
         (m, dof) the sequence, and its largest step.
     """
-    bounds = torch.tensor([0, *(len(layer) for layer in layers)]).cumsum(0)
+    bounds = torch.tensor([0, *(len(layer) for layer in layers)], device=layers[0].device).cumsum(0)
     q = torch.cat(layers)
     cost = q.new_zeros(len(q)) if extra is None else torch.cat(extra)
     cheapest = _by_kernel if kernels_apply(q) else _by_torch
@@ -115,7 +115,7 @@ def best_way(
 
 def narrowest_step(layers: list[Tensor], reach: float = torch.inf) -> float:
     """The smallest largest step of any sequence of one solution a layer, (k, dof) each; infinite if above ``reach``."""
-    bounds = torch.tensor([0, *(len(layer) for layer in layers)]).cumsum(0)
+    bounds = torch.tensor([0, *(len(layer) for layer in layers)], device=layers[0].device).cumsum(0)
     q = torch.cat(layers)
     cheapest = _by_kernel if kernels_apply(q) else _by_torch
     return cheapest(q, bounds, torch.ones_like(q[0]), reach, torch.inf, None)[1]
@@ -149,5 +149,5 @@ def _by_torch(
     way = [int(best.argmin())]
     for from_which in reversed(back):
         way.append(int(from_which[way[-1]]))
-    rows = torch.tensor([part.start + k for part, k in zip(parts, reversed(way), strict=True)])
+    rows = torch.tensor([part.start + k for part, k in zip(parts, reversed(way), strict=True)], device=q.device)
     return rows, float(best.min())

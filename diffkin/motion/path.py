@@ -16,6 +16,7 @@ from diffkin._checks import as_tensor, check_finite, check_last, check_pose
 from diffkin._given import real
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik import PoseTask, Task, solve_all, solve_ik
+from diffkin.ik.elsewhere import by_the_cpu, is_elsewhere, plainly
 from diffkin.ik.problem import Problem, State, make_problem
 from diffkin.motion.goal import ENOUGH, OWN, Goal, largest_step
 from diffkin.motion.ways import chosen_way, followed_way, straightened
@@ -104,17 +105,22 @@ def solve_path(
             ends differ.
     """
     check_robot_given(robot)
-    exact = robot.to(torch.float64)
-    problem, poses, count = _path(exact, T)
-    weights = _vector(robot, joint_weights, "joint_weights", torch.ones(robot.dof))
-    if not bool((weights > 0).all()):
-        raise OptionError(f"joint_weights must be above 0, got {weights.tolist()}.")
-    limit_weight = real(limit_weight, "limit_weight", least=0.0)
-    begin = None if q_start is None else _vector(robot, q_start, "q_start", weights)
-    if closed and not _meets_itself(poses, count):
-        raise OptionError("closed=True needs a path whose last pose is its first: append T[:1] to it.")
-    goal = Goal(exact, problem, poses, count, weights, limit_weight, closed, seed)
-    with torch.no_grad():
+    if is_elsewhere(robot, T, q_start=q_start):
+        options = {"closed": closed, "allow_reconfigurations": allow_reconfigurations, "seed": seed}
+        return by_the_cpu(
+            solve_path, robot, T, q_start, joint_weights=joint_weights, limit_weight=limit_weight, **options
+        )
+    with plainly(robot), torch.no_grad():
+        exact = robot.to(torch.float64)
+        problem, poses, count = _path(exact, T)
+        weights = _vector(robot, joint_weights, "joint_weights", torch.ones(robot.dof, device=robot.device))
+        if not bool((weights > 0).all()):
+            raise OptionError(f"joint_weights must be above 0, got {weights.tolist()}.")
+        limit_weight = real(limit_weight, "limit_weight", least=0.0)
+        begin = None if q_start is None else _vector(robot, q_start, "q_start", weights)
+        if closed and not _meets_itself(poses, count):
+            raise OptionError("closed=True needs a path whose last pose is its first: append T[:1] to it.")
+        goal = Goal(exact, problem, poses, count, weights, limit_weight, closed, seed)
         firsts = _firsts(goal, begin)
         best, enough = _followed(goal, firsts)
         if best is None or goal.chooses or not enough:
@@ -124,7 +130,7 @@ def solve_path(
 
 def _firsts(goal: Goal, begin: Tensor | None) -> Tensor:
     """(k, dof) where the path may begin."""
-    start = torch.zeros(1, dtype=torch.long)
+    start = torch.zeros(1, dtype=torch.long, device=goal.robot.device)
     if begin is not None:
         return solve_ik(goal.robot, goal.targets(start), q0=begin[None], seed=goal.seed).q
     some = solve_all(goal.robot, goal.targets(start), max_solutions=_CANDIDATES, seed=goal.seed)
@@ -171,7 +177,7 @@ def _better(goal: Goal, firsts: Tensor, best: Tensor | None, fewest: bool) -> Te
         return _better(plain, firsts, best, fewest)
     if best is not None:
         return best
-    every = torch.arange(goal.count)
+    every = torch.arange(goal.count, device=goal.robot.device)
     return solve_ik(goal.robot, goal.targets(every), q0=firsts[:1].expand(goal.count, -1), seed=goal.seed).q
 
 
@@ -183,7 +189,7 @@ def _rank(goal: Goal, q: Tensor, fewest: bool) -> tuple[int, float]:
 
 def _path(robot: Robot, T: Any) -> tuple[Problem, Tensor | None, int]:
     """The path as one problem, its poses if it is made of them, and its length."""
-    poses, everything = None, torch.ones(robot.dof, dtype=torch.bool)
+    poses, everything = None, torch.ones(robot.dof, dtype=torch.bool, device=robot.device)
     if isinstance(T, Task) or (isinstance(T, (list, tuple)) and len(T) and isinstance(T[0], Task)):
         tasks = [T] if isinstance(T, Task) else list(T)
         batch = torch.broadcast_shapes(*(task.batch_shape for task in tasks))
@@ -213,7 +219,7 @@ def _meets_itself(poses: Tensor | None, count: int) -> bool:
 
 def _judged(robot: Robot, goal: Goal, q: Tensor, bound: float) -> PathResult:
     q = torch.minimum(torch.maximum(q.to(robot.dtype), robot.lower.detach()), robot.upper.detach())
-    position, rotation = goal.problem.errors(State(q.double(), None, torch.arange(len(q))))
+    position, rotation = goal.problem.errors(State(q.double(), None, torch.arange(len(q), device=q.device)))
     tolerance = 1e-6 if robot.dtype == torch.float64 else 1e-5
     met = bool(((position <= tolerance) & (rotation <= tolerance)).all())
     jumps = _jumps(goal, q.double(), bound)
@@ -226,7 +232,7 @@ def _jumps(goal: Goal, q: Tensor, bound: float) -> tuple[int, ...]:
     long = (step > max(bound, _SAME)).nonzero().flatten()
     if goal.poses is None or not len(long):
         return tuple(long.tolist())
-    share = torch.linspace(0.0, 1.0, _PARTS + 1, dtype=torch.float64)[:, None]
+    share = torch.linspace(0.0, 1.0, _PARTS + 1, dtype=torch.float64, device=q.device)[:, None]
     between = _between(goal.poses[long, None], goal.poses[long + 1, None], share)
     guess = q[long, None] + share * (q[long + 1] - q[long])[:, None]
     found = solve_ik(goal.robot, between, q0=guess, max_restarts=0)

@@ -35,7 +35,7 @@ def filled(
     Returns:
         (count, dof) the best found and (count,) whether it is a solution.
     """
-    time = torch.arange(count)
+    time = torch.arange(count, device=way.device)
     after = torch.searchsorted(ticks, time, right=True).clamp(1, max(1, len(ticks) - 1))
     if len(ticks) == 1:
         guess = way.expand(count, -1)
@@ -63,7 +63,7 @@ def smoothed(robot: Robot, targets: Targets, q: Tensor, fixed: Tensor, rounds: i
         (n, dof) solutions.
     """
     count = len(q)
-    time = torch.arange(count)
+    time = torch.arange(count, device=q.device)
     marks = fixed.nonzero().flatten()
     place = torch.searchsorted(marks, time, right=True)
     left, right = marks[(place - 1).clamp(min=0)], marks[place.clamp(max=len(marks) - 1)]

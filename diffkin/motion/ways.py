@@ -21,10 +21,10 @@ _STARTS = 16  # of a closed path without a start: so many ends are tried
 
 def followed_way(goal: Goal, firsts: Float[Tensor, "k dof"]) -> Float[Tensor, "n dof"] | None:
     """Every tick solved from the last, from the start of which the largest step is least; None if all fail."""
-    q, good = firsts, torch.ones(len(firsts), dtype=torch.bool)
-    path, longest = [q], torch.zeros(len(firsts), dtype=torch.float64)
+    q, good = firsts, torch.ones(len(firsts), dtype=torch.bool, device=firsts.device)
+    path, longest = [q], torch.zeros(len(firsts), dtype=torch.float64, device=firsts.device)
     for tick in range(goal.count):
-        found = solve_ik(goal.robot, goal.targets(torch.full((len(q),), tick)), q0=q, max_restarts=0)
+        found = solve_ik(goal.robot, goal.targets(torch.full((len(q),), tick, device=q.device)), q0=q, max_restarts=0)
         good = good & found.success
         if not bool(good.any()):
             return None
@@ -47,7 +47,7 @@ def followed_way(goal: Goal, firsts: Float[Tensor, "k dof"]) -> Float[Tensor, "n
 
 def straightened(goal: Goal, q: Float[Tensor, "n dof"]) -> Float[Tensor, "n dof"]:
     """A way between its two ends with shorter steps."""
-    fixed = torch.zeros(len(q), dtype=torch.bool)
+    fixed = torch.zeros(len(q), dtype=torch.bool, device=q.device)
     fixed[0] = fixed[-1] = True
     return smoothed(goal.robot, goal.targets, q, fixed)
 
@@ -67,8 +67,13 @@ def chosen_way(
     Returns:
         (n, dof) coordinates; None where the first tick has no solution.
     """
-    ticks = torch.linspace(0, goal.count - 1, min(goal.count, _LAYERS)).round().long().unique()
-    found = solve_ik(goal.robot, goal.targets(torch.zeros(len(firsts), dtype=torch.long)), q0=firsts, max_restarts=0)
+    ticks = torch.linspace(0, goal.count - 1, min(goal.count, _LAYERS), device=firsts.device).round().long().unique()
+    found = solve_ik(
+        goal.robot,
+        goal.targets(torch.zeros(len(firsts), dtype=torch.long, device=firsts.device)),
+        q0=firsts,
+        max_restarts=0,
+    )
     first = found.q[found.success]
     if not len(first):
         return None
@@ -120,7 +125,7 @@ def _repaired(goal: Goal, q: Tensor, fixed: Tensor, effort: int) -> Tensor:
         worst = int(step.argmax()) if len(step) else 0
         if not len(step) or float(step[worst]) <= bound:
             break
-        ticks = torch.arange(max(0, worst - _AROUND), min(len(q), worst + 2 + _AROUND))
+        ticks = torch.arange(max(0, worst - _AROUND), min(len(q), worst + 2 + _AROUND), device=q.device)
         layers = layers_of(goal.robot, goal.targets, ticks, q[ticks[:1]], q[ticks[-1:]], goal.seed, effort)
         known = [torch.cat((layer, q[tick][None])) for layer, tick in zip(layers, ticks, strict=True)]
         way, _ = best_way(known, goal.weights)

@@ -144,7 +144,7 @@ def shown_robot(robot: Robot | Airframe, base: Any = None, R_ned_body: Any = Non
     if not isinstance(mechanism, Robot):
         raise OptionError(f"robot must be a Robot or an aircraft.Airframe, got {type(robot).__name__}.")
     mechanism = mechanism.to(dtype=torch.float64, device="cpu")
-    placed = torch.eye(4, dtype=torch.float64)
+    placed = torch.eye(4, dtype=torch.float64, device="cpu")
     if R_ned_body is not None:
         if not isinstance(robot, Airframe) or base is not None:
             raise OptionError(
@@ -154,7 +154,7 @@ def shown_robot(robot: Robot | Airframe, base: Any = None, R_ned_body: Any = Non
         if tuple(attitude.shape) != (3, 3):
             raise ShapeError(f"R_ned_body must have shape (3, 3), one attitude; got {tuple(attitude.shape)}.")
         check_rotation(attitude, "R_ned_body")
-        placed = pose_of(attitude_ned_frd_to_enu_flu(attitude), torch.zeros(3, dtype=torch.float64))
+        placed = pose_of(attitude_ned_frd_to_enu_flu(attitude), torch.zeros(3, dtype=torch.float64, device="cpu"))
     elif base is not None:
         placed = _plain(base, "base")
         if tuple(placed.shape) != (4, 4):

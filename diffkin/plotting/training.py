@@ -58,7 +58,7 @@ def pose_error_figure(errors: Mapping[str, tuple[Float[Tensor, " n"], Float[Tens
     for name, (position, rotation) in errors.items():
         for axis, values in zip(axes, (1e3 * position, torch.rad2deg(rotation))):
             shown = values.sort().values.clamp(min=_LEAST_ERROR).tolist()
-            axis.plot(shown, torch.linspace(0, 100, len(values)).tolist(), label=name)
+            axis.plot(shown, torch.linspace(0, 100, len(values), device="cpu").tolist(), label=name)
     for axis, label in zip(axes, ("position error [mm]", "rotation error [deg]")):
         axis.set(xscale="log", xlabel=label, ylabel="targets below [%]")
     for axis, k, scale in ((axes[0], 0, 1e3), (axes[1], 1, 180.0 / torch.pi)):
@@ -82,7 +82,7 @@ def filter_error_figure(dt: float, errors: Mapping[str, Float[Tensor, "steps rec
     axes = figure.subplots()
     for name, angles in errors.items():
         rms = angles.square().nanmean(1).sqrt().rad2deg()
-        axes.plot((dt * torch.arange(len(rms))).tolist(), rms.tolist(), label=name)
+        axes.plot((dt * torch.arange(len(rms), device="cpu")).tolist(), rms.tolist(), label=name)
     axes.set(xlabel="time [s]", ylabel="error, root mean square [deg]", title=title)
     legend_beside(axes)
     return figure
@@ -102,7 +102,7 @@ def flights_figure(dt: float, angles: Mapping[str, Mapping[str, Float[Tensor, "s
     figure = new_figure(width=4.2 * len(angles), height=3.8)
     for axes, (where, flights) in zip(figure.subplots(1, len(angles), squeeze=False)[0], angles.items()):
         for k, (name, angle) in enumerate(flights.items()):
-            time = (dt * torch.arange(len(angle))).tolist()
+            time = (dt * torch.arange(len(angle), device="cpu")).tolist()
             degrees = angle.double().rad2deg().clamp(min=_LEAST_DEG)
             axes.semilogy(time, degrees.median(1).values.tolist(), color=f"C{k}", label=f"{name}, median")
             high = degrees.quantile(0.95, 1).tolist()

@@ -13,8 +13,9 @@ from diffkin.errors import DeviceError, DiffkinError, DtypeError, OptionError
 if TYPE_CHECKING:
     from diffkin.robot.robot import Robot
 
-__all__ = ["converted", "wanted"]
+__all__ = ["converted", "on_cpu", "wanted"]
 
+_ON_CPU = "on the CPU"
 _TENSORS = ("lower", "upper", "max_velocity", "max_effort", "link_masses", "link_centers")
 
 
@@ -74,3 +75,20 @@ def converted(robot: Robot, dtype: torch.dtype | None, device: torch.device | No
             f"{str(error).splitlines()[0]}."
         ) from error
     return dataclasses.replace(robot, tree=tree, configurations=named, **moved)
+
+
+def on_cpu(robot: Robot) -> Robot:
+    """The robot on the CPU, made once and kept with it: what is derived for one call serves the next.
+
+    Raises:
+        diffkin.errors.DeviceError: Its numbers cannot be read, as on the device "meta".
+    """
+    if robot.device.type == "cpu":
+        return robot
+    robot.check_unchanged()
+    kept: Robot | None = robot.cache.get(_ON_CPU)
+    if kept is None:
+        kept = converted(robot, None, torch.device("cpu"))
+        if not (robot.tree.has_gradient or robot.lower.requires_grad or robot.upper.requires_grad):
+            robot.cache[_ON_CPU] = kept
+    return kept

@@ -50,7 +50,7 @@ def bones_of(robot: Robot) -> tuple[Bone, ...]:
     """
     tree = robot.tree
     origins, offsets = tree.origins.detach().double().cpu(), tree.link_offsets.detach().double().cpu()
-    zero, least = torch.zeros(3, dtype=torch.float64), _LEAST * reach_of(robot)
+    zero, least = torch.zeros(3, dtype=torch.float64, device="cpu"), _LEAST * reach_of(robot)
     bones = [Bone(parent, zero, origins[joint, :3, 3], joint) for joint, parent in enumerate(tree.parents)]
     carrying = set(tree.parents)
     for index, (link, joint) in enumerate(zip(robot.link_names, tree.link_joint, strict=True)):

@@ -59,7 +59,9 @@ class BulletAirframe:
         q: Float[Tensor, " dof"] | None = None,
     ) -> None:
         """Put the aircraft at an attitude, a NED position [m] and hinge angles [rad], at rest, without simulating."""
-        place = torch.zeros(3, dtype=torch.float64) if position is None else position.detach().double().cpu()
+        place = (
+            torch.zeros(3, dtype=torch.float64, device="cpu") if position is None else position.detach().double().cpu()
+        )
         rotation = attitude_ned_frd_to_enu_flu(R_ned_body.detach().double().cpu())
         placed = pose(rotation, ned_to_enu(place)) @ self.body.inertial_frame(self.airframe.robot.base)
         bullet().resetBasePositionAndOrientation(
@@ -79,7 +81,7 @@ class BulletAirframe:
         """NED origin [m] and unit direction of a named ray."""
         mark = self.airframe.ray(name)
         placed = self.body.link_pose(mark.link)
-        axis = placed[:3, :3] @ torch.tensor(mark.axis, dtype=torch.float64)
+        axis = placed[:3, :3] @ torch.tensor(mark.axis, dtype=torch.float64, device="cpu")
         return enu_to_ned(_carry(placed, mark.offset)), enu_to_ned(axis / torch.linalg.vector_norm(axis))
 
 
@@ -186,7 +188,7 @@ def measure_pointing(
         goal = target.toward(origin + position)
         goal = goal[k] if goal.ndim == 2 else goal
         angles.append(turn_to(goal / goal.norm(), axis).norm())
-    return torch.stack(angles) if angles else torch.zeros(0, dtype=torch.float64)
+    return torch.stack(angles) if angles else torch.zeros(0, dtype=torch.float64, device="cpu")
 
 
 def _compare_jacobians(flying: BulletAirframe, rotation: Tensor, place: Tensor, q: Tensor, step: float = 2e-3) -> float:
@@ -196,7 +198,7 @@ def _compare_jacobians(flying: BulletAirframe, rotation: Tensor, place: Tensor, 
     for column in range(6 + airframe.dof):
         samples = []
         for shift in (-2.0, -1.0, 1.0, 2.0):
-            moved = torch.zeros(6 + airframe.dof, dtype=torch.float64)
+            moved = torch.zeros(6 + airframe.dof, dtype=torch.float64, device="cpu")
             moved[column] = shift * step
             flying.reset(rotation @ rotvec_to_matrix(moved[:3]), place + moved[3:6], q + moved[6:])
             samples.append(_measure(flying))
@@ -217,7 +219,7 @@ def _measure(flying: BulletAirframe) -> Tensor:
 
 
 def _carry(placed: Tensor, offset: Sequence[float]) -> Tensor:
-    return placed[:3, :3] @ torch.tensor(offset, dtype=torch.float64) + placed[:3, 3]
+    return placed[:3, :3] @ torch.tensor(offset, dtype=torch.float64, device="cpu") + placed[:3, 3]
 
 
 # -- pictures -------------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class BulletRobot:
     def coordinates(self) -> Float[Tensor, " dof"]:
         """Read ``q`` back from Bullet's joints."""
         p = bullet()
-        q = torch.zeros(self.robot.dof, dtype=torch.float64)
+        q = torch.zeros(self.robot.dof, dtype=torch.float64, device="cpu")
         for drive in reversed(self.drives):  # a joint's own drive comes before those that mimic it
             if drive.multiplier != 0.0:
                 value = p.getJointState(self.body, drive.index, physicsClientId=self.client)[0]
@@ -134,16 +134,16 @@ class BulletRobot:
         """
         p = bullet()
         movements, zeros = self._movements(q), [0.0] * len(self.movable)
-        at = torch.zeros(3, dtype=torch.float64) if point is None else point.detach().cpu().double()
+        at = torch.zeros(3, dtype=torch.float64, device="cpu") if point is None else point.detach().cpu().double()
         local = self.inertial_frame(link)[:3, :3].T @ at
         with quiet():  # it warns of every axis that is not of unit length to the last digit
             linear, angular = p.calculateJacobian(
                 self.body, self.links[link], local.tolist(), movements, zeros, zeros, physicsClientId=self.client
             )
-        columns = torch.tensor([linear, angular], dtype=torch.float64)
+        columns = torch.tensor([linear, angular], dtype=torch.float64, device="cpu")
         turn = to_pose(*p.getBasePositionAndOrientation(self.body, physicsClientId=self.client))[:3, :3]
         rows = (turn @ columns).reshape(6, -1)
-        jacobian = torch.zeros(6, self.robot.dof, dtype=torch.float64)
+        jacobian = torch.zeros(6, self.robot.dof, dtype=torch.float64, device="cpu")
         for drive in self.drives:
             if drive.in_tree:
                 jacobian[:, drive.coordinate] += drive.multiplier * rows[:, drive.column]
@@ -178,7 +178,7 @@ def load(client: int, robot: Robot, base: Float[Tensor, "4 4"] | None = None) ->
         diffkin.errors.ModelFileError: Bullet cannot load it.
     """
     p = bullet()
-    placed = torch.eye(4, dtype=torch.float64) if base is None else base.detach().cpu().double()
+    placed = torch.eye(4, dtype=torch.float64, device="cpu") if base is None else base.detach().cpu().double()
     check_pose(placed, "base")
     if placed.ndim != 2:
         raise ShapeError(f"base must have shape (4, 4), one pose; got {tuple(placed.shape)}.")
@@ -202,8 +202,8 @@ def load(client: int, robot: Robot, base: Float[Tensor, "4 4"] | None = None) ->
 
 def to_pose(position: Any, quat_xyzw: Any) -> Float[Tensor, "4 4"]:
     """(4, 4) pose from Bullet's position [m] and quaternion."""
-    rotation = quat_xyzw_to_matrix(torch.tensor(quat_xyzw, dtype=torch.float64))
-    return pose(rotation, torch.tensor(position, dtype=torch.float64))
+    rotation = quat_xyzw_to_matrix(torch.tensor(quat_xyzw, dtype=torch.float64, device="cpu"))
+    return pose(rotation, torch.tensor(position, dtype=torch.float64, device="cpu"))
 
 
 def _drives(robot: Robot, movable: list[Any]) -> tuple[_Drive, ...]:
@@ -212,7 +212,7 @@ def _drives(robot: Robot, movable: list[Any]) -> tuple[_Drive, ...]:
     following: list[_Drive] = []
     for column, info in enumerate(movable):
         index, joint, kind, child = info[0], info[1].decode(), info[2], info[12].decode()
-        length = float(torch.tensor(info[13], dtype=torch.float64).norm()) if kind == _PRISMATIC else 1.0
+        length = float(torch.tensor(info[13], dtype=torch.float64, device="cpu").norm()) if kind == _PRISMATIC else 1.0
         tree = robot.tree
         carrier = tree.link_joint[robot.link_names.index(child)] if child in robot.link_names else -1
         in_tree = carrier >= 0 and child != robot.base

@@ -224,7 +224,7 @@ def bullet_ik(arm: BulletRobot, targets: Float[Tensor, "n 4 4"], iterations: int
         for joint, value in zip(arm.movable, values):
             p.resetJointState(arm.body, joint, value, 0.0, physicsClientId=arm.client)
         answers.append(arm.coordinates())
-    q = torch.stack(answers) if answers else torch.zeros(0, robot.dof, dtype=torch.float64)
+    q = torch.stack(answers) if answers else torch.zeros(0, robot.dof, dtype=torch.float64, device="cpu")
     distance, angle = read_back(arm, q, targets)
     slack = 1e-9  # a joint that Bullet put on its limit may be off it by rounding
     return BulletIK(q, distance, angle, ((q >= lower - slack) & (q <= upper + slack)).all(-1))
@@ -274,7 +274,7 @@ def check_solutions(
         arm = load(client, robot)
         samples = robot.sample(configurations, seed=seed)
         distance, angle = compare_poses(arm, samples)
-        point = torch.tensor([0.05, -0.08, 0.12], dtype=torch.float64)
+        point = torch.tensor([0.05, -0.08, 0.12], dtype=torch.float64, device="cpu")
         jacobians = max(compare_jacobians(arm, samples), compare_jacobians(arm, samples, point))
         solved = success.nonzero().flatten()
         read = read_back(arm, q[solved], targets[solved])
@@ -319,7 +319,7 @@ def _check_batch(q: Tensor, robot: Robot) -> None:
 
 
 def _stack(poses: list[Tensor]) -> Tensor:
-    return torch.stack(poses) if poses else torch.zeros(0, 4, 4, dtype=torch.float64)
+    return torch.stack(poses) if poses else torch.zeros(0, 4, 4, dtype=torch.float64, device="cpu")
 
 
 def _worst(errors: Tensor) -> float | None:

@@ -110,7 +110,7 @@ def fly(
             for body, vector in zip(bodies, apply(flu, frd_to_flu(torques[-1])).tolist()):
                 p.applyExternalTorque(body, -1, vector, p.WORLD_FRAME, physicsClientId=client)
             p.stepSimulation(physicsClientId=client)
-    time = torch.arange(steps + 1, dtype=torch.float64) * dt
+    time = torch.arange(steps + 1, dtype=torch.float64, device="cpu") * dt
     return Flight(time, torch.stack(attitudes, dim=1), torch.stack(rates, dim=1), torch.stack(torques, dim=1))
 
 

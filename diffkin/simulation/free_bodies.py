@@ -167,8 +167,8 @@ def compare_integrators(inertia: Float[Tensor, "3 3"], seed: int = 0) -> dict[st
     """
     generator = torch.Generator().manual_seed(seed)
     start = random_rotation(4, seed=generator)
-    rate = torch.randn(4, 3, generator=generator, dtype=torch.float64)
-    torque = torch.randn(4, 2400, 3, generator=generator, dtype=torch.float64) * inertia.diagonal()
+    rate = torch.randn(4, 3, generator=generator, device="cpu", dtype=torch.float64)
+    torque = torch.randn(4, 2400, 3, generator=generator, device="cpu", dtype=torch.float64) * inertia.diagonal()
     apart = compare_bullet_integrator(start, rate, inertia, torque, damping=BULLET_DAMPING)
     return {
         "bullet_integrator_difference_rad": apart,
@@ -182,5 +182,5 @@ def read_attitudes(client: int, bodies: list[int]) -> tuple[Tensor, Tensor]:
     p = bullet()
     poses = [p.getBasePositionAndOrientation(body, physicsClientId=client)[1] for body in bodies]
     rates = [p.getBaseVelocity(body, physicsClientId=client)[1] for body in bodies]
-    rotation = quat_xyzw_to_matrix(torch.tensor(poses, dtype=torch.float64))
-    return rotation, torch.tensor(rates, dtype=torch.float64)
+    rotation = quat_xyzw_to_matrix(torch.tensor(poses, dtype=torch.float64, device="cpu"))
+    return rotation, torch.tensor(rates, dtype=torch.float64, device="cpu")

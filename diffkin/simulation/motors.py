@@ -72,10 +72,14 @@ def drive_to(
     p.setTimeStep(TIME_STEP, **at)
     infos = [p.getJointInfo(arm.body, joint, **at) for joint in joints]
     forces = [info[10] if info[10] > 0 else 1000.0 for info in infos]  # files may leave the effort out
-    start = torch.tensor([state[0] for state in p.getJointStates(arm.body, joints, **at)], dtype=torch.float64)
-    goal = torch.tensor(arm.joint_values(q), dtype=torch.float64)
+    start = torch.tensor(
+        [state[0] for state in p.getJointStates(arm.body, joints, **at)], dtype=torch.float64, device="cpu"
+    )
+    goal = torch.tensor(arm.joint_values(q), dtype=torch.float64, device="cpu")
     if move_seconds is None:
-        speeds = torch.tensor([info[11] if info[11] > 0 else math.inf for info in infos], dtype=torch.float64)
+        speeds = torch.tensor(
+            [info[11] if info[11] > 0 else math.inf for info in infos], dtype=torch.float64, device="cpu"
+        )
         # half a cosine is at most pi / 2 times as fast as its mean; a fifth is kept in reserve
         move_seconds = max(1.0, float(1.2 * math.pi / 2 * ((goal - start).abs() / speeds).max()))
     moving, settling = round(move_seconds / TIME_STEP), round(settle_seconds / TIME_STEP)

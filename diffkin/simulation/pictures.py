@@ -130,7 +130,7 @@ def render_solutions(
         camera = _fitted_to_all(arm, frame_camera(arm, q, ends), ends, q, width / height)
         add_floor(client, _FLOOR * reach_of(robot), _lowest(arm, q), arm.base_pose()[:2, 3].tolist())
         # Turning a body costs nothing; making one anew for each picture would leave the old ones in the way.
-        frame = add_frame(client, torch.eye(4, dtype=torch.float64), size=size)
+        frame = add_frame(client, torch.eye(4, dtype=torch.float64, device="cpu"), size=size)
         for each, target in zip(q, placed):
             arm.reset(each)
             for body, local in frame:
@@ -173,7 +173,7 @@ def render_robot(
             arm = load(client, robot, base @ inverse(arm_base))
         arm.reset(q)
         camera = frame_camera(arm, q[None])
-        for target in torch.as_tensor(targets, dtype=torch.float64).reshape(-1, 4, 4):
+        for target in torch.as_tensor(targets, dtype=torch.float64, device="cpu").reshape(-1, 4, 4):
             add_frame(client, arm.base_pose() @ target, size=0.12 * reach_of(robot))
         camera = fitted(client, camera, width / height)
         if floor:
@@ -290,7 +290,7 @@ def frame_camera(arm: BulletRobot, q: Float[Tensor, "n dof"], others: Float[Tens
     for each in q:
         arm.reset(each)
         points.extend(arm.link_pose(link)[:3, 3] for link in arm.robot.link_names)
-    spread = torch.stack(points) if points else torch.zeros(1, 3, dtype=torch.float64)
+    spread = torch.stack(points) if points else torch.zeros(1, 3, dtype=torch.float64, device="cpu")
     low, high = spread.amin(0), spread.amax(0)
     middle = (low + high) / 2
     size = max(float((high - low).norm()), 0.1)
@@ -343,7 +343,9 @@ def add_frame(client: int, pose: Float[Tensor, "4 4"], size: float) -> list[tupl
     """
     p = bullet()
     bodies = []
-    turns = torch.tensor([[0.0, math.pi / 2, 0.0], [-math.pi / 2, 0.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    turns = torch.tensor(
+        [[0.0, math.pi / 2, 0.0], [-math.pi / 2, 0.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64, device="cpu"
+    )
     for axis, color in enumerate(([0.85, 0.1, 0.1, 1], [0.1, 0.6, 0.15, 1], [0.1, 0.25, 0.9, 1])):
         shape = p.createVisualShape(
             p.GEOM_CYLINDER, radius=0.05 * size, length=size, rgbaColor=color, physicsClientId=client
@@ -356,7 +358,7 @@ def add_frame(client: int, pose: Float[Tensor, "4 4"], size: float) -> list[tupl
 
 
 def _local(rotvec: Tensor, axis: int, shift: float) -> Tensor:
-    local = torch.eye(4, dtype=torch.float64)
+    local = torch.eye(4, dtype=torch.float64, device="cpu")
     local[:3, :3] = rotvec_to_matrix(rotvec)
     local[axis, 3] = shift
     return local

@@ -79,7 +79,7 @@ def play_path(
     forces = [info[10] if info[10] > 0 else 1000.0 for info in infos]  # files may leave the effort out
     wanted = q.detach().cpu().double()
     arm.reset(wanted[0])
-    commands = torch.tensor([arm.joint_values(row) for row in wanted], dtype=torch.float64)
+    commands = torch.tensor([arm.joint_values(row) for row in wanted], dtype=torch.float64, device="cpu")
     reached, tips = [arm.coordinates()], [arm.link_pose(_tip(arm))]
     began, steps = time.monotonic(), 0
     for before, after in zip(commands, commands[1:], strict=False):

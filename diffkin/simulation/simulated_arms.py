@@ -100,8 +100,8 @@ def random_errors(
 ) -> Float[Tensor, " parameters"]:
     """Parameters of one arm that is off its nominal model, normally distributed."""
     sizes = {"o": errors.offset, "t": errors.translation, "r": errors.rotation}  # by the first letter of their names
-    noise = torch.randn(model.size, generator=generator, dtype=torch.float64)
-    return noise * torch.tensor([sizes[name[0]] for name in model.names], dtype=torch.float64)
+    noise = torch.randn(model.size, generator=generator, device="cpu", dtype=torch.float64)
+    return noise * torch.tensor([sizes[name[0]] for name in model.names], dtype=torch.float64, device="cpu")
 
 
 def make_arm(truth: CalibrationModel, errors: ArmErrors, path: Path, seed: int) -> SimulatedArm:
@@ -137,8 +137,8 @@ def spoil(
         The measurements.
     """
     data = Measurements.of_poses(q, poses, noise.position_sigma, noise.rotation_sigma, seed=generator)
-    draw = torch.rand(len(q), 4, generator=generator, dtype=torch.float64)
-    far = torch.randn(len(q), 6, generator=generator, dtype=torch.float64)
+    draw = torch.rand(len(q), 4, generator=generator, device="cpu", dtype=torch.float64)
+    far = torch.randn(len(q), 6, generator=generator, device="cpu", dtype=torch.float64)
     position = torch.where(draw[:, :1] < noise.outliers, data.position + _FAR_POSITION * far[:, :3], data.position)
     turned = rotations.rotvec_to_matrix(_FAR_ROTATION * far[:, 3:]) @ data.rotation
     rotation = torch.where(draw[:, 1, None, None] < noise.outliers, turned, data.rotation)

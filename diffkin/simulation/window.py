@@ -327,7 +327,7 @@ def _show(client: int, robot: Robot, q: Any, targets: Any, linger_seconds: float
     # the window's angle of view is wider than the camera's: 90 degrees against 35
     aim(client, camera.target, 0.45 * camera.distance, camera.yaw_deg, camera.pitch_deg)
     p.configureDebugVisualizer(p.COV_ENABLE_SINGLE_STEP_RENDERING, 0, physicsClientId=client)
-    arm.reset(torch.zeros(robot.dof, dtype=torch.float64))
+    arm.reset(torch.zeros(robot.dof, dtype=torch.float64, device="cpu"))
     for solution, target in zip(solutions, poses):
         frame = add_frame(client, arm.base_pose() @ target, size=0.1 * camera.distance)
         drive_to(arm, solution, real_time=True, settle_seconds=0.5)

@@ -74,7 +74,7 @@ def home_of(robot: Robot) -> Tensor:
     middle = middle_of(robot)
     half = torch.where(torch.isfinite(robot.upper - robot.lower), 0.5 * (robot.upper - robot.lower), math.pi)
     generator = torch.Generator().manual_seed(0)
-    shifts = 2.0 * torch.rand(64, robot.dof, generator=generator, dtype=torch.float64) - 1.0
+    shifts = 2.0 * torch.rand(64, robot.dof, generator=generator, device="cpu", dtype=torch.float64) - 1.0
     tried = torch.cat((middle[None], middle + 0.35 * half.clamp(max=math.pi) * shifts))
     if asks_for_rotation(robot):
         room = robot.manipulability(tried)
@@ -118,7 +118,11 @@ class Tally:
     @property
     def median_ms(self) -> float | None:
         """Median time of an answer [ms]: the first compiles, or loads what was compiled."""
-        return 1e3 * float(torch.tensor(self._seconds, dtype=torch.float64).median()) if self._seconds else None
+        return (
+            1e3 * float(torch.tensor(self._seconds, dtype=torch.float64, device="cpu").median())
+            if self._seconds
+            else None
+        )
 
     def figures(self, prefix: str = "") -> dict[str, float | int | str | bool | None]:
         """By name, for results.json."""

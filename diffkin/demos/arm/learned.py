@@ -86,7 +86,7 @@ class LearnedDemo:
         return {}
 
     def results(self) -> Mapping[str, float | int | str | bool | None]:
-        before = torch.tensor(self._proposed, dtype=torch.float64)
+        before = torch.tensor(self._proposed, dtype=torch.float64, device="cpu")
         return {
             "robot": self.robot.name,
             "mode": "learned",

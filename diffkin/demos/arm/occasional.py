@@ -91,5 +91,5 @@ def _unlike(robot: Robot, q: Tensor) -> Tensor:
     turns = turning(robot.tree, robot.lower, robot.upper)
     gap = q[:, None] - q[None]
     gap = torch.where(turns, torch.remainder(gap + math.pi, 2.0 * math.pi) - math.pi, gap)
-    before = torch.ones(len(q), len(q), dtype=torch.bool).tril(-1)
+    before = torch.ones(len(q), len(q), dtype=torch.bool, device="cpu").tril(-1)
     return q[~((gap.abs().amax(-1) < _SAME) & before).any(-1)]

@@ -36,7 +36,7 @@ class Target:
         self.start = start
         self.pose = start
         self._turns = turns
-        self._angles = torch.zeros(3, dtype=torch.float64)
+        self._angles = torch.zeros(3, dtype=torch.float64, device="cpu")
         sliders: list[Control] = []
         for name, middle, center in zip(PLACES, start[:3, 3].tolist(), view.center):
             low, high = center - _REACH * view.radius, center + _REACH * view.radius

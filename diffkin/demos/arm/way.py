@@ -44,7 +44,7 @@ class Way:
         """(4, 4) where the tip is to be; its rotation stays as it is at the start."""
         x, y = self._shape(phase)
         pose = self.start.clone()
-        pose[:3, 3] += self.size * self._plane @ torch.tensor([x, y], dtype=torch.float64)
+        pose[:3, 3] += self.size * self._plane @ torch.tensor([x, y], dtype=torch.float64, device="cpu")
         return pose
 
     def poses(self) -> Tensor:

@@ -26,11 +26,11 @@ def lines_of(scene: Scene) -> tuple[Line, ...]:
 
 def outline(ellipsoid: Ellipsoid) -> tuple[Line, Line, Line]:
     """The three ellipses in which its own planes cut an ellipsoid."""
-    angles = torch.arange(_CORNERS + 1, dtype=torch.float64) * (2.0 * math.pi / _CORNERS)
+    angles = torch.arange(_CORNERS + 1, dtype=torch.float64, device="cpu") * (2.0 * math.pi / _CORNERS)
     pose, radii = ellipsoid.pose.double(), ellipsoid.radii.double()
     lines = []
     for axis in range(3):
-        circle = torch.zeros(_CORNERS + 1, 3, dtype=torch.float64)
+        circle = torch.zeros(_CORNERS + 1, 3, dtype=torch.float64, device="cpu")
         circle[:, (axis + 1) % 3], circle[:, (axis + 2) % 3] = angles.cos(), angles.sin()
         points = circle * radii @ pose[:3, :3].T + pose[:3, 3]
         lines.append(Line(f"{ellipsoid.name} {'xyz'[axis]}", points, ellipsoid.color))
@@ -49,7 +49,7 @@ def grid(view: View) -> tuple[Line, ...]:
     for k in range(_SQUARES + 1):
         at = -half + k * square
         for axis, name in enumerate("xy"):
-            ends = torch.full((2, 3), view.floor, dtype=torch.float64)
+            ends = torch.full((2, 3), view.floor, dtype=torch.float64, device="cpu")
             ends[:, axis], ends[0, 1 - axis], ends[1, 1 - axis] = at, -half, half
             lines.append(Line(f"grid {name} {k}", ends, _GRID_COLOR, 1.0))
     return tuple(lines)

@@ -263,7 +263,7 @@ def _origin(element: Any) -> NDArray[np.float64]:
     pose = np.eye(4)
     if element is not None:
         pose[:3, 3] = _numbers(element.get("xyz") or "0 0 0")
-        angles = torch.tensor(_numbers(element.get("rpy") or "0 0 0"), dtype=torch.float64)
+        angles = torch.tensor(_numbers(element.get("rpy") or "0 0 0"), dtype=torch.float64, device="cpu")
         pose[:3, :3] = euler_to_matrix(angles, "xyz").numpy()
     return pose
 

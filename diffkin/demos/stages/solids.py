@@ -98,7 +98,7 @@ class Solids:
         if body.name not in self._bodies:
             self._bodies[body.name] = self._loaded(body)
         shown = self._bodies[body.name]
-        base = torch.eye(4, dtype=torch.float64) if body.base is None else body.base.detach().double()
+        base = torch.eye(4, dtype=torch.float64, device="cpu") if body.base is None else body.base.detach().double()
         if not shown.seen or shown.base is None or not torch.equal(base, shown.base):
             self._place(shown.arm.body, *_parts(base @ shown.root_base @ shown.root_inertial))
             shown.base, shown.seen = base, True

@@ -51,8 +51,8 @@ def all_solutions(
     if not len(found):
         return found
     thin = _thinned(found, spacing)
-    around = thin[torch.randint(len(thin), (starts,), generator=generator)]
-    around = around + 0.1 * torch.randn(around.shape, generator=generator, dtype=around.dtype)
+    around = thin[torch.randint(len(thin), (starts,), generator=generator, device="cpu")]
+    around = around + 0.1 * torch.randn(around.shape, generator=generator, device="cpu", dtype=around.dtype).to(around)
     return _thinned(torch.cat((found, _solved(robot, T_target, around))), spacing)
 
 
@@ -66,8 +66,8 @@ def _solved(robot: Robot, T_target: Tensor, q0: Tensor) -> Tensor:
 def _thinned(q: Tensor, spacing: float) -> Tensor:
     """The first solution of every cell of a grid."""
     _, cell = torch.unique((q / spacing).round().long(), dim=0, return_inverse=True)
-    order = torch.arange(len(q)).flip(0)
-    first = torch.empty(int(cell.max()) + 1, dtype=torch.long)
+    order = torch.arange(len(q), device=q.device).flip(0)
+    first = torch.empty(int(cell.max()) + 1, dtype=torch.long, device=q.device)
     first[cell[order]] = order  # the last write is the first of each cell
     return q[first.sort().values]
 
@@ -90,7 +90,7 @@ def cluster(robot: Robot, q: Float[Tensor, "n dof"], radius: float = 0.12) -> In
         diffkin.errors.MissingDependencyError: scikit-learn is not installed.
     """
     if not len(q):
-        return torch.zeros(0, dtype=torch.long)
+        return torch.zeros(0, dtype=torch.long, device=q.device)
     with _scikit_learn("cluster"):
         from scipy.sparse import coo_matrix
         from sklearn.cluster import DBSCAN
@@ -118,7 +118,7 @@ def _linked(robot: Robot, q: Tensor, tangents: Tensor, first: Tensor, second: Te
     """(edges,) whether two solutions are neighbours on one curve within the limits."""
     way = wrapped(robot, q[second] - q[first])
     length = way.norm(dim=-1, keepdim=True)
-    linked = torch.ones(len(way), dtype=torch.bool)
+    linked = torch.ones(len(way), dtype=torch.bool, device=q.device)
     for end in (first, second):
         across = way - (way * tangents[end]).sum(-1, keepdim=True) * tangents[end]
         linked &= across.norm(dim=-1) <= _ACROSS * length.squeeze(-1) + _SAME
@@ -156,8 +156,8 @@ def local_dimension(
 
 def purity(clusters: Int[Tensor, " n"], labels: Int[Tensor, " n"]) -> float:
     """Share of solutions that carry the commonest label of their cluster; 1 if no cluster mixes labels."""
-    counts = torch.zeros(int(clusters.max()) + 1, int(labels.max()) + 1)
-    counts.index_put_((clusters, labels), torch.ones(len(clusters)), accumulate=True)
+    counts = torch.zeros(int(clusters.max()) + 1, int(labels.max()) + 1, device=labels.device)
+    counts.index_put_((clusters, labels), torch.ones(len(clusters), device=labels.device), accumulate=True)
     return float(counts.max(-1).values.sum() / len(clusters))
 
 

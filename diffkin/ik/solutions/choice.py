@@ -103,7 +103,9 @@ def _turned(
         else:
             first = max((low - torch.pi) / _TURN, float(near[:, joint].amin()) / _TURN - most - 1)
             last = min((high + torch.pi) / _TURN, float(near[:, joint].amax()) / _TURN + most + 1)
-            at = own + _TURN * torch.arange(math.ceil(first - _EDGE), math.floor(last + _EDGE) + 1).to(own)
+            at = own + _TURN * torch.arange(
+                math.ceil(first - _EDGE), math.floor(last + _EDGE) + 1, device=own.device
+            ).to(own)
         inside = (at >= low - _EDGE) & (at <= high + _EDGE)
         each = (cost[..., None] + weights[joint] * (at - reference).square()).where(inside, torch.inf)
         finite = torch.isfinite(each).flatten(2).sum(-1)

@@ -14,6 +14,7 @@ from torch import Tensor
 from diffkin._checks import ROTATION_TOLERANCE, as_tensor
 from diffkin._gate import array, kernel
 from diffkin._given import whole
+from diffkin.ik.elsewhere import by_the_cpu, is_elsewhere, plainly
 from diffkin.ik.problem import State, make_problem
 from diffkin.ik.result import IKResult
 from diffkin.ik.solutions.choice import MOST_FINITE, choose_solutions
@@ -114,6 +115,8 @@ def solve_all(
     check_robot_given(robot)
     most = whole(max_solutions, "max_solutions", 1)
     weights = check_joint_weights(joint_weights, robot)
+    if is_elsewhere(robot, target, q0=q0):
+        return by_the_cpu(solve_all, robot, target, q0, most, joint_weights, seed)
     if q0 is not None:
         q0 = as_tensor(q0, "q0", robot.dtype, robot.device).detach()
     begin = torch.zeros(robot.dof, dtype=robot.dtype, device=robot.device) if q0 is None else q0
@@ -129,7 +132,7 @@ def solve_all(
     tolerance = 0.999e-6 if robot.dtype == torch.float64 else 5e-6  # rounding to the dtype comes behind it
     gatherer = targets.gatherer(exact)
     parts, places = [], []
-    with torch.no_grad():
+    with plainly(robot), torch.no_grad():
         for rows in torch.arange(len(near), device=robot.device).split(max(1, _SLICE // most)):
             if gatherer is not None:
                 complete = Complete(gatherer, targets.posed(rows), seed)
@@ -189,7 +192,7 @@ class _Targets:
                 raise NotImplementedError(
                     "A task with six kernel_weights must say in placement where its link is to be."
                 )
-            poses = torch.eye(4, dtype=torch.float64).repeat(len(rows), 1, 1)
+            poses = torch.eye(4, dtype=torch.float64, device="cpu").repeat(len(rows), 1, 1)
             poses[:, :3, :3], poses[:, :3, 3] = place.rotation, place.position
             return poses
         exact = kernel("ik.targets.ready_targets")(array(self.poses[self.rows[rows]]), ROTATION_TOLERANCE)
@@ -229,7 +232,7 @@ class _Search:
         self.tolerance = tolerance
         self.low, self.high = sampling_range(robot.tree, low, high)
         generator = torch.Generator("cpu").manual_seed(seed % 2**32)
-        self.shift = torch.rand(robot.dof, generator=generator, dtype=torch.float64).to(lower.device)
+        self.shift = torch.rand(robot.dof, generator=generator, device="cpu", dtype=torch.float64).to(lower.device)
 
     def found(self) -> tuple[Tensor, Tensor]:
         """Distinct solutions up to whole turns, (n, m, dof), and how many of them there are (n,)."""
@@ -274,12 +277,14 @@ class _Search:
         base = known.gather(1, (lanes % count.clamp(min=1)[:, None])[..., None].expand(-1, -1, dof))
         generator = torch.Generator("cpu").manual_seed(number)
         if number % 4 == 1:
-            change = torch.rand(_ROUND, dof, generator=generator, dtype=torch.float64).to(known.device)
+            change = torch.rand(_ROUND, dof, generator=generator, device="cpu", dtype=torch.float64).to(known.device)
             turned = torch.where(base > 0, base - torch.pi, base + torch.pi)
             moved = torch.where(change < 0.25, -base, torch.where(change < 0.5, turned, base))
         else:
-            length = torch.rand(_ROUND, 1, generator=generator, dtype=torch.float64).to(known.device)
-            sign = torch.where(lanes % 2 == 0, 1.0, -1.0)[torch.randperm(_ROUND, generator=generator).to(lanes.device)]
+            length = torch.rand(_ROUND, 1, generator=generator, device="cpu", dtype=torch.float64).to(known.device)
+            sign = torch.where(lanes % 2 == 0, 1.0, -1.0)[
+                torch.randperm(_ROUND, generator=generator, device="cpu").to(lanes.device)
+            ]
             jacobian = self.targets.jacobian(base.flatten(0, 1), rows.repeat_interleave(_ROUND))
             softest = torch.linalg.svd(jacobian, full_matrices=True)[2][:, -1].reshape(base.shape)
             moved = base + sign[:, None] * _FOLD ** (1.0 - length) * softest

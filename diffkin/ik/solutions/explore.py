@@ -102,7 +102,9 @@ def explore_pose(
     clusters = cluster(robot, q, radius)
     arcs, labels = trace_arcs(robot, T_target, q, clusters, step)
     curved = nullity > 0 and len(q) > _NEIGHBOURS
-    dimension = local_dimension(robot, q, _NEIGHBOURS) if curved else torch.zeros(len(q), dtype=torch.long)
+    dimension = (
+        local_dimension(robot, q, _NEIGHBOURS) if curved else torch.zeros(len(q), dtype=torch.long, device=q.device)
+    )
     signs = sign_labels(q, SIGNS[robot.name]) if robot.name in SIGNS else None
     return Explored(
         T_target,

@@ -76,7 +76,7 @@ def stays_within(
     length = way.norm(dim=-1, keepdim=True)
     m0 = before * torch.sign((before * way).sum(-1, keepdim=True)) * length
     m1 = after * torch.sign((after * way).sum(-1, keepdim=True)) * length
-    within = torch.ones(len(q), dtype=torch.bool)
+    within = torch.ones(len(q), dtype=torch.bool, device=q.device)
     for k in range(1, points + 1):
         s = k / (points + 1)
         along = (3 - 2 * s) * s * s * way + s * (1 - s) ** 2 * m0 - s * s * (1 - s) * m1
@@ -119,8 +119,8 @@ def trace_arcs(
             f"The Jacobian of {robot.name!r} has a null space of dimension {nullity} at these solutions; only curves "
             "(dimension 1) can be traced."
         )
-    groups = torch.zeros(len(q), dtype=torch.long) if order is None else order
-    labels = torch.full((len(q),), -1, dtype=torch.long)
+    groups = torch.zeros(len(q), dtype=torch.long, device=q.device) if order is None else order
+    labels = torch.full((len(q),), -1, dtype=torch.long, device=q.device)
     arcs: list[Arc] = []
     while bool((labels < 0).any()):
         left = (labels < 0).nonzero().flatten()
@@ -159,9 +159,9 @@ def _trace(robot: Robot, T_target: Tensor, seeds: Tensor, step: float, max_steps
     _, first = null_directions(robot, seeds)
     at, heading = torch.cat((seeds, seeds)), torch.cat((first, -first))
     origin, ahead = at.clone(), heading.clone()
-    length = torch.full((2 * count,), step, dtype=at.dtype)
-    running = torch.ones(2 * count, dtype=torch.bool)
-    closed = torch.zeros(2 * count, dtype=torch.bool)
+    length = torch.full((2 * count,), step, dtype=at.dtype, device=at.device)
+    running = torch.ones(2 * count, dtype=torch.bool, device=at.device)
+    closed = torch.zeros(2 * count, dtype=torch.bool, device=at.device)
     paths: list[list[Tensor]] = [[] for _ in range(2 * count)]
     for _ in range(max_steps):
         rows = running.nonzero().flatten()
@@ -189,7 +189,9 @@ def _trace(robot: Robot, T_target: Tensor, seeds: Tensor, step: float, max_steps
         gap = wrapped(robot, origin[taken] - at[taken])
         passed = (gap.norm(dim=-1) < 1.01 * step) & ((gap * heading[taken]).sum(-1) >= 0)
         passed &= (heading[taken] * ahead[taken]).sum(-1) > 0.9
-        home = passed & torch.tensor([len(paths[row]) > 3 for row in taken.tolist()], dtype=torch.bool)
+        home = passed & torch.tensor(
+            [len(paths[row]) > 3 for row in taken.tolist()], dtype=torch.bool, device=passed.device
+        )
         closed[taken[home]] = True
         running[taken[home]] = False
         twin = (taken[home] + count) % (2 * count)  # the other way round would be the same loop

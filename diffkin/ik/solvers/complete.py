@@ -53,7 +53,7 @@ def complete_of(robot: Robot, link: int, backend: str | None = None) -> Any:
     key = ("every solution", link)
     kept: tuple[Any] | None = robot.cache.get(key)
     if kept is None:
-        endless = torch.full((robot.dof,), torch.inf, dtype=torch.float64)
+        endless = torch.full((robot.dof,), torch.inf, dtype=torch.float64, device="cpu")
         every = robot.dof > 0 and bool(turning(robot.tree, -endless, endless).all())
         made = kernel("solutions.gather.make_gatherer")(dispatch.mechanism(robot.tree), link) if every else None
         kept = robot.cache[key] = (made,)
@@ -81,9 +81,9 @@ def nearest_of_all(
     if first is None or not first.success.numel():
         return first
     poses = kernel("ik.targets.ready_targets")(array(target).reshape(-1, 4, 4), ROTATION_TOLERANCE)
-    near, weights = q0.double().reshape(-1, robot.dof), torch.ones(robot.dof, dtype=torch.float64)
+    near, weights = q0.double().reshape(-1, robot.dof), torch.ones(robot.dof, dtype=torch.float64, device="cpu")
     if options.joint_weights is not None:
-        weights = torch.tensor(options.joint_weights, dtype=torch.float64)
+        weights = torch.tensor(options.joint_weights, dtype=torch.float64, device="cpu")
     found = Complete(gatherer, torch.from_numpy(poses), options.seed)
     ordered, number = in_order(robot, found, near, weights, 1)
     nearest = torch.minimum(torch.maximum(ordered[:, 0].to(robot.dtype), robot.lower.detach()), robot.upper.detach())

@@ -71,7 +71,7 @@ class CenterOfMassTask(Task):
         return self.target
 
     def kernel_bodies(self) -> list[tuple[int, float, tuple[float, ...]]]:
-        share, centers = self._shares(torch.zeros(0, dtype=torch.float64))
+        share, centers = self._shares(torch.zeros(0, dtype=torch.float64, device="cpu"))
         return [
             (k, float(part), tuple(center.tolist()))
             for k, (part, center) in enumerate(zip(share, centers, strict=True))

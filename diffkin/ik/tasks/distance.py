@@ -46,7 +46,7 @@ class DistanceTask(Task):
     def __post_init__(self) -> None:
         object.__setattr__(self, "links", (self.link_a, self.link_b))
         super().__post_init__()
-        if not bool((torch.as_tensor(self.distance).detach() > 0).all()):
+        if not bool((torch.as_tensor(self.distance, device="cpu").detach() > 0).all()):
             raise OptionError(
                 "distance of DistanceTask must be above 0. To bring two points together, give the one as the target of "
                 "diffkin.ik.PositionTask in the frame of the other link: reference=..."

@@ -49,10 +49,10 @@ class PostureTask(Task):
                 f"target of PostureTask must be (*batch, {robot.dof}) for {robot.name!r}, got {tuple(self.target.shape)}."
             )
         turns = turning(robot.tree, robot.lower, robot.upper)
-        return self._with({"turns": turns, "unit": _units(robot, torch.eye(robot.dof))})
+        return self._with({"turns": turns, "unit": _units(robot, torch.eye(robot.dof, device="cpu"))})
 
     def taken(self, dof: int) -> Tensor:
-        return (torch.as_tensor(self.weight) != 0).expand(dof)
+        return (torch.as_tensor(self.weight, device="cpu") != 0).expand(dof)
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         away = q - self.target[problem]
@@ -177,11 +177,13 @@ class LimitMarginTask(Task):
             )
 
     def for_robot(self, robot: Robot) -> LimitMarginTask:
-        return self._with({"lower": robot.lower, "upper": robot.upper, "unit": _units(robot, torch.eye(robot.dof))})
+        return self._with(
+            {"lower": robot.lower, "upper": robot.upper, "unit": _units(robot, torch.eye(robot.dof, device="cpu"))}
+        )
 
     def taken(self, dof: int) -> Tensor:
-        middle, _ = self._middle(torch.zeros(dof))
-        return torch.isfinite(middle.detach()) & (torch.as_tensor(self.weight) != 0)
+        middle, _ = self._middle(torch.zeros(dof, device="cpu"))
+        return torch.isfinite(middle.detach()) & (torch.as_tensor(self.weight, device="cpu") != 0)
 
     def wound(self, dof: int) -> Tensor:
         return self.taken(dof)
@@ -238,7 +240,7 @@ class LimitMarginTask(Task):
         return tuple(pieces)
 
     def kernel_numbers(self) -> Tensor:
-        return torch.zeros(0, dtype=torch.float64)
+        return torch.zeros(0, dtype=torch.float64, device="cpu")
 
     def _middle(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """Middle and half of each joint's range; not finite where a limit is missing."""
@@ -250,8 +252,8 @@ class LimitMarginTask(Task):
 
 def _units(robot: Robot, matrix: Tensor) -> tuple[str, ...]:
     """For each row of a matrix (rows, dof) "m" if it takes slides alone, else "rad"."""
-    slides = torch.zeros(robot.dof, dtype=torch.bool)
-    turned = torch.zeros(robot.dof, dtype=torch.bool)
+    slides = torch.zeros(robot.dof, dtype=torch.bool, device="cpu")
+    turned = torch.zeros(robot.dof, dtype=torch.bool, device="cpu")
     for kind, coordinate in zip(robot.tree.kinds, robot.tree.coordinate, strict=True):
         (slides if kind == PRISMATIC else turned)[coordinate] = True
     alone = slides & ~turned

@@ -64,7 +64,9 @@ class ManipulabilityTask(Task):
         return self._with({"tree": tree, "index": robot.link_index(self.link), **geometry})
 
     def taken(self, dof: int) -> Tensor:
-        return torch.isin(torch.arange(dof), torch.tensor(self._way(self._tree()), dtype=torch.long))
+        return torch.isin(
+            *(torch.tensor(part, dtype=torch.long, device="cpu") for part in (range(dof), self._way(self._tree())))
+        )
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         return 1.0 / self._volume(q).clamp_min(_LEAST).unsqueeze(-1)

@@ -80,7 +80,11 @@ class RayDirectionTask(_AxisTask):
         _check_within(self.within)
 
     def held(self) -> Held | None:
-        if type(self) is not RayDirectionTask or self.reference or not bool((torch.as_tensor(self.weight) > 0).all()):
+        if (
+            type(self) is not RayDirectionTask
+            or self.reference
+            or not bool((torch.as_tensor(self.weight, device="cpu") > 0).all())
+        ):
             return None
         return Held(axis=unit(self.target.new_tensor(self.axis)), direction=unit(self.target), spread=self.within)
 

@@ -190,4 +190,4 @@ def _held_rotation(rotation: Tensor, weight: tuple[float, ...]) -> Held:
 
 def _six(weight: float | Tensor, rows: int) -> tuple[float, ...]:
     """A weight as one number a row."""
-    return tuple(torch.as_tensor(weight, dtype=torch.float64).expand(rows).tolist())
+    return tuple(torch.as_tensor(weight, dtype=torch.float64, device="cpu").expand(rows).tolist())

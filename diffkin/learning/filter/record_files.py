@@ -127,7 +127,7 @@ def read_broad(
         try:
             raw = loadmat(file, variable_names=[*_BROAD, "movement", "sampling_rate"])
             gyro, accel, mag, optical = (_matrix(raw, key, width) for key, width in _BROAD.items())
-            movement = torch.as_tensor(raw["movement"].astype(bool)).flatten()
+            movement = torch.from_numpy(raw["movement"].astype(bool)).flatten()
             dt = 1.0 / float(raw["sampling_rate"].item())
             lengths = {len(part) for part in (gyro, accel, mag, optical, movement)}
             if len(lengths) != 1 or not 0.0 < dt < math.inf:
@@ -154,7 +154,7 @@ def _matrix(raw: dict[str, Any], key: str, width: int) -> Tensor:
     value = raw[key]
     if value.ndim != 2 or value.shape[1] != width or value.dtype.kind not in "fiu":
         raise ValueError(f"{key} is {value.shape} of {value.dtype}, expected (N, {width}) numbers")
-    return torch.as_tensor(value.astype("float64"))
+    return torch.from_numpy(value.astype("float64"))
 
 
 def _checked(

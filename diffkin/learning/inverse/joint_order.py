@@ -64,7 +64,7 @@ class JointOrder:
         Returns:
             (turns, batch, 3, 4) rotation and position [m].
         """
-        frames = kinematics.forward(self.tree, q, turns).transpose(0, 1)
+        frames = kinematics.forward(self.tree.on(q.device), q, turns).transpose(0, 1)
         back = frames[..., :3, :3].transpose(-1, -2)
         shifted = T_target[:, :3, :] - torch.nn.functional.pad(frames[..., :3, 3:], (3, 0))
         return matmul(back, shifted)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from diffkin import kinematics
 from diffkin._given import one_of, real
 from diffkin.learning.inverse.layers import StackedMLP, with_waves
 from diffkin.learning.inverse.network import IKNetwork
@@ -118,10 +119,12 @@ class ThroughFK(_OneAnswer):
     def __init__(self, robot: Robot, settings: ThroughFKSettings, span: tuple[Tensor, Tensor] | None = None) -> None:
         super().__init__(robot, settings, settings.squash, span)
         self.turn_weight = settings.turn_weight
+        self.tip = self.robot.link_index(None)
 
     def loss(self, *batch: Tensor) -> Tensor:
         _, T_target = batch
-        gap = (self.single.forward_kinematics(self(T_target)) - T_target)[:, :3]
+        tree = self.single.tree.on(T_target.device)
+        gap = (kinematics.forward(tree, self(T_target), self.tip) - T_target)[:, :3]
         position = (gap[..., 3].square().sum(-1) + 1e-12).sqrt()  # the root of zero has no gradient
         turn = (0.5 * gap[..., :3].square().sum((-1, -2)) + 1e-12).sqrt()
         return (position + self.turn_weight * turn).mean()

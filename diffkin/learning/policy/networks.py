@@ -115,7 +115,7 @@ class ResidualPolicy(Policy):
         self.mlp = _mlp(13, 6, settings.width, settings.depth, scale=0.0)
         self.max_rate = settings.max_rate
         self.register_buffer(
-            "goal", torch.eye(1, 13).roll(3, -1), persistent=False
+            "goal", torch.eye(1, 13, device="cpu").roll(3, -1), persistent=False
         )  # features of the body at rest there
 
     def forward(self, state: FlightState, craft: Craft) -> Tensor:
