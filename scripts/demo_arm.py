@@ -57,6 +57,8 @@ def check_config(config: DemoArmConfig) -> None:
     for key, modes in _USED.items():
         if config.mode not in modes:
             unused(key, f"mode={config.mode} does not use it, but {', '.join(modes)}", none=True)
+    if config.mode == "follow" and config.viewer.name == "film":
+        unused("seed", "it is for random targets, which nobody asks for in a film of mode=follow")
 
 
 def main(cfg: DictConfig) -> None:

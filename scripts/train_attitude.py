@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from diffkin import aircraft, plotting, simulation
+from diffkin.errors import UnknownNameError
 from diffkin.learning import FitReport, FitSettings, fit
 from diffkin.learning.policy import (
     CascadePolicy,
@@ -78,6 +79,8 @@ def main(cfg: DictConfig) -> float | None:
     learned = {name: each["steps"] for name, each in controllers.items() if each["kind"] not in SET_BY_HAND}
     check_going_on(run, trainer, {run.folder / name: min(steps, trainer.steps) for name, steps in learned.items()})
     craft = make_craft(config.craft)
+    for name, settings in controllers.items():  # what is wrong with one is said before another one learns
+        new_policy(config, name, settings)
     policies: dict[str, Policy] = {}
     reports: dict[str, FitReport] = {}
     for name, settings in controllers.items():
@@ -125,20 +128,28 @@ def train(
     name: str, settings: dict[str, Any], done: dict[str, Policy],
 ) -> tuple[Policy, FitReport | None]:  # fmt: skip
     """A controller, trained in a folder of its own unless it is set by hand."""
-    settings = dict(settings)
-    kind = settings.pop("kind")
-    steps, rate = settings.pop("steps", 0), settings.pop("learning_rate", 0.0)
-    before = done.get(settings.pop("start_from", None) or "")
-    if isinstance(before, CascadePolicy):
-        settings["cascade"] = before.gains.table()
-    policy = make_policy(KINDS[kind], settings, seed=config.seed)
-    if kind in SET_BY_HAND:
+    before = done.get(settings.get("start_from") or "")
+    more = {"cascade": before.gains.table()} if isinstance(before, CascadePolicy) else {}
+    policy = new_policy(config, name, settings | more)
+    if settings["kind"] in SET_BY_HAND:
         return policy, None
-    trainer = dataclasses.replace(trainer, steps=min(steps, trainer.steps), learning_rate=float(rate))
+    steps, rate = settings["steps"], float(settings["learning_rate"])
+    trainer = dataclasses.replace(trainer, steps=min(steps, trainer.steps), learning_rate=rate)
     say(f"{name}: {sum(p.numel() for p in policy.parameters())} numbers to learn in {trainer.steps} steps")
     problem = PolicyProblem(policy, craft, steps=round(config.flight_s / craft.dt), spread=config.craft.spread)
     report = fit(problem, trainer, run.folder / name, resume=run.resumed)
     return policy, report
+
+
+def new_policy(config: TrainAttitudeConfig, name: str, settings: dict[str, Any]) -> Policy:
+    """The controller of that name as it begins; settings that its kind does not take are told by that kind's key."""
+    kind = settings["kind"]
+    own = {key: value for key, value in settings.items() if key not in ("kind", "steps", "learning_rate", "start_from")}
+    try:
+        return make_policy(KINDS[kind], own, seed=config.seed)
+    except UnknownNameError as error:
+        where = "controller" if "kind" in config.controller else f"controller.{name}"
+        raise UnknownNameError(f"{where}.kind={kind} does not fit its other settings. {error}") from error
 
 
 def gains(policy: Policy) -> dict[str, list[float]]:

@@ -34,7 +34,7 @@ def fly_policy(
         policy: ``(state, craft) -> (3, n)`` torques [N m].
         craft: The body that the policy was trained on.
         starts: Attitudes (body to NED) and rates to begin with; the moments of inertia are the airframe's own.
-        seconds: How long.
+        seconds: How long; a whole number of commands is flown, the nearest one.
         substeps: Steps of Bullet between commands.
 
     Returns:
@@ -61,6 +61,7 @@ def fly_policy(
         return (command + share * away).T
 
     R0 = quat_xyzw_to_matrix(starts.quat_xyzw.T.double())
-    flown = fly(airframe, controller, R0, starts.omega.T, seconds=seconds, dt=dt)
+    commands = max(1, round(seconds / craft.dt))
+    flown = fly(airframe, controller, R0, starts.omega.T, seconds=commands * craft.dt, dt=dt)
     mean = flown.torque.unflatten(1, (-1, substeps)).mean(2)
     return Flight(flown.time[::substeps], flown.R_ned_body[:, ::substeps], flown.omega_body[:, ::substeps], mean)

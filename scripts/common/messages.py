@@ -68,6 +68,10 @@ def explain(error: Exception, config_name: str) -> str:
         return f"{merged.group(1)} cannot be taken: {reason}."
     lines = [line.strip() for line in text.splitlines() if line.strip() and "_type=" not in line]
     key = getattr(error, "full_key", None)
+    odd = re.search(r"instead returned `(.*)` of type .*: \$\{([\w.]+)\}", text)
+    if odd is not None and key:
+        behind = "".join(f" It was given as {setting}." for setting in getattr(error, "settings", ()))
+        return f"{key} cannot be filled in: {odd.group(2)} is {odd.group(1)}, where a name is wanted.{behind}"
     if isinstance(error, InterpolationResolutionError) and key:
         return f"{key} refers to something that is not there: {lines[0]}."
     return "\n  ".join(dict.fromkeys(lines))

@@ -66,6 +66,9 @@ def run_main(job: Callable[[DictConfig], Any], config_name: str) -> None:
         if not _raised_by_hydra(error):
             raise
         _stop(error, f"Error: {explain(error, config_name)}", 1)
+    except BrokenPipeError:  # as of ``... | head``: whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain once more at its end
+        sys.exit(1)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             _stop(error, f"Error: The file system takes no name as long as {str(error.filename)[:100]}...", 1)
@@ -104,6 +107,9 @@ def _watched(job: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
         except (DiffkinError, OmegaConfBaseException) as error:
             if isinstance(error, DiffkinError):
                 error.args = (with_setting(str(error)), *error.args[1:])
+            else:  # explained later, where the command line is forgotten
+                odd = [f"{key}={value}" for key, value in given().items() if isinstance(value, dict)]
+                error.settings = odd  # type: ignore[attr-defined]
             elsewhere = folder.resolve() not in (Path.cwd(), *Path.cwd().parents)  # never the ground that one stands on
             if elsewhere and new and _names(folder) <= own | {"config.yaml"}:
                 shutil.rmtree(folder)

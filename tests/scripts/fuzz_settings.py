@@ -59,6 +59,8 @@ NO_FIGURES: dict[str, tuple[str, str]] = {
     "demo_aircraft:aircraft": ("pictures", "a film shows the body; figures are those of the attitude"),
     "demo_aircraft:aircraft.robot": ("pictures", "the same"),
     "demo_aircraft:aircraft.path": ("pictures", "the same"),
+    "bullet": ("pictures", "a second opinion beside what the film shows"),
+    "demo_arm:robot.name": ("pictures", "where joints are moved one by one, figures are those of the joints"),
     "objective": ("returned", "the figure that a sweeper is told"),
 }
 """Keys that change no figure: what else they change, and the reason."""
@@ -73,8 +75,10 @@ SHOWN_IN: dict[str, tuple[str, str]] = {
     "trainer.patience": ("hasty", "it needs a validation that is no better than the one before"),
     "point_aircraft:aircraft.max_bank_deg": ("free", "a limit that wings kept level do not meet"),
     "point_aircraft:aircraft.max_pitch_deg": ("free", "a limit that the others need not meet"),
+    "point_aircraft:aircraft.robot": ("ground", "directions of the nose are the same for every body"),
     "point_aircraft:tolerance_rad": ("ground", "a fixed ray is turned there exactly"),
     "point_aircraft:locked": ("ground", "joints that do not move the ray stay neutral anyway"),
+    "demo_arm:bullet": ("large", "small films have no room for readings"),
     "solve_ik:check": ("checked", "check=none is no more than check.enabled=false"),
     "solve_ik:solver.position_tolerance": ("checked", "what cannot be reached misses any tolerance"),
     "solve_ik:solver.rotation_tolerance": ("loose", "where the position decides, the rotation is met long before"),
@@ -130,12 +134,12 @@ class Walk:
         """Keys of the configuration and their values; of a run that goes on, those that it was started with."""
         parts = [{str(key): self.cfg[key] for key in self.cfg if key not in ("hydra", "resume")}]
         if self.before is not None:
-            saved = OmegaConf.load(self.before / "config.yaml")
-            parts.append({str(key): saved[key] for key in saved if key != "resume"})
-        found: dict[str, Any] = {}
-        for part in parts:
-            found.update(dict(_leaves(part, "")))
+            kept = OmegaConf.load(self.before / "config.yaml")
+            parts.append({str(key): kept[key] for key in kept if key != "resume"})
         own = dict(_leaves(parts[0], ""))
+        saved = dict(_leaves(parts[-1], ""))
+        settled = {key.split(".")[0] for key in saved}  # another choice of a group has other keys
+        found = {key: value for key, value in own.items() if key in saved or key.split(".")[0] not in settled} | saved
         return found | {word.split("=")[0]: own[word.split("=")[0]] for word in self.line if word.split("=")[0] in own}
 
     def groups(self) -> dict[str, list[str]]:
@@ -218,6 +222,9 @@ class Walk:
             said = "changes nothing"
         if self._shown_elsewhere(key):
             return
+        if value and "would change nothing" in self.run(f"{key}={_written(value)}").refused:
+            self.refused.add(key)  # so that the others say no more than that nothing is wanted
+            return
         yield Fault(self.mode, settings[-1] if settings else key, said)
 
     def _shown_elsewhere(self, key: str) -> bool:
@@ -254,8 +261,14 @@ class Walk:
     def as_they_are(self, values: Mapping[str, Any]) -> Iterator[Fault]:
         """All keys that are not refused here, each given with the value that it has."""
         own = {key: value for key, value in values.items() if not key.startswith("presets.")}  # these fill other keys
-        same = [f"{key}={_written(value)}" for key, value in own.items() if key not in self.refused]
-        done = self.run(*same)
+        same = {key: f"{key}={_written(value)}" for key, value in own.items() if key not in self.refused}
+        done = self.run(*same.values())
+        for _ in range(len(same)):  # so do some others, which are rightly refused where all that they fill is given
+            needless = [key for key in same if done.refused.startswith(f"{same[key]} would change nothing")]
+            if not needless:
+                break
+            del same[needless[0]]
+            done = self.run(*same.values())
         if done.refused or done.crashed:
             yield Fault(self.mode, "all as they are", done.refused or done.crashed)
         elif done.figures != self.base.figures:

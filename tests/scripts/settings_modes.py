@@ -57,7 +57,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "aircraft.max_bank_deg": ("5.0",),
     "aircraft.max_pitch_deg": ("5.0",),
     "solver.name": ("gauss_newton", "adam"),
-    "solver.max_iterations": ("2", "3"),
+    "solver.max_iterations": ("1", "2", "3"),
     "solver.max_restarts": ("0", "1"),
     "solver.early_iterations": ("2",),
     "check.position_tolerance": ("1e-9", "10.0"),
@@ -88,9 +88,10 @@ VALUES: dict[str, tuple[str, ...]] = {
     "shard": ("0", "1"),
     "folder": ("elsewhere",),
     "network.name": ("flow", "regression"),
-    "network.head": ("spline",),
+    "network.head": ("spline", "mixture"),
     "network.squash": ("sin",),
-    "data": ("{inputs}/pairs",),
+    "data": ("{inputs}/pairs", "null"),
+    "*.kind": ("sqrt_cascade", "log_pd"),
     "job": ("chain_flow", "flow", "regression"),
     "objective": ("raw_rotation_error_rad_median", "grid_rms_deg", "-best_cost"),
     "trainer.monitor": ("training_loss", "step"),
@@ -194,7 +195,8 @@ MODES: list[Mode] = [
         "no check": ("target.count=6", "check.pybullet=false"),
         "no flights": (*_POINT[:2], "check.flights=0", "check.pictures=0"),
         "sun": ("target.count=6", "check.pybullet=false", "target=direction", "sun.half_angle_deg=50"),
-        "free": ("target.count=6", "check.pybullet=false", "target=direction", "target.max_elevation_deg=60", "roll=free"),
+        "free": ("target.count=6", "check.pybullet=false", "target=direction", "target.max_elevation_deg=60", "roll=free",
+                 "target.ray=antenna"),
         **{name: (*_POINT, f"controller={name}") for name in ("log_pd", "sqrt_cascade")},
     }),
     *_of("calibrate_robot", {
@@ -233,7 +235,7 @@ MODES: list[Mode] = [
         "csv": (*_FILTER, "filter.starts=[[0.3,3.0,0.2]]", "csv=[{inputs}/flight0.csv,{inputs}/flight1.csv]",
                 "records.training=2", "records.held_out=1"),
         "one csv": (*_FILTER, "filter.starts=[[0.3,3.0,0.2]]", "csv={inputs}/flight0.csv", "records.training=2",
-                    "records.held_out=1", "records.seconds=1.5", "records.settle_s=0.5"),
+                    "records.held_out=1", "records.seconds=0.8", "records.settle_s=0.2"),
         "broad": (*_FILTER, "filter.starts=[[0.3,3.0,0.2]]", "broad={inputs}/broad", "records.training=2",
                   "records.held_out=1"),
     }),
@@ -247,8 +249,10 @@ MODES: list[Mode] = [
                        "follower=servo", "play=false"),
     }),
     *_of("demo_arm", {
-        mode: ("robot=planar_3r", *_PLAY, f"mode={mode}") for mode in ("follow", "circle", "reach", "joints")
+        mode: ("robot=planar_3r", *_PLAY, "seconds=1.2", f"mode={mode}") for mode in ("follow", "circle", "reach", "joints")
     }),
+    *_of("demo_arm", {"large": ("robot=planar_3r", *_PLAY, "seconds=1.2", "viewer.film_width=640",
+                                "viewer.film_height=480")}, only=("bullet",)),
     *_of("demo_aircraft", {mode: (*_PLAY, f"mode={mode}") for mode in ("attitude", "gimbal_lock", "track", "fly")}),
 ]  # fmt: skip
 

@@ -70,6 +70,9 @@ def test_killed_and_resumed_equals_uninterrupted_and_other_models_are_refused(wh
     changes = ("network=through_fk", "network.width=17", "robot=planar_2r", "seed=1")
     for code, said in run_each("train_ik", *(["resume=run", change] for change in changes), cwd=tmp_path):
         assert "another model" in one_line(code, said)
+    for key in ("network.name", "job"):
+        ((code, said),) = run_each("train_ik", ["resume=run", f"{key}={{a:1}}"], cwd=tmp_path)
+        assert f"job is {{'a': 1}}, where a name is wanted. It was given as {key}=" in one_line(code, said)
     run("train_ik", "resume=run", cwd=tmp_path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["run"]  # it wrote on into the same folder
     assert_same_run(folder, whole, ["."])

@@ -1,5 +1,6 @@
 """Policies flown in PyBullet: the motors between them and the body, and the same flights as in the model."""
 
+import dataclasses
 import math
 
 import pytest
@@ -52,3 +53,15 @@ def test_motors_lag_by_their_time_constant():
     mean = 1.0 - (fall[:-1] - fall[1:]) * craft.lag / craft.dt
     assert torch.allclose(flown.torque, (0.5 * limit * mean.unsqueeze(-1)).expand(2, 5, 3), rtol=1e-5)
     assert math.isclose(float(flown.time[-1]), 0.1)
+
+
+@pytest.mark.parametrize("dt", [0.03, 0.7, 0.007])
+def test_flights_that_commands_do_not_divide(dt):
+    from diffkin.simulation.policy_flights import fly_policy
+
+    craft = dataclasses.replace(trial_craft(), dt=dt)
+    starts = held_out_starts(craft, 2, seed=3)
+    flown = fly_policy(aircraft.load_airframe("quadrotor"), make_policy("pd"), craft, starts, seconds=0.1)
+    commands = max(1, round(0.1 / dt))
+    assert flown.torque.shape == (2, commands, 3)
+    torch.testing.assert_close(flown.time, dt * torch.arange(commands + 1, dtype=torch.float64))

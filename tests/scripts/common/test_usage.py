@@ -27,3 +27,14 @@ def test_help_lists_the_groups_of_the_script(script: str, groups: set[str], tmp_
     assert listed["target"] == expected
     assert f"python scripts/{script}.py" in done.stdout and "\nseed: 0\n" in rest
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["robot=planar_3r", "target.count=2", "check=none", "plotted=0"]])
+def test_a_reader_that_has_seen_enough_is_no_mistake(words: list[str], tmp_path: Path) -> None:
+    """As of ``... | head -1``."""
+    command = [sys.executable, str(SCRIPTS / "solve_ik.py"), *words]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None and running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == ""
+    assert running.returncode == 1
