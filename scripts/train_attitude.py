@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 import torch
-from common.controllers import SET_BY_HAND, check_unused, chosen
+from common.controllers import SET_BY_HAND, check_unused, chosen, new_policy
 from common.craft import CraftConfig, ScoreConfig, make_craft
 from common.folders import Run, open_run
 from common.given import unused
@@ -23,7 +23,6 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from diffkin import aircraft, plotting, simulation
-from diffkin.errors import UnknownNameError
 from diffkin.learning import FitReport, FitSettings, fit
 from diffkin.learning.policy import (
     CascadePolicy,
@@ -34,7 +33,6 @@ from diffkin.learning.policy import (
     PolicyProblem,
     flight,
     held_out_starts,
-    make_policy,
     save_policy,
     scores,
 )
@@ -80,7 +78,7 @@ def main(cfg: DictConfig) -> float | None:
     check_going_on(run, trainer, {run.folder / name: min(steps, trainer.steps) for name, steps in learned.items()})
     craft = make_craft(config.craft)
     for name, settings in controllers.items():  # what is wrong with one is said before another one learns
-        new_policy(config, name, settings)
+        new_policy(config.controller, name, KINDS, settings, config.seed)
     policies: dict[str, Policy] = {}
     reports: dict[str, FitReport] = {}
     for name, settings in controllers.items():
@@ -130,7 +128,7 @@ def train(
     """A controller, trained in a folder of its own unless it is set by hand."""
     before = done.get(settings.get("start_from") or "")
     more = {"cascade": before.gains.table()} if isinstance(before, CascadePolicy) else {}
-    policy = new_policy(config, name, settings | more)
+    policy = new_policy(config.controller, name, KINDS, settings | more, config.seed)
     if settings["kind"] in SET_BY_HAND:
         return policy, None
     steps, rate = settings["steps"], float(settings["learning_rate"])
@@ -139,17 +137,6 @@ def train(
     problem = PolicyProblem(policy, craft, steps=round(config.flight_s / craft.dt), spread=config.craft.spread)
     report = fit(problem, trainer, run.folder / name, resume=run.resumed)
     return policy, report
-
-
-def new_policy(config: TrainAttitudeConfig, name: str, settings: dict[str, Any]) -> Policy:
-    """The controller of that name as it begins; settings that its kind does not take are told by that kind's key."""
-    kind = settings["kind"]
-    own = {key: value for key, value in settings.items() if key not in ("kind", "steps", "learning_rate", "start_from")}
-    try:
-        return make_policy(KINDS[kind], own, seed=config.seed)
-    except UnknownNameError as error:
-        where = "controller" if "kind" in config.controller else f"controller.{name}"
-        raise UnknownNameError(f"{where}.kind={kind} does not fit its other settings. {error}") from error
 
 
 def gains(policy: Policy) -> dict[str, list[float]]:

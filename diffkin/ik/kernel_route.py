@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diffkin._checks import ROTATION_TOLERANCE
-from diffkin._gate import DTYPES, kernel
+from diffkin._gate import DTYPES, array, kernel
 from diffkin.ik.options import GRACE, Options
 from diffkin.ik.problem import Problem
 from diffkin.ik.result import IKResult
@@ -24,7 +24,7 @@ from diffkin.kinematics.ranges import sampling_range
 if TYPE_CHECKING:
     from diffkin.robot import Robot
 
-__all__ = ["SLICE", "expresses", "program_of", "settings_of", "solve", "solve_poses", "takes"]
+__all__ = ["SLICE", "expresses", "program_of", "settings_of", "solve", "solve_in_turn", "solve_poses", "takes"]
 
 SLICE = 16384
 """Targets solved at a time, and between two progress reports."""
@@ -115,6 +115,36 @@ def solve_poses(
         as_tensor(found.iterations.reshape(batch)),
         as_tensor(found.rank.reshape(batch)),
     )
+
+
+def solve_in_turn(options: Options, robot: Robot, poses: Tensor, firsts: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Poses of the tip one after the other, each from the answer to the one before it, from several firsts at once.
+
+    Args:
+        options: As for ``solve_poses``; those of one descent.
+        robot: A float64 robot.
+        poses: (n, 4, 4) float64.
+        firsts: (k, dof) float64, from which the first pose is solved.
+
+    Returns:
+        (m, k, dof) the answers and (m, k) whether each was reached; m is n, or less where none is reached any more. None
+        where the kernel does not apply or there is no such pose.
+    """
+    if not dispatch.kernel_applies(options.backend, robot.tree) or not robot.dof or robot.dtype != torch.float64:
+        return None
+    targets = kernel("ik.targets.ready_targets")(array(poses), ROTATION_TOLERANCE)
+    if targets is None:
+        return None
+    call, answer = _ready(robot, robot.link_index(None)).call(options, _ONES, True), kernel("ik.program.solve")
+    found, success = np.empty((len(targets), *firsts.shape)), np.empty((len(targets), len(firsts)), np.bool_)
+    q = np.ascontiguousarray(firsts.numpy())
+    for tick, target in enumerate(np.repeat(targets[:, None], len(q), axis=1)):
+        solution = answer(call, target, q)
+        q = found[tick] = solution.q
+        success[tick] = solution.success
+        if not success[tick].any():
+            return torch.from_numpy(found[: tick + 1]), torch.from_numpy(success[: tick + 1])
+    return torch.from_numpy(found), torch.from_numpy(success)
 
 
 def settings_of(options: Options, weights: tuple[float, ...], has_q0: bool) -> Any:

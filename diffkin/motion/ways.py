@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin.ik import solve_ik
+from diffkin.ik.kernel_route import solve_in_turn
+from diffkin.ik.options import make_options
 from diffkin.motion.goal import ENOUGH, OWN, Goal, largest_step
 from diffkin.motion.layers import best_way, layers_of, narrowest_step
 from diffkin.motion.smoothing import filled, smoothed
@@ -21,28 +23,37 @@ _STARTS = 16  # of a closed path without a start: so many ends are tried
 
 def followed_way(goal: Goal, firsts: Float[Tensor, "k dof"]) -> Float[Tensor, "n dof"] | None:
     """Every tick solved from the last, from the start of which the largest step is least; None if all fail."""
-    q, good = firsts, torch.ones(len(firsts), dtype=torch.bool, device=firsts.device)
-    path, longest = [q], torch.zeros(len(firsts), dtype=torch.float64, device=firsts.device)
-    for tick in range(goal.count):
-        found = solve_ik(goal.robot, goal.targets(torch.full((len(q),), tick, device=q.device)), q0=q, max_restarts=0)
-        good = good & found.success
-        if not bool(good.any()):
-            return None
-        if tick:
-            longest = torch.maximum(longest, (found.q - q).abs().amax(-1))
-            path.append(found.q)
-        else:
-            path = [found.q]
-        q = found.q
+    path, met = _in_turn(goal, firsts)
+    good = met.all(0)
+    if len(path) < goal.count or not bool(good.any()):
+        return None
     if goal.closed:
-        good &= (q - path[0]).abs().amax(-1) < 1e-4
+        good &= (path[-1] - path[0]).abs().amax(-1) < 1e-4
         if not bool(good.any()):
             return None
-    chosen = int(longest.where(good, torch.inf).argmin())
-    whole = torch.stack([row[chosen] for row in path])
+    longest = path.diff(dim=0).abs().amax(-1).amax(0) if goal.count > 1 else torch.zeros_like(path[0, :, 0])
+    whole = path[:, int(longest.where(good, torch.inf).argmin())].clone()
     if goal.closed:
         whole[-1] = whole[0]
     return whole
+
+
+def _in_turn(goal: Goal, firsts: Tensor) -> tuple[Tensor, Tensor]:
+    """Ticks solved one from the other: coordinates (m, k, dof), and where they meet them (m, k), until none does."""
+    if goal.poses is not None:
+        found = solve_in_turn(make_options(torch.float64, max_restarts=0), goal.robot, goal.poses, firsts)
+        if found is not None:
+            return found
+    q, path, met = firsts, [], []
+    for tick in range(goal.count):
+        each = goal.targets(torch.full((len(q),), tick, device=q.device))
+        result = solve_ik(goal.robot, each, q0=q, max_restarts=0)
+        q = result.q
+        path.append(q)
+        met.append(result.success)
+        if not bool(result.success.any()):
+            break
+    return torch.stack(path), torch.stack(met)
 
 
 def straightened(goal: Goal, q: Float[Tensor, "n dof"]) -> Float[Tensor, "n dof"]:

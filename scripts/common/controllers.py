@@ -10,9 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from common.given import given, unused
 from common.settings import choose
 from diffkin._given import real, whole
-from diffkin.errors import OptionError
+from diffkin.errors import OptionError, UnknownNameError
+from diffkin.learning.policy import Policy, make_policy
 
-__all__ = ["SET_BY_HAND", "check_unused", "chosen"]
+__all__ = ["SET_BY_HAND", "check_unused", "chosen", "new_policy"]
 
 SET_BY_HAND = ("log_pd", "sqrt_cascade")
 
@@ -70,3 +71,23 @@ def check_unused(cfg: DictConfig, controllers: Mapping[str, Mapping[str, Any]]) 
                 f"{keys[name]}.cascade", f"it begins with what {source} has learned; give {keys[name]}.start_from=null"
             )
         before.append(name)
+
+
+def new_policy(
+    controller: Mapping[str, Any], name: str, kinds: Mapping[str, str], settings: Mapping[str, Any], seed: int
+) -> Policy:
+    """A controller as it begins; settings that its kind does not take are told by that kind's key.
+
+    Args:
+        controller: Part of the configuration of that name.
+        name: Of this one.
+        kinds: Kinds of policies by what the configuration calls them.
+        settings: Its own.
+        seed: Of the weights to begin with.
+    """
+    own = {key: value for key, value in settings.items() if key not in ("kind", "steps", "learning_rate", "start_from")}
+    try:
+        return make_policy(kinds[settings["kind"]], own, seed=seed)
+    except UnknownNameError as error:
+        where = "controller" if "kind" in controller else f"controller.{name}"
+        raise UnknownNameError(f"{where}.kind={settings['kind']} does not fit its other settings. {error}") from error

@@ -137,3 +137,27 @@ def test_limits_changed_in_place_are_noticed(iiwa):
     for backend in (None, "reference"):
         with pytest.raises(ChangedError, match="robot.replace"):
             dk.solve_ik(robot, T, backend=backend)
+
+
+@pytest.mark.parametrize("name", ["kuka_iiwa", "xarm6", "scara"])
+def test_poses_in_turn_are_those_of_one_call_each(name):
+    robot = dk.load_robot(name)
+    ways = torch.linspace(0.35, 0.45, 30, dtype=torch.float64)[:, None]
+    poses = robot.forward_kinematics(robot.lower + ways * (robot.upper - robot.lower).clamp(max=6.0))
+    firsts = robot.lower + 0.35 * (robot.upper - robot.lower) + 0.05 * torch.tensor([[0.0], [1.0], [-1.0]]).double()
+    options = make_options(torch.float64, max_restarts=0)
+    found, success = kernel_route.solve_in_turn(options, robot, poses, firsts)
+    q = firsts
+    for tick, pose in enumerate(poses):
+        expected = dk.solve_ik(robot, pose.expand(3, 4, 4), q0=q, max_restarts=0)
+        q = expected.q
+        assert torch.equal(found[tick], q)
+        assert torch.equal(success[tick], expected.success)
+    assert bool(success[:, 0].all())
+    poses = poses.clone()
+    poses[7, :3, 3] = 100.0
+    found, success = kernel_route.solve_in_turn(options, robot, poses, firsts)
+    assert found.shape == (8, 3, robot.dof) and bool(success[6].any()) and not bool(success[7].any())
+    poses[9, 0, 0] = 5.0
+    assert kernel_route.solve_in_turn(options, robot, poses, firsts) is None
+    assert kernel_route.solve_in_turn(options, robot.to(torch.float32), poses, firsts) is None

@@ -82,6 +82,7 @@ SHOWN_IN: dict[str, tuple[str, str]] = {
     "solve_ik:check": ("checked", "check=none is no more than check.enabled=false"),
     "solve_ik:solver.position_tolerance": ("checked", "what cannot be reached misses any tolerance"),
     "solve_ik:solver.rotation_tolerance": ("loose", "where the position decides, the rotation is met long before"),
+    "solve_ik:solver.max_iterations": ("hard", "to a loose tolerance one iteration may suffice"),
     "solve_ik:solver.max_restarts": ("hard", "a first start that solves needs no other"),
     "solve_ik:solver.grow": ("unreachable", "it needs a step that is taken back"),
     "solve_ik:solver.shrink": ("unreachable", "it needs a step that was taken back"),
@@ -264,7 +265,8 @@ class Walk:
         same = {key: f"{key}={_written(value)}" for key, value in own.items() if key not in self.refused}
         done = self.run(*same.values())
         for _ in range(len(same)):  # so do some others, which are rightly refused where all that they fill is given
-            needless = [key for key in same if done.refused.startswith(f"{same[key]} would change nothing")]
+            told, _, rest = done.refused.partition("=")
+            needless = [key for key in same if key == told and " would change nothing" in rest]
             if not needless:
                 break
             del same[needless[0]]

@@ -19,7 +19,7 @@ from diffkin.errors import OptionError, RotationError
 from diffkin.ik.tasks.base import Held, LinkTask
 from diffkin.ik.tasks.kinds import DIRECTION, POINT, Kind
 from diffkin.ik.tasks.relative import ReferredTask
-from diffkin.kernels.lists.pieces import AIM, KEEP_OUT, RAY, Piece
+from diffkin.kernels.lists.pieces import AIM, BANK, KEEP_OUT, RAY, RISE, Piece
 from diffkin.rotations import hat
 
 __all__ = ["BankPitchLimitTask", "KeepOutConeTask", "RayAtPointTask", "RayDirectionTask", "WingsLevelTask", "turn_to"]
@@ -231,6 +231,12 @@ class WingsLevelTask(LinkTask):
         by_left, by_up = (z + bank * y) / flat, (bank * z - y) / flat
         return torch.where(vertical, left, by_left * left + by_up * up).unsqueeze(-2)
 
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        return (Piece(BANK, self._row_weights(1), 0),) if type(self) is WingsLevelTask else None
+
+    def kernel_numbers(self) -> Tensor:
+        return torch.zeros(0, dtype=torch.float64, device="cpu")
+
     @staticmethod
     def _heights(poses: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Heights of the left and up axes, their length (1 where it is lost) and where it is, each (n, 1)."""
@@ -281,6 +287,24 @@ class BankPitchLimitTask(LinkTask):
         if self.max_pitch is not None:
             rows += [x, -x]
         return torch.stack(rows, dim=-2) * (self._excess(poses) > 0.0).unsqueeze(-1)
+
+    def kernel_pieces(self) -> tuple[Piece, ...] | None:
+        if type(self) is not BankPitchLimitTask:
+            return None
+        sides: list[tuple[tuple[float, float, float], float]] = []  # axes that may not rise above these heights
+        if self.max_bank is not None:
+            cosine, sine = math.cos(self.max_bank), math.sin(self.max_bank)
+            sides += [((0.0, cosine, -sine), 0.0), ((0.0, -cosine, -sine), 0.0)]
+        if self.max_pitch is not None:
+            sides += [((1.0, 0.0, 0.0), math.sin(self.max_pitch)), ((-1.0, 0.0, 0.0), math.sin(self.max_pitch))]
+        weights = self._row_weights(len(sides))
+        return tuple(
+            Piece(RISE, (weight,), 0, axis=axis, angle=self.margin - height, closes=k == len(sides) - 1)
+            for k, (weight, (axis, height)) in enumerate(zip(weights, sides, strict=True))
+        )
+
+    def kernel_numbers(self) -> Tensor:
+        return torch.zeros(0, dtype=torch.float64, device="cpu")
 
     def _excess(self, poses: Tensor) -> Tensor:
         x, y, z = poses[:, 0, 2, :3].unbind(-1)

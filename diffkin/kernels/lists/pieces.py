@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 __all__ = [
     "AIM",
+    "BANK",
     "DISTANCE",
     "KEEP_OUT",
     "LINEAR",
@@ -21,15 +22,17 @@ __all__ = [
     "PLACE",
     "POINT",
     "RAY",
+    "RISE",
     "TURN",
     "Piece",
 ]
 
-POINT, PLACE, TURN, RAY, AIM, KEEP_OUT, DISTANCE, MASS, LINEAR, NEAR, MARGIN = range(11)
+POINT, PLACE, TURN, RAY, AIM, KEEP_OUT, DISTANCE, MASS, LINEAR, NEAR, MARGIN, RISE, BANK = range(13)
 METRES = frozenset({POINT, PLACE, DISTANCE, MASS})
 """Kinds whose residual is a length; ``LINEAR``, ``NEAR`` and ``MARGIN`` say it of themselves; of the others it is an angle."""
 NUMBERS = {
     POINT: 3, PLACE: 12, TURN: 9, RAY: 3, AIM: 3, KEEP_OUT: 3, DISTANCE: 1, MASS: 3, LINEAR: 1, NEAR: 1, MARGIN: 0,
+    RISE: 0, BANK: 0,
 }  # fmt: skip
 """How many numbers a target has: a pose is the columns x, y, z and the origin, of which a rotation is the first three."""
 
@@ -47,14 +50,16 @@ class Piece(NamedTuple):
             ``axis`` of the link from the point ``offset`` of the reference, less the target. ``MASS``: the centre of mass.
             ``LINEAR``: the coordinates times ``factors``. ``NEAR``: one coordinate, of one that a whole turn leads back the
             least turn from the target. ``MARGIN``: ``factors[1]`` times how far one coordinate is from ``factors[0]``, less
-            what ``angle`` allows to either side.
+            what ``angle`` allows to either side. ``RISE``: how much the height of the unit vector ``axis`` is above
+            ``-angle``. ``BANK``: the bank angle of a link with axes forward, left, up, times the cosine of its pitch.
         weights: One a row; rows of weight 0 are left out.
         link: Number of the link, -1 for none.
         reference: Number of the link from which it is seen, -1 for the world.
         target: Where its numbers begin among those of a problem.
         axis: In the link's axes, of unit length; of ``DISTANCE`` a point [m].
         offset: In the link's axes [m]; of ``DISTANCE`` in those of the reference.
-        angle: [rad] allowed between a ray and its direction; of ``KEEP_OUT`` the least; of ``MARGIN`` in units of the row.
+        angle: [rad] allowed between a ray and its direction; of ``KEEP_OUT`` the least; of ``MARGIN`` in units of the row;
+            of ``RISE`` a height, from -1 to 1.
         metres: Of ``LINEAR``, ``NEAR`` and ``MARGIN``, whether the residual counts as a length.
         factors: Of ``LINEAR``, one for each coordinate; of ``MARGIN`` two, see there.
         coordinate: Of ``NEAR`` and ``MARGIN``, which coordinate.

@@ -52,12 +52,28 @@ from diffkin.kernels.lists.layout import (
     open_block,
     open_call,
 )
-from diffkin.kernels.lists.pieces import AIM, DISTANCE, KEEP_OUT, LINEAR, MARGIN, MASS, NEAR, PLACE, POINT, RAY, TURN
+from diffkin.kernels.lists.pieces import (
+    AIM,
+    BANK,
+    DISTANCE,
+    KEEP_OUT,
+    LINEAR,
+    MARGIN,
+    MASS,
+    NEAR,
+    PLACE,
+    POINT,
+    RAY,
+    RISE,
+    TURN,
+)  # fmt: skip
 from diffkin.kernels.lists.turns import (
+    banked,
     cross3,
     dot3,
     logarithm,
     normal_between,
+    risen,
     slope_of_logarithm,
     slope_of_turn,
     turn_between,
@@ -372,6 +388,11 @@ def _piece(k, call, block):
         r0, r1, r2 = _ray(kind, link, reference, target, shape, block, s)
     elif kind == KEEP_OUT:
         r0 = _keep_out(link, reference, target, shape, block, s)
+    elif kind == RISE:
+        d0, d1, d2 = _rotated(block.frames, link, shape[AXIS], shape[AXIS + 1], shape[AXIS + 2])
+        r0 = risen(d0, d1, d2, shape[ANGLE], block.slopes, s + 9)
+    elif kind == BANK:
+        r0 = banked(block.frames, link, block.slopes, s + 9)
     elif kind == NEAR:
         if pieces[k, ROW0] >= 0:
             r0 = _near(link, reference, target, block)
@@ -453,7 +474,7 @@ def jacobian(call, block, out):
                 store(out, c * rows + row, shape[WEIGHT] * slope)
             continue
         by_place = kind in (POINT, PLACE, MASS)
-        by_turn = kind in (TURN, RAY, KEEP_OUT)
+        by_turn = kind in (TURN, RAY, KEEP_OUT, RISE, BANK)
         if kind != MASS:
             p0, p1, p2 = _three(frames, 12 * pieces[k, LINK] + 9)
         else:

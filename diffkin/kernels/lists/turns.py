@@ -1,4 +1,4 @@
-"""Turns between rotations and between directions, as vectors of lanes: their rotation vectors and derivatives.
+"""Turns between rotations, between directions and from level flight, as vectors of lanes: their size and derivatives.
 
 A set of three 3-vectors is nine rows of lanes, one vector after another.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from diffkin.kernels.compiled import exact
 from diffkin.kernels.vectors.strict import any_, fma, load, maximum, select, splat, sqrt, store
 
-__all__ = ["cross3", "dot3", "logarithm", "slope_of_logarithm", "slope_of_turn", "turn_between"]
+__all__ = ["banked", "cross3", "dot3", "logarithm", "risen", "slope_of_logarithm", "slope_of_turn", "turn_between"]
 
 
 def _angle_over_sine() -> tuple[float, ...]:
@@ -39,6 +39,7 @@ def _log_curvature() -> tuple[float, ...]:
 
 _FACTOR = _angle_over_sine()
 _CURVATURE = _log_curvature()
+_VERTICAL = 1e-20  # square of the wings' and the back's heights below which bank says nothing, as in WingsLevelTask
 
 
 @exact
@@ -214,3 +215,41 @@ def slope_of_turn(g0, g1, g2, d0, d1, d2, angle, out, to):
     store(out, to + 6, fma(n2, n0, r2 * m0))
     store(out, to + 7, fma(n2, n1, r2 * m1))
     store(out, to + 8, fma(n2, n2, r2 * m2))
+
+
+# -- how high the axes of a link point: their parts along z, which change with the angular velocity w by w . (d x z) --------
+
+
+@exact
+def risen(d0, d1, d2, room, slopes, at):
+    """How much higher a direction d points than it may: ``max(0, d2 + room)``, and three rows of its slope."""
+    row = maximum(d2 + room, splat(0.0))
+    over = row > 0.0
+    store(slopes, at, select(over, d1, 0.0))
+    store(slopes, at + 1, select(over, -1.0 * d0, 0.0))
+    store(slopes, at + 2, splat(0.0))
+    return row
+
+
+@exact
+def banked(frames, link, slopes, at):
+    """The row ``bank cos(pitch)`` of a link with axes forward, left, up, and three rows of its slope."""
+    a = 12 * link
+    l0, l1, y = load(frames, a + 3), load(frames, a + 4), load(frames, a + 5)
+    u0, u1, z = load(frames, a + 6), load(frames, a + 7), load(frames, a + 8)
+    square = fma(y, y, z * z)
+    vertical = square < _VERTICAL
+    flat = sqrt(select(vertical, 1.0, square))
+    inverse = 1.0 / flat
+    sine, cosine = inverse * y, inverse * z
+    half = 0.5 * sqrt(fma(sine, sine, (1.0 + cosine) * (1.0 + cosine)))  # the cosine of half the bank angle
+    ratio = _factor(half)
+    # from the sine while the angle is small, else from that of the half, which is small near inverted flight
+    wide = ratio * sqrt(maximum(fma(-1.0 * half, half, 1.0), 0.0))
+    bank = select(half > 0.5, 0.5 * ratio * sine / maximum(half, 0.5), select(sine < 0.0, -1.0 * wide, wide))
+    by_left = select(vertical, 1.0, inverse * fma(bank, y, z))
+    by_up = select(vertical, 0.0, inverse * fma(bank, z, -1.0 * y))
+    store(slopes, at, fma(by_up, u1, by_left * l1))
+    store(slopes, at + 1, -1.0 * fma(by_up, u0, by_left * l0))
+    store(slopes, at + 2, splat(0.0))
+    return select(vertical, y, bank * flat)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -39,6 +40,10 @@ LISTS = {
     "relative direction": [ik.RayDirectionTask("hand", AXIS, T[:, :3, 3], within=0.2, reference="e")],
     "relative point": [ik.RayAtPointTask("hand", AXIS, 3.0 * T[:, :3, 3], (0.1, 0.0, 0.2), reference="e")],
     "relative cone": [ik.KeepOutConeTask("hand", (1.0, 0.0, 0.0), R[:, 0], half_angle=2.0, reference="e")],
+    "wings level": [ik.WingsLevelTask("hand", weight=0.6)],
+    "bank and pitch": [ik.BankPitchLimitTask("hand", 0.3, 0.2, weight=torch.tensor([1.0, 0.5, 2.0, 0.0]))],
+    "bank": [ik.BankPitchLimitTask("hand", max_bank=0.01), ik.PositionTask("hand", T[:, :3, 3])],
+    "pitch": [ik.BankPitchLimitTask("hand", max_pitch=0.01, margin=0.3), ik.WingsLevelTask("hand")],
     "distance": [ik.DistanceTask("hand", "e", 0.5, (0.1, 0.2, 0.3), (0.0, -0.1, 0.0), weight=2.0)],
     "coupling": [ik.CouplingTask(randn(2, 3, seed=9), randn(COUNT, 2)), ik.PositionTask("hand", T[:, :3, 3])],
 }
@@ -76,6 +81,28 @@ def test_against_the_tasks(mixed, tasks):
     compare(mixed, tasks, BASE)
     for free_base in ("pose", "rotation", "planar"):
         compare(mixed, tasks, BASE, free_base)
+
+
+TURNS = (1e-9, 1e-3, 1.0, 2.0, math.pi - 1e-3, math.pi - 1e-9)
+
+
+@pytest.mark.parametrize("bank", [*TURNS, *(-turn for turn in TURNS), 0.0])
+@pytest.mark.parametrize("pitch", [0.0, 1.2, 0.5 * math.pi - 1e-6, 0.5 * math.pi, -0.5 * math.pi])
+def test_wings_at_every_attitude(mixed, bank, pitch):
+    """Level, inverted, and with the nose straight up, where the bank angle is lost; the base is turned so that they are."""
+    q = mixed.sample(COUNT, seed=1)
+    hand = mixed.forward_kinematics(q, ["hand"])[:, 0, :3, :3]
+    attitude = rotations.euler_to_matrix(torch.tensor([0.4, -pitch, bank], dtype=torch.float64), "ZYX")
+    base = transforms.pose(attitude @ hand.mT, randn(COUNT, 3, seed=3))
+    tasks = [ik.WingsLevelTask("hand"), ik.BankPitchLimitTask("hand", 0.5, 0.5)]
+    asked = ask(mixed, tasks, COUNT, base, "rotation")
+    residual, derivative = asked.problem.linearize(asked.state(q))
+    found, jac, _ = evaluated(asked, q.numpy())
+    # the derivative of bank grows as one over the cosine of the pitch, and rounding with it
+    steep = 1.0 / max(math.cos(pitch), 1e-6)
+    np.testing.assert_allclose(found, residual.numpy(), atol=1e-15 * steep + 1e-14)
+    columns = [*asked.parts.moving.tolist(), *range(mixed.dof, mixed.dof + 3)]
+    np.testing.assert_allclose(jac, derivative[..., columns].numpy(), atol=1e-14 * steep + 1e-13)
 
 
 def test_locked_coordinates_have_no_column(mixed):
