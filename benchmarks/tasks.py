@@ -76,6 +76,9 @@ def _of_an_arm(count: int) -> list[Case]:
         "position, pointing in a cone": (
             lambda k: [ik.PositionTask(None, place[k]), ik.RayDirectionTask(None, axis, across[k], within=0.2)], {}
         ),
+        "direction, horizon level": (
+            lambda k: [ik.RayDirectionTask(None, (1.0, 0.0, 0.0), across[k]), ik.WingsLevelTask("lbr_iiwa_link_7")], {}
+        ),
         "pose, position of the elbow": (
             lambda k: [ik.PoseTask(None, tip[k]), ik.PositionTask(elbow, middle[k, :3, 3])], {}
         ),

@@ -82,7 +82,7 @@ def main(cfg: DictConfig) -> float:
     config = typed(TrackPathConfig, cfg)
     check_config(config)
     folder, robot = run_folder(), load_robot(config.robot).to(dtype=torch.float64)
-    T, near, closed = make_path(robot, config.path, config.seed)
+    T, near, closed = make_path(robot, config.path, config.seed, config.orientation)
     dt = config.path.seconds / max(1, len(T) - 1)
     follow = follow_path if config.follower.name == "path" else follow_by_servo
     tracked = follow(robot, T, near, closed, dt, config)
@@ -95,6 +95,13 @@ def main(cfg: DictConfig) -> float:
     elif config.play:
         say("Not played: pybullet is not installed (`pip install pybullet`, on Python 3.10 or 3.11).")
     show_pairs(f"{robot.name} along a {config.path.kind}", [(name, str(value)) for name, value in results.items()])
+    if results["reached"] < results["ticks"] and (config.path.kind != "csv", config.follower.name) == (True, "path"):
+        say(
+            f"{robot.name} does not reach all of this {config.path.kind} anywhere that was tried. Make it smaller, "
+            "path.size=..."
+            + ("" if not config.orientation else ", or follow its points alone, orientation=false")
+            + "."
+        )
     save_table(folder / "path.csv", robot, tracked, dt)
     save_results(folder, results)
     save_figure(folder / "path.png", robot, config, tracked, dt)

@@ -56,6 +56,14 @@ class CalibrationFit:
     residuals: Float[Tensor, "n 6"]
     outliers: Tensor
 
+    def __repr__(self) -> str:
+        ended = "converged" if self.converged else "not converged"
+        return (
+            f"CalibrationFit({ended} in {self.steps} steps, {self.rank} of {len(self.x)} parameters determined, "
+            f"chi2 per degree of freedom {self.chi2_per_dof:.3g}, {int(self.outliers.sum())} outliers in "
+            f"{len(self.residuals)} measurements)"
+        )
+
 
 def fit_calibration(
     model: CalibrationModel,

@@ -32,6 +32,7 @@ _EFFORTS = (1, 4)  # starts of the layers, as long as the path still strides
 _SMOOTHED = 1.5  # as ENOUGH, of a way smoothed from one that strode: what it asks for may itself be too much
 _PARTS = 16  # of a step that is looked at more finely
 _SAME = 1e-9
+_SHOWN = 8  # reconfigurations that are written out
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,20 @@ class PathResult:
     largest_step: float
     position_error: Float[Tensor, " n"]
     rotation_error: Float[Tensor, " n"]
+
+    def __repr__(self) -> str:
+        worst = [float(error.max()) for error in (self.position_error, self.rotation_error)]
+        said = [
+            "solved" if self.success else "not solved",
+            f"q {tuple(self.q.shape)}",
+            f"errors up to {worst[0]:.2g} m and {worst[1]:.2g} rad",
+            f"largest step {self.largest_step:.3g}",
+        ]
+        if self.reconfigurations:
+            more = len(self.reconfigurations) - _SHOWN
+            shown = ", ".join(map(str, self.reconfigurations[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
+            said.append(f"reconfigurations at {shown}")
+        return f"PathResult({', '.join(said)})"
 
 
 def solve_path(

@@ -46,6 +46,18 @@ class ServoStep:
     rotation_error: Float[Tensor, "*batch"]
     scale: Float[Tensor, "*batch"]
 
+    def __repr__(self) -> str:
+        said = [f"q {tuple(self.q.shape)}"]
+        if self.scale.numel():
+            worst = [float(error.max()) for error in (self.position_error, self.rotation_error)]
+            said.append(f"errors up to {worst[0]:.2g} m and {worst[1]:.2g} rad")
+            said.append(
+                f"scale {float(self.scale.min()):.3g} and above"
+                if self.scale.ndim
+                else f"scale {float(self.scale):.3g}"
+            )
+        return f"ServoStep({', '.join(said)})"
+
 
 def servo_step(
     robot: Robot,

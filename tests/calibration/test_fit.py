@@ -35,6 +35,9 @@ def test_noise_free_data_is_fitted_exactly(model):
     x, data = measured(model, 2)
     exact = Measurements.of_poses(data.q, model.poses(x, data.q), POSITION, ROTATION)
     fit = fit_calibration(model, exact, tolerance=1e-6)
+    assert repr(fit).startswith("CalibrationFit(converged in ") and f"{fit.rank} of {len(fit.x)} parameters" in repr(
+        fit
+    )
     q = model.robot.sample(100, seed=5)
     distance, angle = held_out_rms(model, fit.x, q, model.poses(x, q))
     assert distance < 1e-10

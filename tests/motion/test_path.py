@@ -1,5 +1,6 @@
 """Paths of poses made from joint motions, so that an answer exists; poses judged by Pinocchio."""
 
+import dataclasses
 import math
 
 import pytest
@@ -183,3 +184,14 @@ def test_bad_inputs_are_named() -> None:
         solve_path(robot, T, joint_weights=torch.zeros(7))
     with pytest.raises(OptionError, match="limit_weight"):
         solve_path(robot, T, limit_weight=-1.0)
+
+
+def test_it_says_what_came_of_it(iiwa):
+    q = torch.linspace(0.3, 0.6, 12, dtype=torch.float64)[:, None] * torch.ones(7, dtype=torch.float64)
+    T = iiwa.forward_kinematics(q)
+    said = repr(solve_path(iiwa, T, q_start=q[0]))
+    assert said.startswith("PathResult(solved, q (12, 7), errors up to ") and "largest step 0.0" in said
+    T[5:, :3, 3] += 9.0
+    assert repr(solve_path(iiwa, T, q_start=q[0])).startswith("PathResult(not solved, q (12, 7), errors up to ")
+    found = dataclasses.replace(solve_path(iiwa, T[:3]), reconfigurations=tuple(range(10)))
+    assert repr(found).endswith("reconfigurations at 0, 1, 2, 3, 4, 5, 6, 7 and 2 more)")

@@ -310,3 +310,12 @@ def test_inequalities_are_checked() -> None:
     ):  # fmt: skip
         with pytest.raises(error):
             servo_step(*arguments, inequalities=given)
+
+
+def test_it_says_what_came_of_it(iiwa):
+    q = 0.5 * torch.ones(2, 7, dtype=torch.float64)
+    T = iiwa.forward_kinematics(q + 0.001)
+    both = servo_step(iiwa, q, torch.zeros_like(q), T, 0.01)
+    assert repr(both).startswith("ServoStep(q (2, 7), errors up to ") and repr(both).endswith("and above)")
+    one = servo_step(iiwa, q[0], torch.zeros_like(q[0]), T[0], 0.01)
+    assert repr(one).startswith("ServoStep(q (7,), errors up to ") and f"scale {float(one.scale):.3g})" in repr(one)

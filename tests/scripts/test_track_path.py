@@ -45,6 +45,13 @@ def test_a_path_is_solved_played_and_saved(tmp_path: Path) -> None:
     assert torch.equal(q[0], q[-1])
 
 
+def test_an_arm_that_cannot_turn_its_tip_is_told_so(tmp_path: Path) -> None:
+    done = run(tmp_path, "robot=planar_2r", "play=false", "path.ticks=20")
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "planar_2r does not reach all of this circle anywhere that was tried" in said and "orientation=false" in said
+
+
 def test_the_servo_keeps_its_limits_where_the_path_is_too_fast(tmp_path: Path) -> None:
     options = ("robot=xarm6", "follower=servo", "path=lissajous", "path.ticks=60", "path.seconds=0.3", "play=false")
     done = run(tmp_path, *options, "orientation=false")

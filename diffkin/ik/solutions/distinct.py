@@ -58,6 +58,13 @@ class AllSolutions:
     valid: Bool[Tensor, "*batch k"]
     count: Int[Tensor, "*batch"]
 
+    def __repr__(self) -> str:
+        said = [f"q {tuple(self.q.shape)}"]
+        if self.count.numel():
+            least, most = int(self.count.min()), int(self.count.max())
+            said.insert(0, f"{least} solutions" if least == most else f"{least} to {most} solutions")
+        return f"AllSolutions({', '.join(said)})"
+
 
 def solve_all(
     robot: Robot,

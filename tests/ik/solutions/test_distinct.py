@@ -154,3 +154,12 @@ def test_bad_inputs_are_named() -> None:
         solve_all(robot, T * torch.nan)
     with pytest.raises(OptionError, match="seed"):
         solve_all(robot, T, seed=-1)
+
+
+def test_it_says_what_came_of_it(scara):
+    T = scara.forward_kinematics(scara.sample(3))
+    T[2, 0, 3] = 50.0
+    assert repr(dk.ik.solve_all(scara, T)).startswith("AllSolutions(0 to ")
+    one = dk.ik.solve_all(scara, T[0])
+    assert repr(one) == f"AllSolutions({int(one.count)} solutions, q {tuple(one.q.shape)})"
+    assert repr(dk.ik.solve_all(scara, T[:0])).startswith("AllSolutions(q (0, ")

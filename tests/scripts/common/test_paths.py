@@ -28,6 +28,16 @@ def test_figures_have_their_size_and_one_orientation(kind: str, width: float, he
     assert bool(((near > robot.lower) & (near < robot.upper)).all())
 
 
+@pytest.mark.parametrize("kind", ["line", "circle", "lissajous"])
+@pytest.mark.parametrize("name", ["scara", "planar_3r", "planar_2r", "kuka_iiwa", "franka_panda", "xarm6"])
+def test_figures_lie_where_the_arm_reaches_them(name: str, kind: str) -> None:
+    robot, size = dk.load_robot(name), {"line": 0.3}.get(kind, 0.2)  # as in configs/path
+    oriented = name != "planar_2r"  # which has no joint left to turn its tip with
+    T, near, closed = make_path(robot, PathConfig(kind, 100, 5.0, size), seed=0, orientation=oriented)
+    found = dk.motion.solve_path(robot, T if oriented else dk.ik.PositionTask(None, T[:, :3, 3]), near, closed)
+    assert found.success, found
+
+
 def test_a_file_is_read_back(tmp_path: Path) -> None:
     robot = dk.load_robot("xarm6")
     T = robot.forward_kinematics(robot.sample(3))
