@@ -51,7 +51,8 @@ class CalibrateConfig:
 def check_config(config: CalibrateConfig) -> None:
     """Raise for values out of range."""
     config.measurement.check()
-    check_positive(config, "arms", "poses", "held_out", "design.candidates", "design.random", "design.arms")
+    check_positive(config, "poses", "held_out", "design.candidates")
+    check_positive(config, "arms", "design.random", "design.arms", most=1e6)
     require(config.loss in calibration.LOSSES, "loss", config.loss, " or ".join(calibration.LOSSES))
     require(len(config.tool_m) == 3, "tool_m", config.tool_m, "three numbers [m]")
     require(len(config.parameters) > 0, "parameters", config.parameters, "some of offsets, origins, tool")

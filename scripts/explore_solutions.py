@@ -46,7 +46,8 @@ class ExploreConfig:
 
 def check_config(config: ExploreConfig) -> None:
     """Raise for values out of range."""
-    check_positive(config, "targets", "starts", "spacing", "radius", "step")
+    check_positive(config, "starts", "spacing", "radius", "step")
+    check_positive(config, "targets", most=1e6)
     check_not_negative(config, "pictured", "seed")
     require(config.postures >= 50, "postures", config.postures, "at least 50")
 

@@ -19,7 +19,7 @@ from common.aircraft_targets import SunConfig, TargetConfig, make_sun, make_targ
 from common.folders import run_folder
 from common.results import save_results
 from common.run import run_main
-from common.settings import check_not_negative, check_positive, typed
+from common.settings import A_DAY, check_not_negative, check_positive, typed
 from common.tables import cell, say, show_jacobian, show_pairs, show_table
 from omegaconf import DictConfig
 from torch import Tensor
@@ -56,7 +56,8 @@ class PointAircraftConfig:
 
 def check_config(config: PointAircraftConfig) -> None:
     """Raise for values out of range."""
-    check_positive(config, "target.count", "tolerance_rad", "check.seconds")
+    check_positive(config, "target.count", "tolerance_rad")
+    check_positive(config, "check.seconds", most=A_DAY)
     config.aircraft.check()
     check_not_negative(config, "check.jacobians", "check.flights", "check.pictures")
     check_unflown(config.check.pybullet, config.check.flights)

@@ -17,7 +17,7 @@ from common.paths import PATHS, PathConfig, check_follower, make_path
 from common.results import save_results, write_csv
 from common.robots import RobotConfig, load_robot
 from common.run import run_main
-from common.settings import check_not_negative, check_positive, choose, require, typed
+from common.settings import A_DAY, check_not_negative, check_positive, choose, require, typed
 from common.tables import say, show_pairs
 from omegaconf import DictConfig
 from torch import Tensor
@@ -70,7 +70,8 @@ def check_config(config: TrackPathConfig) -> None:
     """Raise for values out of range."""
     choose(config.path.kind, PATHS, "path.kind")
     check_follower(choose(config.follower.name, FOLLOWERS, "follower"))
-    check_positive(config, "path.seconds", "follower.tolerance")
+    check_positive(config, "follower.tolerance")
+    check_positive(config, "path.seconds", most=A_DAY)
     check_not_negative(config, "seed")
     if config.path.kind != "csv":
         check_positive(config, "path.size")

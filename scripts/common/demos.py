@@ -9,7 +9,7 @@ from typing import Any
 
 from common.given import unused
 from common.results import save_results
-from common.settings import check_positive, choose
+from common.settings import A_DAY, check_positive, choose
 from common.tables import progress_bar, say, show_pairs
 from diffkin.demos.scene import Demo
 from diffkin.demos.stages.play import VIEWERS, play
@@ -37,7 +37,8 @@ def check_stage(config: Any) -> None:
     """Raise for values out of range of ``viewer`` and ``seconds``."""
     choose(config.viewer.name, VIEWERS, "viewer")
     sizes = ("width", "height", "film_width", "film_height", "fps", "oversampling", "port")
-    check_positive(config, "seconds", *(f"viewer.{name}" for name in sizes))
+    check_positive(config, *(f"viewer.{name}" for name in sizes))
+    check_positive(config, "seconds", most=A_DAY)
     choose(config.viewer.language, ("en", "zh"), "viewer.language")
     _check_viewer(config.viewer.name, record=config.record is not None)
 

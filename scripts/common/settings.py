@@ -17,7 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from diffkin.errors import OptionError, closest
 
-__all__ = ["check_finite", "check_not_negative", "check_positive", "choose", "require", "typed"]
+__all__ = ["A_DAY", "check_finite", "check_not_negative", "check_positive", "choose", "require", "typed"]
+
+A_DAY = 86400.0
+"""[s] The longest that is simulated step by step: beyond it a number is a slip, and the run would not end."""
 
 _Settings = TypeVar("_Settings")
 
@@ -103,21 +106,23 @@ def require(holds: bool, key: str, value: object, expected: str) -> None:
         raise _wrong(key, expected, value)
 
 
-def check_positive(settings: object, *keys: str, where: str = "") -> None:
+def check_positive(settings: object, *keys: str, where: str = "", most: float = math.inf) -> None:
     """Raise unless the values of these keys (dotted paths) are numbers above zero, or None.
 
     Args:
         settings: A dataclass; parts of it may be dictionaries, which need not have the key.
         *keys: Dotted paths.
         where: Name of the part that ``settings`` are, for messages.
+        most: The largest value allowed.
 
     Raises:
         diffkin.errors.OptionError: One is not.
     """
+    wanted = "a number above zero" + (f" and at most {most:.0f}" if most < math.inf else "")
     for key in keys:
         value = _select(settings, key)
-        right = value is None or (type(value) in (int, float) and 0 < value < math.inf)
-        require(right, f"{where}.{key}" if where else key, value, "a number above zero")
+        right = value is None or (type(value) in (int, float) and 0 < value < math.inf and value <= most)
+        require(right, f"{where}.{key}" if where else key, value, wanted)
 
 
 def check_finite(settings: object, *keys: str, where: str = "") -> None:

@@ -81,6 +81,7 @@ def test_a_sweep_over_kinds_of_measurement(tmp_path):
     [
         (["measurement=poses"], "Choices for measurement: pose, position, rotation"),
         (["loss=least"], "loss must be squares or huber or cauchy"),
+        (["arms=1000000000000"], "arms must be a number above zero and at most 1000000, got"),
         (["poses=0"], "poses must be a number above zero"),
         (["parameters=[offset]"], "offsets"),
         (["csv=none.csv", "arms=3"], "arms=3 would change nothing: it is for simulated arms"),

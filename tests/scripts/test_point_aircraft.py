@@ -70,6 +70,7 @@ def test_directions_without_pybullet_repeat_to_the_bit(tmp_path: Path) -> None:
         ("aircraft.torque_limit_nm=[1,1,1]", "would change nothing: nothing is flown"),
         ("check.seconds=2", "check.seconds=2 would change nothing"),
         ("sun.azimuth_deg=3", "there is no cone until sun.half_angle_deg is above 0"),
+        ("check.seconds=1e300", "check.seconds must be a number above zero and at most 86400"),
         ("sun={half_angle_deg:10.0,azimuth_deg:nan}", "sun.azimuth_deg must be a finite number"),
         ("+target.max_elevation_deg=3", "it belongs to target=direction"),
         ("aircraft.path=", "aircraft.path= is given without a value"),

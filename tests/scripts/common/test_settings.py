@@ -78,6 +78,9 @@ def test_ranges() -> None:
     for key in ("free.rate", "free"):
         with pytest.raises(OptionError, match=f"{key} must be a number above zero"):
             check_positive(whole, key)
+    check_positive(whole, "part.size", "free.left", most=2.0)
+    with pytest.raises(OptionError, match=r"part\.size must be a number above zero and at most 1, got"):
+        check_positive(whole, "part.size", most=1.0)
     check_not_negative(whole, "count", "free.left")
     with pytest.raises(OptionError, match=r"part\.size must be a whole number"):
         check_not_negative(whole, "part.size")
