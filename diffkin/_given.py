@@ -14,8 +14,9 @@ from torch import Tensor
 
 from diffkin.errors import OptionError, closest
 
-__all__ = ["flag", "generator_of", "one_of", "real", "real_list", "seed_of", "whole"]
+__all__ = ["flag", "generator_of", "one_of", "real", "real_list", "seed_of", "steps_in", "whole"]
 
+_MOST_STEPS = 1e12
 _SEEDS = (-(2**63), 2**64 - 1)  # what torch takes
 
 
@@ -39,6 +40,28 @@ def whole(value: Any, name: str, least: int | None = None, most: int | None = No
     if not known or (least is not None and number < least) or (most is not None and number > most):
         raise OptionError(f"{name} must be a whole number{_between(least, most)}, got {_shown(value)}.")
     return number
+
+
+def steps_in(seconds: float, dt: float, name: str = "seconds", least: int = 0) -> int:
+    """How many steps make up a time, to the nearest whole number.
+
+    Args:
+        seconds: The time [s].
+        dt: Of a step [s], above 0.
+        name: Under which the user knows the time.
+        least: So many there must be.
+
+    Raises:
+        diffkin.errors.OptionError: They are fewer, or more than can be meant, or ``dt`` is not above 0.
+    """
+    if not dt > 0:
+        raise OptionError(f"dt must be above 0 s, got {dt}.")
+    ratio = float(seconds) / float(dt)
+    if not ratio <= _MOST_STEPS:
+        raise OptionError(f"{name}={seconds} in steps of {dt} s are more than {_MOST_STEPS:.0e} steps.")
+    if round(ratio) < least:
+        raise OptionError(f"{name}={seconds} is too short: it must be {least} or more steps of {dt} s.")
+    return round(ratio)
 
 
 def real(

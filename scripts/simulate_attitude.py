@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from diffkin import aircraft, plotting, rotations, simulation
+from diffkin._given import steps_in
 from diffkin.aircraft.dynamics.integrators import INTEGRATORS
 
 
@@ -62,7 +63,7 @@ def main(cfg: DictConfig) -> None:
     torch.set_default_dtype(torch.float64)
     airframe = load_airframe(config.aircraft)
     inertia = airframe.mass_properties().inertia
-    steps = round(config.seconds / config.dt)
+    steps = steps_in(config.seconds, config.dt)
     start, rate = make_starts(config)
     settings: dict[str, Any] = {"dt": config.dt, "steps": steps, "damping": config.damping}
     name = config.integrator.name

@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from diffkin import aircraft, plotting, simulation
+from diffkin._given import steps_in
 from diffkin.learning import FitReport, FitSettings, fit
 from diffkin.learning.policy import (
     CascadePolicy,
@@ -134,7 +135,9 @@ def train(
     steps, rate = settings["steps"], float(settings["learning_rate"])
     trainer = dataclasses.replace(trainer, steps=min(steps, trainer.steps), learning_rate=rate)
     say(f"{name}: {sum(p.numel() for p in policy.parameters())} numbers to learn in {trainer.steps} steps")
-    problem = PolicyProblem(policy, craft, steps=round(config.flight_s / craft.dt), spread=config.craft.spread)
+    problem = PolicyProblem(
+        policy, craft, steps=steps_in(config.flight_s, craft.dt, "flight_s", least=1), spread=config.craft.spread
+    )
     report = fit(problem, trainer, run.folder / name, resume=run.resumed)
     return policy, report
 
@@ -154,7 +157,7 @@ Path = tuple[Tensor, Tensor]
 @torch.no_grad()
 def fly_model(policy: Policy, craft: Craft, starts: FlightStarts) -> Path:
     """Held-out flights of bodies with unknown inertia."""
-    flown = flight(policy, starts, craft, round(SECONDS / craft.dt))
+    flown = flight(policy, starts, craft, steps_in(SECONDS, craft.dt))
     return flown.angle, flown.omega
 
 

@@ -1,12 +1,13 @@
 """Numbers and seeds as users give them."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 
-from diffkin._given import flag, generator_of, real, real_list, seed_of, whole
+from diffkin._given import flag, generator_of, real, real_list, seed_of, steps_in, whole
 from diffkin.errors import OptionError
 
 
@@ -75,3 +76,14 @@ def test_seeds_and_generators():
     assert generator_of(own) is own and generator_of(own, device="cpu") is own
     first, second = (torch.rand(3, generator=generator_of(seed)) for seed in (5, np.uint32(5)))
     assert torch.equal(first, second)
+
+
+def test_steps_of_a_time() -> None:
+    assert [steps_in(1.0, 0.3), steps_in(0, 1), steps_in(2.5, 0.001)] == [3, 0, 2500]
+    for seconds, dt in ((1e308, 0.01), (1.0, 1e-308), (1e10, 1e-6)):
+        with pytest.raises(OptionError, match=re.escape(f"flight_s={seconds} in steps of {dt} s are")):
+            steps_in(seconds, dt, "flight_s")
+    with pytest.raises(OptionError, match="seconds=0.1 is too short: it must be 1 or more steps of 0.3 s"):
+        steps_in(0.1, 0.3, least=1)
+    with pytest.raises(OptionError, match="dt must be above 0 s, got 0"):
+        steps_in(1.0, 0.0)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin._algebra import apply
+from diffkin._given import steps_in
 from diffkin.aircraft import Airframe, attitude_enu_flu_to_ned_frd, attitude_ned_frd_to_enu_flu, frd_to_flu
 from diffkin.errors import OptionError, ShapeError
 from diffkin.rotations import angle_between, matrix_to_quat_xyzw
@@ -81,7 +82,7 @@ def fly(
         raise OptionError(f"seconds and dt must be positive, got {seconds!r} and {dt!r}.")
     if R_ned_body.ndim != 3 or R_ned_body.shape[1:] != (3, 3):
         raise ShapeError(f"R_ned_body must have shape (n, 3, 3), got {tuple(R_ned_body.shape)}.")
-    count, steps = len(R_ned_body), round(seconds / dt)
+    count, steps = len(R_ned_body), steps_in(seconds, dt, least=1)
     start = attitude_ned_frd_to_enu_flu(R_ned_body.detach().double())
     spin = None if omega_body is None else apply(start, frd_to_flu(omega_body.detach().double()))
     angles = (airframe.neutral() if q is None else q.detach()).double().expand(count, airframe.dof)

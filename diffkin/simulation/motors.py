@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._given import steps_in
 from diffkin.errors import OptionError
 from diffkin.simulation.bullet_robot import BulletRobot
 from diffkin.simulation.library import bullet
@@ -82,7 +83,10 @@ def drive_to(
         )
         # half a cosine is at most pi / 2 times as fast as its mean; a fifth is kept in reserve
         move_seconds = max(1.0, float(1.2 * math.pi / 2 * ((goal - start).abs() / speeds).max()))
-    moving, settling = round(move_seconds / TIME_STEP), round(settle_seconds / TIME_STEP)
+    moving, settling = (
+        steps_in(move_seconds, TIME_STEP, "move_seconds"),
+        steps_in(settle_seconds, TIME_STEP, "settle_seconds"),
+    )
     began = time.monotonic()
     for step in range(1, moving + settling + 1):
         share = 0.5 - 0.5 * math.cos(math.pi * step / moving) if step < moving else 1.0

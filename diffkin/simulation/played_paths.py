@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from diffkin._given import steps_in
 from diffkin.errors import OptionError, ShapeError
 from diffkin.robot import Robot
 from diffkin.simulation.bullet_robot import BulletRobot, load
@@ -73,7 +74,7 @@ def play_path(
         raise OptionError(f"dt must be above 0, got {dt!r}.")
     p = bullet()
     at = {"physicsClientId": arm.client}
-    joints, count = list(arm.movable), max(1, round(dt / TIME_STEP))
+    joints, count = list(arm.movable), max(1, steps_in(dt, TIME_STEP, "dt"))
     p.setTimeStep(TIME_STEP, **at)
     infos = [p.getJointInfo(arm.body, joint, **at) for joint in joints]
     forces = [info[10] if info[10] > 0 else 1000.0 for info in infos]  # files may leave the effort out

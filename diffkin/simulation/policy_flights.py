@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from diffkin._given import steps_in
 from diffkin.aircraft import Airframe
 from diffkin.learning.policy import Craft, FlightStarts, flight_state
 from diffkin.rotations import matrix_to_quat_xyzw, quat_xyzw_to_matrix
@@ -61,7 +62,7 @@ def fly_policy(
         return (command + share * away).T
 
     R0 = quat_xyzw_to_matrix(starts.quat_xyzw.T.double())
-    commands = max(1, round(seconds / craft.dt))
+    commands = max(1, steps_in(seconds, craft.dt))
     flown = fly(airframe, controller, R0, starts.omega.T, seconds=commands * craft.dt, dt=dt)
     mean = flown.torque.unflatten(1, (-1, substeps)).mean(2)
     return Flight(flown.time[::substeps], flown.R_ned_body[:, ::substeps], flown.omega_body[:, ::substeps], mean)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from diffkin._checks import check_floating, check_last
-from diffkin._given import real
+from diffkin._given import real, steps_in
 from diffkin.aircraft import triad
 from diffkin.errors import DtypeError, OptionError, ShapeError
 from diffkin.rotations import matrix_to_quat_xyzw, rotvec_to_matrix
@@ -138,7 +138,7 @@ def cut(records: Records, seconds: float, settle: float = 2.0) -> Records:
     if not isinstance(records, Records):
         raise OptionError(f"cut needs Records, got a {type(records).__name__}.")
     seconds, settle = real(seconds, "seconds", above=0.0), real(settle, "settle", least=0.0)
-    steps, quiet = round(seconds / records.dt), round(settle / records.dt)
+    steps, quiet = steps_in(seconds, records.dt), steps_in(settle, records.dt, "settle")
     windows = records.gyro.shape[0] // max(steps, 1)
     if windows < 1 or quiet >= steps:
         raise OptionError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffkin._given import generator_of, real, whole
+from diffkin._given import generator_of, real, steps_in, whole
 from diffkin.errors import OptionError
 from diffkin.learning.filter.records import Records, from_samples
 from diffkin.learning.sizes import check_memory
@@ -66,6 +66,8 @@ class SimulationSettings:
             else:
                 taken = real(value, field.name, least=0.0)
             object.__setattr__(self, field.name, taken)
+        for name in ("seconds", "settle"):
+            steps_in(getattr(self, name), 1.0 / self.rate_hz, name)
         if round(self.seconds * self.rate_hz) <= round(self.settle * self.rate_hz):
             raise OptionError(f"Records need seconds > settle, got {self.seconds} and {self.settle}.")
 

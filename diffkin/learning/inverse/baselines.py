@@ -58,7 +58,7 @@ class NearestSample:
         """(*batch, dof) coordinates of the nearest sample."""
         check_poses(self.robot, T_target)
         _, index = self.tree.query(_pose_key(T_target.detach().cpu()).numpy())
-        return self.q[torch.from_numpy(index)].to(T_target)
+        return self.q[torch.as_tensor(index, device="cpu")].to(T_target)
 
 
 def pose_errors(

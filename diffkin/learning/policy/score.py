@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from diffkin._checks import check_floating
-from diffkin._given import real
+from diffkin._given import real, steps_in
 from diffkin.errors import OptionError, ShapeError
 from diffkin.learning.policy.craft import Craft
 from diffkin.learning.policy.flight import FlightStarts, flight
@@ -32,7 +32,7 @@ def cost(angle: Tensor, omega: Tensor, dt: float, *, rate_weight: float = 0.01, 
         (n,) costs [rad].
     """
     _check_path(angle, omega)
-    last = max(1, round(real(terminal, "terminal", least=0.0) / real(dt, "dt", above=0.0)))
+    last = max(1, steps_in(real(terminal, "terminal", least=0.0), real(dt, "dt", above=0.0), "terminal"))
     return (angle[1:] + rate_weight * omega[1:].square().sum(-2)).mean(0) + angle[-last:].mean(0)
 
 
@@ -54,7 +54,7 @@ def scores(
         ``error_max_deg`` (at ``seconds``).
     """
     _check_path(angle, omega)
-    until = round(real(seconds, "seconds", above=0.0) / real(dt, "dt", above=0.0))
+    until = steps_in(real(seconds, "seconds", above=0.0), real(dt, "dt", above=0.0))
     if not 1 <= until < len(angle):
         raise OptionError(f"seconds must lie within the flights, {dt:g} to {(len(angle) - 1) * dt:g}, got {seconds}.")
     bound = math.radians(real(bound_deg, "bound_deg", above=0.0))
@@ -90,7 +90,7 @@ def evaluate_policy(
     """
     if not isinstance(craft, Craft):
         raise OptionError(f"A flight needs a Craft, got a {type(craft).__name__}.")
-    flown = flight(policy, starts, craft, round(real(seconds, "seconds", above=0.0) / craft.dt))
+    flown = flight(policy, starts, craft, steps_in(real(seconds, "seconds", above=0.0), craft.dt, least=1))
     return scores(flown.angle, flown.omega, flown.dt, seconds=judged)
 
 
