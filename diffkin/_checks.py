@@ -25,6 +25,7 @@ from diffkin.errors import DeviceError, DtypeError, NonFiniteError, OptionError,
 __all__ = [
     "ROTATION_TOLERANCE",
     "as_device",
+    "as_double",
     "as_tensor",
     "broadcast",
     "check_broadcast",
@@ -266,6 +267,14 @@ def broadcast(**leading: Sequence[int]) -> torch.Size:
                 raise ShapeError(f"Leading axes do not broadcast: {shown}. Make them equal, or 1 where they differ.")
             common[-place] = axes[-place]
     return torch.Size(common)
+
+
+def as_double(value: Any, name: str, device: torch.device | str | None = None) -> Tensor:
+    """What a user gave, in float64 and without gradients; see ``as_tensor``. Whole numbers count, complex ones do not."""
+    tensor = as_tensor(value, name, torch.float64, device)
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        check_floating(tensor, name)
+    return tensor.detach().double()
 
 
 def check_broadcast(**leading: Sequence[int]) -> None:

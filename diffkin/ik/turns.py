@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from diffkin._checks import as_tensor, check_finite, check_last
+from diffkin._checks import as_double, check_finite, check_last
 from diffkin.errors import OptionError
 from diffkin.kinematics import REVOLUTE, KinematicTree
 
@@ -57,7 +57,7 @@ def check_joint_weights(given: Any, robot: Robot) -> Tensor:
     """(dof,) float64 weights of the squared differences in a distance between coordinates, checked; ones for None."""
     if given is None:
         return torch.ones(robot.dof, dtype=torch.float64, device=robot.device)
-    weights = as_tensor(given, "joint_weights", robot.dtype, robot.device).detach().double()
+    weights = as_double(given, "joint_weights", robot.device)
     check_last(weights, (robot.dof,), "joint_weights")
     check_finite(weights, "joint_weights")
     if weights.ndim != 1 or bool((weights < 0).any()):

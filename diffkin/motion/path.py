@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from diffkin import rotations, transforms
-from diffkin._checks import as_tensor, check_finite, check_last, check_pose
-from diffkin._given import real
+from diffkin._checks import as_double, broadcast, check_finite, check_last, check_pose
+from diffkin._given import flag, real
 from diffkin.errors import OptionError, ShapeError
 from diffkin.ik import PoseTask, Task, solve_all, solve_ik
 from diffkin.ik.elsewhere import by_the_cpu, is_elsewhere, plainly
@@ -120,6 +120,7 @@ def solve_path(
             ends differ.
     """
     check_robot_given(robot)
+    closed, allow_reconfigurations = flag(closed, "closed"), flag(allow_reconfigurations, "allow_reconfigurations")
     if is_elsewhere(robot, T, q_start=q_start):
         options = {"closed": closed, "allow_reconfigurations": allow_reconfigurations, "seed": seed}
         return by_the_cpu(
@@ -207,9 +208,9 @@ def _path(robot: Robot, T: Any) -> tuple[Problem, Tensor | None, int]:
     poses, everything = None, torch.ones(robot.dof, dtype=torch.bool, device=robot.device)
     if isinstance(T, Task) or (isinstance(T, (list, tuple)) and len(T) and isinstance(T[0], Task)):
         tasks = [T] if isinstance(T, Task) else list(T)
-        batch = torch.broadcast_shapes(*(task.batch_shape for task in tasks))
+        batch = broadcast(**{f"target of {type(task).__name__} {k}": task.batch_shape for k, task in enumerate(tasks)})
     else:
-        poses = as_tensor(T, "T", robot.dtype, robot.device).detach().double()
+        poses = as_double(T, "T", robot.device)
         check_pose(poses, "T")
         tasks, batch = [PoseTask(None, poses)], poses.shape[:-2]
     if len(batch) != 1 or not batch[0]:
@@ -220,7 +221,7 @@ def _path(robot: Robot, T: Any) -> tuple[Problem, Tensor | None, int]:
 def _vector(robot: Robot, value: Any, name: str, default: Tensor) -> Tensor:
     if value is None:
         return default.double()
-    vector = as_tensor(value, name, robot.dtype, robot.device).detach().double()
+    vector = as_double(value, name, robot.device)
     check_last(vector, (robot.dof,), name)
     check_finite(vector, name)
     if vector.ndim != 1:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffkin._checks import as_tensor, check_broadcast, check_finite, check_last, check_pose
+from diffkin._checks import as_double, as_tensor, check_broadcast, check_finite, check_last, check_pose
 from diffkin._given import real
 from diffkin.errors import NonFiniteError, OptionError, closest
 from diffkin.ik import PoseTask, Task
@@ -208,14 +208,14 @@ def _tasks(robot: Robot, target: Any, link: str | None) -> list[Task]:
 
 
 def _state(robot: Robot, value: Any, name: str) -> Tensor:
-    state = as_tensor(value, name, robot.dtype, robot.device).detach().double()
+    state = as_double(value, name, robot.device)
     check_last(state, (robot.dof,), name)
     check_finite(state, name)
     return state
 
 
 def _limit(robot: Robot, value: Any, name: str) -> Tensor:
-    limit = as_tensor(value, name, robot.dtype, robot.device).detach().double()
+    limit = as_double(value, name, robot.device)
     if limit.ndim:
         check_last(limit, (robot.dof,), name)
     if limit.ndim > 1 or bool((limit <= 0).any()) or bool(torch.isnan(limit).any()):
@@ -228,10 +228,7 @@ def _inequalities(robot: Robot, given: Any) -> tuple[Tensor, Tensor] | None:
         return None
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         raise OptionError("inequalities must be a pair (G, h), (*batch, rows, dof) and (*batch, rows), for G dq <= h.")
-    left, right = (
-        as_tensor(part, name, robot.dtype, robot.device).detach().double()
-        for part, name in zip(given, "Gh", strict=True)
-    )
+    left, right = (as_double(part, name, robot.device) for part, name in zip(given, "Gh", strict=True))
     rows = left.shape[-2] if left.ndim > 1 else 0
     check_last(left, (rows, robot.dof), "G")
     check_last(right, (rows,), "h")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import diffkin as dk
-from diffkin.errors import NonFiniteError, OptionError, RotationError, ShapeError
+from diffkin.errors import DtypeError, NonFiniteError, OptionError, RotationError, ShapeError
 from diffkin.ik import PoseTask, PositionTask
 from diffkin.motion import solve_path
 
@@ -195,3 +195,24 @@ def test_it_says_what_came_of_it(iiwa):
     assert repr(solve_path(iiwa, T, q_start=q[0])).startswith("PathResult(not solved, q (12, 7), errors up to ")
     found = dataclasses.replace(solve_path(iiwa, T[:3]), reconfigurations=tuple(range(10)))
     assert repr(found).endswith("reconfigurations at 0, 1, 2, 3, 4, 5, 6, 7 and 2 more)")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"T": torch.eye(4, dtype=torch.complex128)[None]}, DtypeError, "T must be floating point"),
+        ({"joint_weights": torch.ones(7, dtype=torch.bool)}, DtypeError, "joint_weights must be floating point"),
+        ({"q_start": torch.zeros(7, dtype=torch.complex128)}, DtypeError, "q_start must be floating point"),
+        ({"closed": "yes"}, OptionError, "closed must be True or False, got 'yes'"),
+        ({"allow_reconfigurations": 3}, OptionError, "allow_reconfigurations must be True or False"),
+        (
+            {"T": [PositionTask(None, torch.zeros(n, 3, dtype=torch.float64)) for n in (3, 2)]},
+            ShapeError,
+            r"target of PositionTask 0 \(3,\), target of PositionTask 1 \(2,\)",
+        ),
+    ],
+)
+def test_what_can_be_told_at_once(iiwa, change, error, said):
+    T = torch.eye(4, dtype=torch.float64).repeat(3, 1, 1)
+    with pytest.raises(error, match=said):
+        solve_path(iiwa, **{"T": T, **change})

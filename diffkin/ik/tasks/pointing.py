@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from diffkin._algebra import apply, perpendicular, unit
+from diffkin._given import real
 from diffkin.errors import OptionError, RotationError
 from diffkin.ik.tasks.base import Held, LinkTask
 from diffkin.ik.tasks.kinds import DIRECTION, POINT, Kind
@@ -184,6 +185,7 @@ class KeepOutConeTask(_AxisTask):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_angle(self.half_angle, "half_angle", math.pi)
+        real(self.margin, "margin", least=0.0)
 
     def residual(self, poses: Tensor, q: Tensor, problem: Tensor) -> Tensor:
         angle = turn_to(unit(self.target[problem]), self._direction(self.pose(poses))).norm(dim=-1, keepdim=True)
@@ -272,6 +274,7 @@ class BankPitchLimitTask(LinkTask):
         for value, name in ((self.max_bank, "max_bank"), (self.max_pitch, "max_pitch")):
             if value is not None:
                 _check_angle(value, name, 0.5 * math.pi)
+        real(self.margin, "margin", least=0.0)
         super().__post_init__()
         self.check_weight(2 * (self.max_bank is not None) + 2 * (self.max_pitch is not None))
 
@@ -402,8 +405,7 @@ def _allowed(within: float) -> float:
 
 
 def _check_within(value: float) -> None:
-    if not 0.0 <= value < math.pi:
-        raise OptionError(f"within must be from 0 on and below pi rad, got {value!r}.")
+    real(value, "within", least=0.0, below=math.pi)
 
 
 def _height_derivative(poses: Tensor, jacobians: Tensor, axis: int) -> Tensor:
@@ -413,5 +415,4 @@ def _height_derivative(poses: Tensor, jacobians: Tensor, axis: int) -> Tensor:
 
 
 def _check_angle(value: float, name: str, most: float) -> None:
-    if not 0.0 < value <= most:
-        raise OptionError(f"{name} must be above 0 and at most {most:.6g} rad, got {value!r}.")
+    real(value, name, above=0.0, most=most)

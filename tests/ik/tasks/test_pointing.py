@@ -169,8 +169,18 @@ def test_bad_input() -> None:
         KeepOutConeTask("camera", (1.0, 0.0, 0.0), vectors(1), half_angle=4.0)
     with pytest.raises(OptionError, match="max_bank, max_pitch"):
         BankPitchLimitTask("body")
-    with pytest.raises(OptionError, match="max_pitch must be above 0"):
+    with pytest.raises(OptionError, match="max_pitch must be a finite number above 0"):
         BankPitchLimitTask("body", max_pitch=-0.1)
     for within in (-0.1, 3.2, math.nan):
         with pytest.raises(OptionError, match="within"):
             RayDirectionTask("camera", (1.0, 0.0, 0.0), vectors(1), within=within)
+
+
+@pytest.mark.parametrize("margin", [float("nan"), -0.1, "a", None])
+def test_a_margin_that_means_nothing_is_refused(margin):
+    for make in (
+        lambda: BankPitchLimitTask("a", max_bank=0.3, margin=margin),
+        lambda: KeepOutConeTask("a", (1.0, 0.0, 0.0), torch.ones(3), 0.3, margin=margin),
+    ):
+        with pytest.raises(OptionError, match="margin must be a finite number"):
+            make()
