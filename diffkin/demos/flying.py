@@ -20,9 +20,8 @@ __all__ = ["FlyingDemo"]
 _DT = simulation.TIME_STEP
 _LEG = 4.0  # from one attitude to the next [s]
 _MOST = 24  # steps in a moment; a stage that is slower than that falls behind
-_WIDEST = torch.tensor(
-    [1.5, 0.6, 1.0], dtype=torch.float64, device="cpu"
-)  # yaw, pitch and roll of an attitude to reach [rad]
+# yaw, pitch and roll of an attitude to reach [rad]
+_WIDEST = torch.tensor([1.5, 0.6, 1.0], dtype=torch.float64, device="cpu")
 _REACHED = math.radians(0.5)
 
 

@@ -56,9 +56,8 @@ class JointsDemo:
         low, high = _ranges(self.robot)
         middle = middle_of(self.robot)
         swing = 0.4 * torch.minimum(high - middle, middle - low).clamp(max=1.5)
-        phase = torch.arange(
-            1, self.robot.dof + 1, dtype=torch.float64, device="cpu"
-        )  # joint k swings k times as fast as the first
+        # joint k swings k times as fast as the first
+        phase = torch.arange(1, self.robot.dof + 1, dtype=torch.float64, device="cpu")
         q = middle + swing * torch.sin(2.0 * math.pi * phase * t / _PERIOD)
         return dict(zip(self.robot.joint_names, q.tolist()))
 

@@ -137,23 +137,18 @@ class KinematicTree:
 
     def in_dtype(self, dtype: torch.dtype) -> KinematicTree:
         """The same tree in another dtype, made once, so that what is cached on it is kept too."""
-        if dtype == self.dtype:
-            return self
-        if self.has_gradient:
-            return self.to(dtype=dtype)
-        if dtype not in self.cache:
-            self.cache[dtype] = self.to(dtype=dtype)
-        return self.cache[dtype]
+        return self if dtype == self.dtype else self._made_once(dtype, dtype=dtype)
 
     def on(self, device: torch.device) -> KinematicTree:
         """The same tree on another device, made once."""
-        if device == self.device:
-            return self
+        return self if device == self.device else self._made_once(device, device=device)
+
+    def _made_once(self, key: torch.dtype | torch.device, **change: Any) -> KinematicTree:
         if self.has_gradient:
-            return self.to(device=device)
-        if device not in self.cache:
-            self.cache[device] = self.to(device=device)
-        return self.cache[device]
+            return self.to(**change)
+        if key not in self.cache:
+            self.cache[key] = self.to(**change)
+        return self.cache[key]
 
     def path(self, joint: int) -> tuple[int, ...]:
         """The joints from the base to ``joint``, that joint included; empty for -1."""

@@ -130,3 +130,12 @@ def test_a_replaced_tree_has_constants_and_a_cache_of_its_own() -> None:
     assert moved.cache == {}
     assert moved.steps is not None
     assert not torch.equal(moved.steps, tree.steps)
+
+
+def test_a_tree_elsewhere_is_made_once():
+    tree = dk.load_robot("kuka_iiwa").tree
+    there = tree.on(torch.device("meta"))
+    assert there.device.type == "meta" and there is tree.on(torch.device("meta"))
+    assert tree.on(tree.device) is tree and tree.in_dtype(torch.float32) is tree.in_dtype(torch.float32)
+    learning = dataclasses.replace(tree, origins=tree.origins.clone().requires_grad_())
+    assert learning.on(torch.device("meta")) is not learning.on(torch.device("meta"))

@@ -127,10 +127,8 @@ class WebPanel:
         return note
 
     async def _dragged(self, event: Any) -> None:
-        name, place = (
-            event.target.name.removeprefix("/gizmos/"),
-            torch.tensor(np.array(event.target.position), device="cpu"),
-        )
+        name = event.target.name.removeprefix("/gizmos/")
+        place = torch.tensor(np.array(event.target.position), device="cpu")
         turn = torch.tensor(np.array(event.target.wxyz), device="cpu").roll(-1)
         hold = _LONGEST if event.phase == "start" else HOLD
         self._touch(name, pose(quat_xyzw_to_matrix(turn / turn.norm()), place), hold)

@@ -66,7 +66,7 @@ from diffkin.kernels.lists.pieces import (
     RAY,
     RISE,
     TURN,
-)  # fmt: skip
+)
 from diffkin.kernels.lists.turns import (
     banked,
     cross3,

@@ -68,3 +68,15 @@ def test_mistakes_are_named():
     with pytest.raises(OptionError, match="count"):
         network.sample(torch.eye(4), count=0)
     assert math.isfinite(float(network.sample(torch.eye(4)).sum()))
+
+
+@pytest.mark.parametrize("name", ["regression", "through_fk", "chain_flow"])
+def test_the_robot_follows_the_weights_to_another_device(name):
+    """Tried with a device that holds no numbers: tensors of two devices cannot be computed with there either."""
+    robot = dk.load_robot("planar_3r")
+    network = make_network(robot, {"name": name, "width": 8})
+    q, T = held_out(network.single, 5)
+    batch = network.augment(q, T, torch.Generator().manual_seed(0))
+    here = network.loss(*batch)
+    there = network.to("meta").loss(*(part.to("meta") for part in batch))
+    assert (here.device.type, there.device.type, there.shape) == ("cpu", "meta", here.shape)
