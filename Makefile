@@ -10,6 +10,8 @@ STAMPS := $(VENV)/stamps
 export PYTHONUNBUFFERED = 1
 # tests and trainings share the cores among processes; benchmarks leave every library its own threads
 demo demo-gui demo-film demo-web test test-slow test-lowest fuzz: export OMP_NUM_THREADS ?= 1
+# tests start hundreds of processes: each reads bytecode where the last has written it
+test test-slow test-lowest: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help install demo demo-gui demo-film demo-web notebook test lint bench test-slow test-lowest fuzz docs clean
 

@@ -2,12 +2,12 @@
 
 import ast
 import graphlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.fresh import run_code
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "diffkin"
@@ -210,5 +210,5 @@ def test_import_is_light() -> None:
         "zuko",
     ]
     code = f"import sys, diffkin; print(sorted(set({heavy!r}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run_code(code)
     assert done.stdout.strip() == "[]"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +12,7 @@ from torch.autograd import forward_ad
 
 from diffkin import _gate
 from diffkin._gate import array, is_plain, is_transformed, is_watched, kernel, kernels_apply
+from tests.fresh import run_code
 
 
 class Tagged(Tensor):
@@ -143,7 +142,7 @@ def test_numba_is_imported_with_the_first_kernel() -> None:
         "import sys; from diffkin._gate import kernel; before = 'numba' in sys.modules; kernel('finite.all_finite');"
         "print(before, 'numba' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run_code(code)
     assert done.stdout.split() == ["False", "True"]
 
 

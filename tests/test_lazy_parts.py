@@ -1,12 +1,11 @@
 """Parts that are imported when first asked for: Tab finds them, and importing diffkin brings none of them along."""
 
 import pkgutil
-import subprocess
-import sys
 
 import pytest
 
 import diffkin
+from tests.fresh import run_code
 
 LAZY = diffkin._LAZY
 
@@ -20,7 +19,7 @@ def test_tab_finds_every_part_of_the_package():
 @pytest.mark.parametrize("name", LAZY)
 def test_a_part_comes_when_it_is_asked_for_and_not_before(name):
     code = f"import sys, diffkin as dk; assert 'diffkin.{name}' not in sys.modules; print(dk.{name}.__name__)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = run_code(code)
     assert done.stdout.strip() == f"diffkin.{name}", done.stderr
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import diffkin
+from tests.fresh import run_code
 
 _USE = """
 import torch
@@ -39,19 +37,13 @@ except OptionError as error:
 
 
 def test_torch_answers_and_says_so():
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(_USE)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={
-            **os.environ,
-            "NUMBA_DISABLE_JIT": "1",
-            "PYTHONPATH": str(Path(diffkin.__file__).parents[1]),
-            "OMP_NUM_THREADS": "1",
-        },
-        check=False,
-    )
+    environment = {
+        **os.environ,
+        "NUMBA_DISABLE_JIT": "1",
+        "PYTHONPATH": str(Path(diffkin.__file__).parents[1]),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = run_code(_USE, environment=environment, timeout=240)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("NUMBA_DISABLE_JIT is set: no kernel is compiled") == 1
     assert "Unset it" in done.stdout

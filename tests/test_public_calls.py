@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +9,7 @@ import torch
 from torch import Tensor
 
 from diffkin.errors import DiffkinError
+from tests.fresh import run_code
 from tests.public_calls import CALLS, NO_CALLS, public
 
 every = pytest.mark.parametrize("name", CALLS)
@@ -130,7 +129,7 @@ for name in ("kuka_iiwa", "planar_2r"):
     assert {tensor.device.type for tensor in made} == {"cpu"}, name
 print("done")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = run_code(code)
     assert done.stdout.strip() == "done", done.stderr[-2000:]
 
 

@@ -96,6 +96,7 @@ def descend(
     state: State,
     max_iterations: int | Tensor,
     watch: Callable[[Tensor, Tensor], None] | None = None,
+    one_will_do: bool = False,
 ) -> Descent:
     """Run descents until each has met its tolerances, gets no further, or has used its iterations.
 
@@ -105,6 +106,7 @@ def descend(
         state: n starting points.
         max_iterations: For each descent, one number or (n,).
         watch: Called once an iteration with the problems still running and their costs.
+        one_will_do: Whether a descent is left where it is, not met, once one before it has met the same problem.
 
     Returns:
         The ends, in the order of ``state``.
@@ -117,6 +119,8 @@ def descend(
     met = torch.zeros(count, dtype=torch.bool, device=device)
     iterations = torch.zeros(count, dtype=torch.long, device=device)
     running = torch.arange(count, device=device)
+    problems = int(state.problem.max()) + 1 if one_will_do and count else 0
+    won = torch.full((problems,), count, device=device)  # by problem, the first descent that met it; count: none yet
     iteration = 0
     while len(running):
         if watch is not None:
@@ -124,6 +128,11 @@ def descend(
         good = problem.met(state)
         ended = memory.converged | memory.stalled | memory.diverged | (iteration >= most[running])
         done = ended if problem.has_second else good | ended  # tasks of second priority get as near as they can
+        if one_will_do:
+            ahead = good & done
+            won = won.scatter_reduce(0, state.problem[ahead], running[ahead], "amin")
+            late = running > won[state.problem]
+            good, done = good & ~late, done | late
         if bool(done.any()):
             stopped, keep = done.nonzero().squeeze(-1), (~done).nonzero().squeeze(-1)
             left = running[stopped]

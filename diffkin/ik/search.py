@@ -84,7 +84,7 @@ def search(
         parts = [starts.at(rank + k, pending) for k in range(side)]
         state = _join(parts)
         watch = _watcher(trace, count) if options.history else None
-        end = _run(options, problem, state, watch)
+        end = _run(options, problem, state, watch, one_will_do=side > 1 and nearest_of == 1)
         for k in range(side):  # in the order of rank: the answer is that of the lowest
             rows = slice(k * len(pending), (k + 1) * len(pending))
             open_ = (hits[pending] < nearest_of) & (rank + k < tried[pending])
@@ -151,11 +151,17 @@ def _hope2(problem: Problem) -> float:
     return len(tasks) * (HOPE * max(1.0, heaviest) * max(1.0, extent)) ** 2
 
 
-def _run(options: Options, problem: Problem, state: State, watch: Callable[[Tensor, Tensor], None] | None) -> Descent:
+def _run(
+    options: Options,
+    problem: Problem,
+    state: State,
+    watch: Callable[[Tensor, Tensor], None] | None,
+    one_will_do: bool = False,
+) -> Descent:
     """One descent a start for the tasks of priority 0, then one along their solutions for each priority above."""
     grace = 0.0 if state.grace is None else state.grace
     most = torch.as_tensor(options.early_iterations + grace, device=state.q.device).clamp(max=options.max_iterations)
-    end = descend(options.method, problem.only(0), state, most, watch)
+    end = descend(options.method, problem.only(0), state, most, watch, one_will_do)
     if not problem.has_second:
         return end
     met = end.met.nonzero().squeeze(-1)

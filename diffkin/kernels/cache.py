@@ -14,7 +14,7 @@ import logging
 import os
 import pickle
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,10 @@ def _seal(path: Path, rest: bytes | memoryview) -> bytes:
     return digest.digest()
 
 
-def _imported(path: Path) -> Iterator[Path]:
+@cache
+def _imported(path: Path) -> frozenset[Path]:
     """The files of this package that a file imports anywhere, in whatever form and from whatever folder."""
+    files: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -56,7 +58,8 @@ def _imported(path: Path) -> Iterator[Path]:
             words = name.split(".")
             if words[0] == _PACKAGE.name:
                 place = _PACKAGE.joinpath(*words[1:])
-                yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
+                files.update(file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
+    return frozenset(files)
 
 
 @cache
@@ -64,7 +67,7 @@ def _stamp(path: Path) -> str:
     """Hash of a source file and of all that it imports, however far: kernels inline each other's code across files."""
     found, pending = {path}, [path]
     while pending:
-        new = set(_imported(pending.pop())) - found
+        new = _imported(pending.pop()) - found
         found |= new
         pending += new
     digest = hashlib.sha256()

@@ -116,3 +116,25 @@ def test_memory_takes_rows_of_all_its_fields():
     assert part.left.tolist() == [13, 11]
     assert part.converged.tolist() == [True, False]
     assert not part.diverged.any()
+
+
+def test_descents_are_left_once_one_before_them_has_met_the_same_problem(panda):
+    T = panda.forward_kinematics(panda.sample(6, seed=1))
+    problem = make_problem(
+        panda, [ik.PoseTask(None, T)], T.shape[:1], torch.ones(7, dtype=torch.bool), None, 1e-6, 1e-6
+    )
+    starts = 8
+    state = State(panda.sample(6 * starts, seed=2), None, torch.arange(6).repeat(starts))
+    whole = descend(LevenbergMarquardt(), problem, state, 30)
+    cut = descend(LevenbergMarquardt(), problem, state, 30, one_will_do=True)
+    assert whole.met.sum() > cut.met.sum() > 0
+    assert not (cut.met & ~whole.met).any()
+    for k in range(6):
+        rows = torch.arange(k, 6 * starts, 6)
+        first = int(whole.met[rows].long().argmax())  # 0 where none has met
+        assert torch.equal(cut.met[rows[: first + 1]], whole.met[rows[: first + 1]])
+        assert torch.equal(cut.iterations[rows[: first + 1]], whole.iterations[rows[: first + 1]])
+        torch.testing.assert_close(cut.state.q[rows[: first + 1]], whole.state.q[rows[: first + 1]], rtol=0, atol=1e-9)
+        if whole.met[rows].any():
+            assert (cut.iterations[rows] <= whole.iterations[rows]).all()
+            assert cut.iterations[rows].max() <= whole.iterations[rows[: first + 1]].max()

@@ -163,3 +163,15 @@ def test_problems_solved_apart_are_joined():
     both = joined([one, two], [torch.tensor([True, False, False]), torch.tensor([False, True, False])])
     assert both.q.tolist() == [[1.0, 6.0, 3.0]]
     assert (both.met.tolist(), both.iterations.tolist(), both.restarts.tolist()) == ([False], [7], [9])
+
+
+@pytest.mark.parametrize("solver", ["adam", "gradient_descent", "lbfgs"])
+def test_a_first_start_that_is_a_solution_costs_no_step(panda, solver, monkeypatch):
+    method = ik.SOLVERS[solver]
+    steps, step = [], method.step
+    monkeypatch.setattr(method, "step", lambda *arguments: steps.append(1) or step(*arguments))
+    q0 = panda.sample(1, seed=5)
+    found = dk.solve_ik(panda, panda.forward_kinematics(q0), q0=q0, solver=solver)
+    assert found.success.all()
+    assert torch.equal(found.q, q0)
+    assert steps == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 
@@ -92,8 +93,13 @@ SHARES = {("kuka_iiwa", "gradient_descent"): 0.9, ("scara", "gradient_descent"):
           ("kuka_iiwa", "adam"): 0.9, ("scara", "adam"): 0.7}  # fmt: skip
 
 
-@pytest.mark.parametrize("solver", list(ik.SOLVERS))
-@pytest.mark.parametrize("name", ["kuka_iiwa", "scara"])
+@pytest.mark.parametrize(
+    ("name", "solver"),
+    [
+        pytest.param(name, solver, marks=[pytest.mark.slow] if name == "scara" and (name, solver) in SHARES else [])
+        for name, solver in itertools.product(["kuka_iiwa", "scara"], ik.SOLVERS)
+    ],
+)
 def test_every_solver_on_the_plain_torch_path(name, solver):
     robot = dk.load_robot(name)
     T = robot.forward_kinematics(robot.sample(20, seed=2))

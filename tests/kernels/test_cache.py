@@ -76,42 +76,46 @@ _DEEP = {
         def answer(x):
             return x + 1
     """,
-    "first/entrance.py": """
-        from diffkin.kernels.compiled import kernel
-        from diffkin.kernels.second import middle
-        from_middle = middle.through
-        @kernel
-        def ask(x):
-            return from_middle(x)
-    """,
 }
+_ENTRANCE = """
+    from diffkin.kernels.compiled import kernel
+    from diffkin.kernels.second import middle_{way}
+    from_middle = middle_{way}.through
+    @kernel
+    def ask(x):
+        return from_middle(x)
+"""
 _MIDDLE = {  # every way to write an import
     "from": "from diffkin.kernels.third.deep import answer",
     "module": "from diffkin.kernels.third import deep\nanswer = deep.answer",
     "import": "import diffkin.kernels.third.deep\nanswer = diffkin.kernels.third.deep.answer",
     "package": "from diffkin.kernels.third import answer",
     "relative": "from ..third.deep import answer",
-    "relative module": "from ..third import deep as far\nanswer = far.answer",
+    "relative_module": "from ..third import deep as far\nanswer = far.answer",
 }
 
 
-@pytest.mark.parametrize("way", _MIDDLE)
-def test_a_change_two_imports_deep_in_a_sub_folder_gives_the_new_answer(tmp_path, way):
+def test_a_change_two_imports_deep_in_a_sub_folder_gives_the_new_answer(tmp_path):
     install = _copy(tmp_path)
     through = "\n@inline\ndef through(x):\n    return answer(x)\n"
-    files = {
-        **{name: textwrap.dedent(text) for name, text in _DEEP.items()},
-        "second/middle.py": f"from diffkin.kernels.compiled import inline\n{_MIDDLE[way]}\n{through}",
-    }
+    files = dict(_DEEP)
+    for way, line in _MIDDLE.items():
+        files[f"first/entrance_{way}.py"] = _ENTRANCE.format(way=way)
+        files[f"second/middle_{way}.py"] = f"from diffkin.kernels.compiled import inline\n{line}\n{through}"
     for name, text in files.items():
         (install / "kernels" / name).parent.mkdir(exist_ok=True)
-        (install / "kernels" / name).write_text(text)
-    ask = "from diffkin.kernels.first.entrance import ask; print(ask(1), sum(ask.stats.cache_hits.values()))"
-    assert _use(install, ask).stdout.split() == ["2", "0"]
-    assert _use(install, ask).stdout.split() == ["2", "1"]
+        (install / "kernels" / name).write_text(textwrap.dedent(text))
+    ask = f"""
+        from importlib import import_module
+        for way in {list(_MIDDLE)}:
+            ask = import_module("diffkin.kernels.first.entrance_" + way).ask
+            print(way, ask(1), sum(ask.stats.cache_hits.values()))
+    """
+    assert _use(install, ask).stdout.splitlines() == [f"{way} 2 0" for way in _MIDDLE]
+    assert _use(install, ask).stdout.splitlines() == [f"{way} 2 1" for way in _MIDDLE]
     deep = install / "kernels" / "third" / "deep.py"
     deep.write_text(deep.read_text().replace("x + 1", "x + 40"))
-    assert _use(install, ask).stdout.split() == ["41", "0"]
+    assert _use(install, ask).stdout.splitlines() == [f"{way} 41 0" for way in _MIDDLE]
 
 
 def test_no_folder_that_can_be_written(tmp_path):
@@ -214,7 +218,7 @@ _DAMAGE = """
     tried = 0
     for path in whole:
         for way in ways:
-            for _ in range(5 if way in (truncated, flipped, flipped_early) else 2):
+            for _ in range(DRAWS if way in (truncated, flipped, flipped_early) else 1):
                 torn = way(good[path])
                 path.unlink() if torn is None else path.write_bytes(torn)
                 said.clear()
@@ -245,12 +249,13 @@ _DAMAGE = """
 """
 
 
-def test_damaged_files_cost_a_compilation_and_are_whole_again_afterwards(tmp_path):
+@pytest.mark.parametrize("draws", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_damaged_files_cost_a_compilation_and_are_whole_again_afterwards(tmp_path, draws):
     install = _copy(tmp_path)
     (install / "kernels" / "tiny.py").write_text(_TINY)
-    done = _use(install, _DAMAGE, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    done = _use(install, _DAMAGE.replace("DRAWS", str(draws)), NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 80
+    assert int(done.stdout) == 3 * (3 * draws + 6 + 4)  # files; ways drawn, ways there is one of, and what is no file
     assert "Traceback" not in done.stderr
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
 import diffkin
+from tests.fresh import run_code
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
@@ -34,20 +33,13 @@ def answers(child):
 
 def _check(code: str, folder: Path, says: str) -> None:
     """Run code in a new process, with ``answers`` at hand and no kernel kept on disk, and compare what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILDREN + textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        timeout=400,
-        env={
-            **os.environ,
-            "NUMBA_CACHE_DIR": str(folder),
-            "PYTHONPATH": str(Path(diffkin.__file__).parents[1]),
-            "OMP_NUM_THREADS": "1",
-        },
-        cwd=folder,
-        check=False,
-    )
+    environment = {
+        **os.environ,
+        "NUMBA_CACHE_DIR": str(folder),
+        "PYTHONPATH": str(Path(diffkin.__file__).parents[1]),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = run_code(_CHILDREN + textwrap.dedent(code), folder=folder, environment=environment, timeout=400)
     assert (done.returncode, done.stdout.strip()) == (0, says), done.stderr
 
 
@@ -101,7 +93,7 @@ def test_ten_forks_while_another_thread_compiles(tmp_path):
     )
 
 
-@pytest.mark.parametrize("delay", [0.01, 0.1, 0.4])
+@pytest.mark.parametrize("delay", [0.1, *(pytest.param(delay, marks=pytest.mark.slow) for delay in (0.01, 0.4))])
 def test_a_fork_while_another_thread_imports_kernels_for_the_first_time(tmp_path, delay):
     _check(
         f"""

@@ -18,6 +18,7 @@ from diffkin.errors import ShapeError, UnknownNameError
 from diffkin.kernels.tree import mechanism as kernel_side
 from diffkin.kinematics import batched, dispatch, reference
 from diffkin.kinematics import tree as torch_side
+from tests.fresh import run_code
 from tests.kinematics.trees import REAL, on_random_trees, robot_of, rounding
 
 DTYPES = [torch.float32, torch.float64]
@@ -202,19 +203,8 @@ def test_outputs_are_ordinary_tensors(iiwa):
     assert not iiwa.forward_kinematics(iiwa.sample(3))[0].eq(0).all()
 
 
-def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        **options,
-    )
-
-
 def test_many_python_threads_at_once():
-    done = run(
+    done = run_code(
         """
         import threading, torch, diffkin as dk
         robot = dk.load_robot("scara")
@@ -236,7 +226,7 @@ def test_many_python_threads_at_once():
 
 
 def test_forked_data_loader_workers():
-    done = run(
+    done = run_code(
         """
         import torch, diffkin as dk
         from torch.utils.data import DataLoader, Dataset

@@ -70,10 +70,15 @@ print(beyond_outputs(call, size))
     ("name", "dtype"),
     [
         *((name, "float64") for name in CALLS),
-        *((name, "float32") for name in CALLS[2:]),
         ("position task", "float64"),
-        ("orientation task", "float64"),
-        ("with a base", "float64"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                *((name, "float32") for name in CALLS[2:]),
+                ("orientation task", "float64"),
+                ("with a base", "float64"),
+            )
+        ),
     ],
 )
 def test_a_call_allocates_its_outputs_and_little_more(name, dtype):

@@ -1,7 +1,6 @@
 """A default device set by the user must not catch what belongs on the CPU: tried with one that holds no numbers."""
 
-import subprocess
-import sys
+from tests.fresh import run_code
 
 CODE = """
 import sys, tempfile, torch, diffkin as dk
@@ -63,6 +62,6 @@ print("all on the CPU")
 
 
 def test_nothing_lands_on_the_default_device():
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, timeout=250)
+    done = run_code(CODE, timeout=250)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.endswith("all on the CPU\n")

@@ -1,12 +1,10 @@
 """Without the optional packages learning is imported all the same, quickly, and says what to install where they are needed."""
 
-import subprocess
-import sys
-
 import pytest
 
 from diffkin.errors import MissingDependencyError
 from diffkin.learning.optional import needed
+from tests.fresh import run_code
 
 BLOCKED = """
 import sys
@@ -17,9 +15,7 @@ OPTIONAL = ["lightning", "lightning_fabric", "rich", "zuko", "safetensors", "skl
 
 
 def run(code: str, names: list[str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", BLOCKED.format(names=names) + code], capture_output=True, text=True, timeout=120
-    )
+    done = run_code(BLOCKED.format(names=names) + code)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

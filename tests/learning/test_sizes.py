@@ -1,8 +1,6 @@
 """Sizes of networks: checked by name before anything is allocated."""
 
 import json
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -14,6 +12,7 @@ from diffkin.learning import NETWORKS, make_network, sizes
 from diffkin.learning.inverse.layers import StackedMLP
 from diffkin.learning.policy import POLICIES, make_policy
 from diffkin.learning.sizes import MOST, check_memory, check_weights, memory
+from tests.fresh import run_code
 
 WRONG = [0, -1, 10**9, 2**70, 1.5, "64", None, True, float("nan")]
 HAVE = [
@@ -73,7 +72,7 @@ except OptionError as error:
     print(error)
 """
     begin = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = run_code(code)
     assert "width=65536 and depth=256" in done.stdout and "half of this machine's memory" in done.stdout, done.stderr[
         -2000:
     ]

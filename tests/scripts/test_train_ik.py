@@ -68,11 +68,12 @@ def test_killed_and_resumed_equals_uninterrupted_and_other_models_are_refused(wh
     run_until_killed("train_ik", *SMALL, "hydra.run.dir=run", cwd=tmp_path, checkpoint=folder / "last.pt", step=1)
     assert load_checkpoint(folder / "last.pt")["count"]["step"] < 60
     changes = ("network=through_fk", "network.width=17", "robot=planar_2r", "seed=1")
-    for code, said in run_each("train_ik", *(["resume=run", change] for change in changes), cwd=tmp_path):
-        assert "another model" in one_line(code, said)
-    for key in ("network.name", "job"):
-        ((code, said),) = run_each("train_ik", ["resume=run", f"{key}={{a:1}}"], cwd=tmp_path)
-        assert f"job is {{'a': 1}}, where a name is wanted. It was given as {key}=" in one_line(code, said)
+    keys = ("network.name", "job")
+    lines = (*(["resume=run", change] for change in changes), *(["resume=run", f"{key}={{a:1}}"] for key in keys))
+    ends = [one_line(*end) for end in run_each("train_ik", *lines, cwd=tmp_path)]
+    assert all("another model" in end for end in ends[: len(changes)]), ends
+    for key, end in zip(keys, ends[len(changes) :], strict=True):
+        assert f"job is {{'a': 1}}, where a name is wanted. It was given as {key}=" in end
     run("train_ik", "resume=run", cwd=tmp_path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["run"]  # it wrote on into the same folder
     assert_same_run(folder, whole, ["."])
@@ -127,6 +128,7 @@ def test_mistakes_end_in_one_line(number, mistakes):
     assert list(MISTAKES.values())[number] in one_line(*mistakes[number])
 
 
+@pytest.mark.slow
 def test_a_sweep_through_submitit(tmp_path):
     run(
         "train_ik",
@@ -140,6 +142,7 @@ def test_a_sweep_through_submitit(tmp_path):
     assert len(list(tmp_path.glob("sweep/*/results.json"))) == 1
 
 
+@pytest.mark.slow  # train_attitude is searched in every run of the tests
 def test_a_search_by_optuna(tmp_path):
     shared = [part for part in SMALL if not part.startswith("network.width")]
     search = [

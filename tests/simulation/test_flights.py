@@ -18,10 +18,10 @@ pytest.importorskip("pybullet")
 LIMITS = {"fixed_wing": (16.0, 12.0, 12.0), "quadrotor": (3.0, 3.0, 0.8)}
 
 
+@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["fixed_wing", "quadrotor"])
-def test_controller_reaches_random_attitudes(name: str) -> None:
+def test_controller_reaches_random_attitudes(name: str, count: int) -> None:
     airframe = load_airframe(name)
-    count = 200
     goals = rotations.random_rotation(count, seed=7)
     inertia = airframe.mass_properties().inertia
     limit = torch.tensor(LIMITS[name], dtype=torch.float64)

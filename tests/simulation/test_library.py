@@ -1,12 +1,12 @@
 """pybullet is found or asked for, imported without a word, and no window is tried where none can be."""
 
-import subprocess
 import sys
 
 import pytest
 
 from diffkin.errors import MissingDependencyError
 from diffkin.simulation import library
+from tests.fresh import run_code
 
 needs_pybullet = pytest.mark.skipif(not library.is_installed(), reason="needs pybullet")
 
@@ -20,8 +20,8 @@ def test_without_pybullet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 @needs_pybullet
 def test_importing_prints_nothing() -> None:
     code = "from diffkin.simulation import library; library.bullet()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "" and done.stderr == ""
+    done = run_code(code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays are looked for on Linux only")
@@ -51,5 +51,5 @@ def test_the_package_names_its_calls_without_importing_pybullet_or_a_training_li
         "import sys, diffkin.simulation, diffkin.plotting; "
         "print(sorted({'pybullet', 'matplotlib', 'lightning_fabric', 'zuko', 'sklearn', 'numba'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run_code(code)
     assert done.stdout.strip() == "[]"

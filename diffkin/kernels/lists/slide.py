@@ -354,7 +354,8 @@ def slide(rows, memory, reals, integers, manner, level, targets, bases, q0, q, f
     hard, first, last = _rows_before(call, 1), _rows_before(call, level), _rows_before(call, level + 1)
     alone = first == hard and last == _rows_before(call, np.inf)
     lanes = np.full(W, -1)
-    cursor, busy, known = start, 0, False
+    cursor, busy = start, 0
+    known = np.bool_(False)  # a literal would have ``_once`` compiled for literals as well
     while True:
         for l in range(W):
             if lanes[l] < 0 and cursor < stop:

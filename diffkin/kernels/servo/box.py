@@ -47,7 +47,7 @@ def box_least_squares(columns, given, weight, wanted, low, high, x, side, to, fr
         scale = max(scale, square)
     best, tries = count + 1, _TRIES
     for _ in range(4 * 2 ** min(count, 20) + 64):
-        number = 0
+        number = np.int64(0)  # a literal would have ``_shorten`` compiled for literals as well
         for r in range(ROWS):
             left[r] = given[r]
         for i in range(count):

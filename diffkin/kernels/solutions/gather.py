@@ -295,7 +295,8 @@ def _gather(
         for i in range(12):
             goal[i] = target[i, 0]
         tail = wells(start, joints, ticks, places, target, 0, way, MOST_WELLS, BEYOND, far, queue)
-        head, found, spent, more, drew, vain = 0, 0, 0, 0, drawn, 0
+        head, spent, more, drew, vain = 0, 0, 0, drawn, 0
+        found = np.int64(0)  # a literal would have ``known_as`` compiled for literals as well
         while True:
             busy = 0
             for l in range(W):

@@ -336,7 +336,8 @@ def solutions_along(start, joints, goal, q, soft, nearest, valley):
         return _keep(at, 0, valley)
     for i in range(6):
         home[0, i], home[1, i] = at[i], ahead[i]
-    found, closed = 0, False
+    closed = False
+    found = np.int64(0)  # a literal would have ``_between`` compiled for literals as well
     for side in range(2):
         sign = 1.0 if side == 0 else -1.0
         if nearest:

@@ -22,6 +22,7 @@ from diffkin.demos.stages import browser
 from diffkin.demos.stages.browser import BrowserStage
 from diffkin.errors import MissingDependencyError, UnknownNameError
 from tests.demos.stages.chromium import chromium, drag, on_screen, open_page, picture, wait_for
+from tests.fresh import run_code
 
 pytest.importorskip(
     "viser", reason="viser is not installed (pip install 'diffkin[viewer]'): the browser was not tested"
@@ -184,7 +185,7 @@ for demo in (*(aircraft_demo(mode, airframe) for mode in AIRCRAFT_MODES), Surrou
         stage.play(0.2)
 print(aircraft_demo("fly", airframe).results()["flown_by"])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    done = run_code(code)
     assert done.returncode == 0, done.stderr
     assert "diffkin (PyBullet is not installed)" in done.stdout
 

@@ -38,29 +38,29 @@ def test_a_register_of_lanes(dtype):
 
 OTHER_WIDTH = """
 import diffkin as dk
-import torch
-arm = dk.load_robot("franka_panda")
-for dtype, tolerance in ((torch.float32, 2e-6), (torch.float64, 1e-14)):
-    robot = arm.to(dtype)
-    for count in (1, 5, 37):
-        q = arm.sample(count, seed=count).to(dtype).requires_grad_()
-        T, want = robot.forward_kinematics(q), robot.forward_kinematics(q, backend="reference")
-        seeds = torch.randn(T.shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
-        pairs = [(T, want), tuple(torch.autograd.grad((pose * seeds).sum(), q)[0] for pose in (T, want))]
-        pairs.append(tuple(robot.jacobian(q.detach(), backend=backend) for backend in (None, "reference")))
-        for got, expected in pairs:
-            assert (got - expected).abs().max() <= 10 * tolerance, (dtype, count, got, expected)
 import numpy as np
+import torch
 from tests.kernels.tree import test_backward, test_forward, test_jacobian
-for dtype in (np.float32, np.float64):
-    test_forward.test_bits_do_not_depend_on_batch_place_or_threads(1, dtype)
-    test_jacobian.test_bits_do_not_depend_on_batch_place_or_threads(dtype)
-    test_backward.test_bits_do_not_depend_on_batch_place_or_threads(dtype)
+arm = dk.load_robot("franka_panda")
+dtype, rounding = torch.DTYPE, {torch.float32: 2e-6, torch.float64: 1e-14}[torch.DTYPE]
+robot = arm.to(dtype)
+for count in (1, 5, 37):
+    q = arm.sample(count, seed=count).to(dtype).requires_grad_()
+    T, want = robot.forward_kinematics(q), robot.forward_kinematics(q, backend="reference")
+    seeds = torch.randn(T.shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    pairs = [(T, want), tuple(torch.autograd.grad((pose * seeds).sum(), q)[0] for pose in (T, want))]
+    pairs.append(tuple(robot.jacobian(q.detach(), backend=backend) for backend in (None, "reference")))
+    for got, expected in pairs:
+        assert (got - expected).abs().max() <= 10 * rounding, (count, got, expected)
+test_forward.test_bits_do_not_depend_on_batch_place_or_threads(1, np.DTYPE)
+test_jacobian.test_bits_do_not_depend_on_batch_place_or_threads(np.DTYPE)
+test_backward.test_bits_do_not_depend_on_batch_place_or_threads(np.DTYPE)
 """
 
 
-def test_kernels_at_the_width_of_other_processors(tmp_path):
-    run_at_other_width(OTHER_WIDTH, tmp_path)
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+def test_kernels_at_the_width_of_other_processors(dtype, tmp_path):
+    run_at_other_width(OTHER_WIDTH.replace("DTYPE", dtype), tmp_path)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")

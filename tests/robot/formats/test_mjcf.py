@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from hypothesis import strategies as st
 
 from diffkin.errors import JointError, MissingDependencyError, ModelFileError
 from diffkin.robot import Robot
+from tests.fresh import run_code
 from tests.oracles.poses import mujoco_poses
 
 SHAPE = '<geom size="0.1" mass="1"/>'
@@ -373,7 +372,7 @@ def test_what_is_not_kinematics_costs_nothing(part: str) -> None:
         "print(dk.Robot.from_mjcf(sys.argv[1]).dof)"
     )
     text = model(ARM, part)
-    done = subprocess.run([sys.executable, "-c", code, text], capture_output=True, text=True, timeout=240, check=False)
+    done = run_code(code, text, timeout=240)
     assert done.stdout.strip() == "3", done.stderr
 
 
