@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.scripts.forked import SCRIPTS, run_script
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "README.zh-CN.md"]
@@ -61,9 +62,8 @@ def test_command_runs(command: str, tmp_path: Path) -> None:
     kept = [item for item in arguments if item.split("=", 1)[0] not in small]
     kept += [f"{key}={value}" for key, value in small.items()]
     folder = f"hydra.sweep.dir={tmp_path}" if "--multirun" in kept else f"hydra.run.dir={tmp_path}"
-    done = subprocess.run(
-        [sys.executable, ROOT / script, *kept, folder], cwd=tmp_path, capture_output=True, text=True, timeout=280
-    )
+    assert ROOT / script == SCRIPTS / Path(script).name
+    done = run_script(Path(script).stem, *kept, folder, folder=tmp_path, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(tmp_path.rglob("results.json"))
 

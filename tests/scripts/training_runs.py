@@ -16,6 +16,8 @@ import torch
 
 from diffkin.learning.training.checkpoint import load_checkpoint
 from diffkin.learning.training.log import read_metrics
+from tests.fresh import run_code
+from tests.scripts.forked import run_script
 
 ROOT = Path(__file__).parents[2]
 # Several command lines in one process, one after another: importing torch takes longer than a small run.
@@ -38,23 +40,30 @@ print(json.dumps(said))
 
 def start(script: str, *overrides: str, cwd: Path) -> subprocess.Popen[str]:
     """A script that runs in ``cwd`` with one thread."""
-    return _popen(str(ROOT / "scripts" / f"{script}.py"), *overrides, cwd=cwd)
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *overrides]
+    return subprocess.Popen(
+        command, cwd=cwd, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def run(script: str, *overrides: str, cwd: Path) -> str:
-    """What a run prints that must end well."""
-    process = start(script, *overrides, cwd=cwd)
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, output
-    return output
+    """What a run prints that must end well. Runs that start processes of their own are new processes, the others forks."""
+    if any(word == "--multirun" or word.startswith("trainer.devices") for word in overrides):
+        process = start(script, *overrides, cwd=cwd)
+        output, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, output
+        return output
+    done = run_script(script, *overrides, folder=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def run_each(script: str, *lines: list[str], cwd: Path) -> list[tuple[int, str]]:
     """Exit code and stderr of each of several command lines."""
-    process = _popen("-c", SEVERAL, str(ROOT / "scripts" / f"{script}.py"), json.dumps(lines), cwd=cwd)
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, output
-    said = [(code, errors) for code, errors in json.loads(output.splitlines()[-1])]
+    arguments = [str(ROOT / "scripts" / f"{script}.py"), json.dumps(lines)]
+    done = run_code(SEVERAL, *arguments, folder=cwd, environment=_environment(), timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = [(code, errors) for code, errors in json.loads(done.stdout.splitlines()[-1])]
     assert len(said) == len(lines)
     return said
 
@@ -113,13 +122,5 @@ def same(first: Any, second: Any) -> bool:
     return first == second
 
 
-def _popen(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DIFFKIN_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "DIFFKIN_NUM_THREADS": "1"}

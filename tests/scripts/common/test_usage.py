@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scripts.forked import run_script
+
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 
@@ -17,8 +19,9 @@ SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
     ],
 )
 def test_help_lists_the_groups_of_the_script(script: str, groups: set[str], tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPTS / f"{script}.py"), "--help"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    done = run_script(script, "--help", folder=folder)
     assert done.returncode == 0, done.stderr
     said, rest = done.stdout.split("Groups, chosen with group=choice:\n")[1].split("\n\n", 1)
     listed = dict(line.strip().split(": ", 1) for line in said.splitlines())
@@ -26,7 +29,7 @@ def test_help_lists_the_groups_of_the_script(script: str, groups: set[str], tmp_
     expected = "reachable, unreachable" if script == "solve_ik" else "direction, ground_point"
     assert listed["target"] == expected
     assert f"python scripts/{script}.py" in done.stdout and "\nseed: 0\n" in rest
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [["--help"], ["robot=planar_3r", "target.count=2", "check=none", "plotted=0"]])
