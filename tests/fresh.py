@@ -1,4 +1,4 @@
-"""Python code in processes of their own, forked from one that has imported torch and nothing else of what it needs.
+"""Python code in processes of their own, forked from one that has imported torch, or more, and has done nothing else.
 
 Importing torch takes longer than most of what such code does. Where there is no fork, every process is a new one.
 """
@@ -22,7 +22,9 @@ __all__ = ["run_code"]
 
 # Reads jobs, a line each, without reading ahead: what it held would be the child's too. Says a child's number, then its status.
 _TEMPLATE = """
-import json, os, sys, types
+import importlib, json, os, sys, types
+for name in sys.argv[1:]:
+    importlib.import_module(name)
 import torch
 torch.set_num_threads(1)
 jobs = open(0, "rb", buffering=0, closefd=False)
@@ -51,10 +53,9 @@ exec(compile(job["code"], "<string>", "exec"), main.__dict__)
 
 
 @cache
-def _template() -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _TEMPLATE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
+def _template(imported: tuple[str, ...]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", _TEMPLATE, *imported]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
     atexit.register(process.kill)
     return process
 
@@ -65,15 +66,17 @@ def run_code(
     folder: Path | None = None,
     environment: Mapping[str, str] = os.environ,
     timeout: float = 120.0,
+    imported: tuple[str, ...] = ("torch",),
 ) -> subprocess.CompletedProcess[str]:
     """Run code as ``python -c`` would.
 
     Args:
-        code: Of one indentation; only torch and what it imports are imported already.
+        code: Of one indentation.
         *arguments: Its command line.
         folder: Where it runs; here if None.
         environment: All of its environment.
         timeout: [s].
+        imported: Modules that are imported already, with what they import.
 
     Raises:
         subprocess.TimeoutExpired: It did not end in time; it is killed.
@@ -84,7 +87,7 @@ def run_code(
         return subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False
         )
-    template = _template()
+    template = _template(imported)
     assert template.stdin is not None
     assert template.stdout is not None
     with tempfile.TemporaryDirectory() as kept:

@@ -83,10 +83,8 @@ def drive_to(
         )
         # half a cosine is at most pi / 2 times as fast as its mean; a fifth is kept in reserve
         move_seconds = max(1.0, float(1.2 * math.pi / 2 * ((goal - start).abs() / speeds).max()))
-    moving, settling = (
-        steps_in(move_seconds, TIME_STEP, "move_seconds"),
-        steps_in(settle_seconds, TIME_STEP, "settle_seconds"),
-    )
+    moving = steps_in(move_seconds, TIME_STEP, "move_seconds")
+    settling = steps_in(settle_seconds, TIME_STEP, "settle_seconds")
     began = time.monotonic()
     for step in range(1, moving + settling + 1):
         share = 0.5 - 0.5 * math.cos(math.pi * step / moving) if step < moving else 1.0

@@ -6,18 +6,23 @@ A fork takes a command line, a folder and an environment as a new process would.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import runpy
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.fresh import run_code
 
 __all__ = ["run_script"]
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["torch", "hydra", "diffkin", "numba", "matplotlib.figure"])
+_IMPORTED = ("torch", "hydra", "diffkin", "numba", "matplotlib.figure")
+_RUN = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+sys.path.insert(0, {scripts!r})  # as Python does for a script
+{code}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 def run_script(
@@ -35,34 +40,14 @@ def run_script(
     Raises:
         subprocess.TimeoutExpired: It did not end in time; it is killed.
     """
-    said = [folder.parent / f"{folder.name}.{stream}.txt" for stream in ("stdout", "stderr")]
-    process = _context.Process(target=_job, args=(str(SCRIPTS / f"{name}.py"), arguments, str(folder), code, said))
-    process.start()
-    process.join(timeout)
-    if process.is_alive():
-        process.kill()
-        process.join()
-        raise subprocess.TimeoutExpired([name, *arguments], timeout)
-    texts = [path.read_text() for path in said]
-    for path in said:
-        path.unlink()
-    assert process.exitcode is not None
-    return subprocess.CompletedProcess([name, *arguments], process.exitcode, *texts)
-
-
-def _job(script: str, arguments: tuple[str, ...], folder: str, code: str, said: list[Path]) -> None:
-    """What the fork does; an exception that leaves it ends the process as it would end Python."""
-    import torch
-
-    for number, path in enumerate(said, 1):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(file, number)
-        os.close(file)
-    os.environ |= {"OMP_NUM_THREADS": "1", "DIFFKIN_NUM_THREADS": "1"}
-    os.environ.pop("DISPLAY", None)
-    torch.set_num_threads(1)
-    os.chdir(folder)
-    sys.path.insert(0, str(SCRIPTS))  # as Python does for a script
-    sys.argv = [script, *arguments]
-    exec(code, {"sys": sys})
-    runpy.run_path(script, run_name="__main__")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DIFFKIN_NUM_THREADS": "1"}
+    environment.pop("DISPLAY", None)
+    return run_code(
+        _RUN.format(scripts=str(SCRIPTS), code=code),
+        str(SCRIPTS / f"{name}.py"),
+        *arguments,
+        folder=folder,
+        environment=environment,
+        timeout=timeout,
+        imported=_IMPORTED,
+    )
